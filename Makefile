@@ -1,0 +1,74 @@
+# Paceline: everything a developer runs, on a machine that has only python3, make, git and sh.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := libs/event-contracts libs/service-kit services/metrics-ingest services/goal-service \
+	services/alerting services/incentives services/console cli
+MANIFESTS := $(addsuffix /pyproject.toml,$(PACKAGES))
+DRILL ?= --kills 60
+LOCKER := .cache/locker
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format rows demo bench drill lock clean
+
+# In Python, because a fresh machine may have neither awk nor find.
+LIST := import re, sys; \
+	[print(f"  {name:<8} {text}") for name, text in re.findall(r"(?m)^([a-z]+):.*\#\# (.*)", open(sys.argv[1]).read())]
+SWEEP := import pathlib, shutil; \
+	[shutil.rmtree(p) for room in ("libs", "services", "cli", "tests", "benchmarks") for p in pathlib.Path(room).rglob("__pycache__")]
+
+help: ## Show this list
+	@$(PYTHON) -c '$(LIST)' $(firstword $(MAKEFILE_LIST))
+
+setup: .venv/.stamp-packages .venv/.stamp-jars ## Make .venv, install the lock and all packages, bring the broker's jars
+
+# pip answers --require-hashes with an error for any file that is not in the lock.
+.venv/.stamp-lock: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/.stamp-packages: .venv/.stamp-lock $(MANIFESTS)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
+	@touch $@
+
+.venv/.stamp-jars: .venv/.stamp-packages libs/service-kit/src/service_kit/embedded/kafka-4.1.1.sha256
+	$(BIN)/python -m service_kit.embedded.setup
+	@touch $@
+
+test: setup ## Lint, types, import rules, then every test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Rewrite the sources as ruff wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+rows: setup ## Run the numbered rows of the acceptance table
+	@$(BIN)/python tests/rows.py
+
+demo: setup ## Start everything embedded and play the demonstration
+	@$(BIN)/paceline demo
+
+bench: setup ## Measure accepted-to-progress latency
+	@$(BIN)/paceline bench latency
+
+drill: setup ## Kill processes under load and count what was lost or doubled (DRILL='--kills 60')
+	@$(BIN)/paceline drill $(DRILL)
+
+lock: ## Resolve requirements.in again into requirements.txt
+	@test -x $(LOCKER)/bin/uv || { $(PYTHON) -m venv $(LOCKER) && $(LOCKER)/bin/python -m pip install --quiet uv; }
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(LOCKER)/bin/uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command 'make lock' requirements.in --output-file requirements.txt
+
+clean: ## Remove .venv and everything that tools left behind
+	rm -rf .venv .cache __pycache__ .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@$(PYTHON) -c '$(SWEEP)'

@@ -1,0 +1,1 @@
+"""The events, topics and examples that Paceline's services share."""

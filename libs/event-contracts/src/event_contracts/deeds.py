@@ -1,0 +1,62 @@
+"""What happened to a goal, once: the events that other systems subscribe to."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from event_contracts.wire import Event, Part
+
+KINDS = (
+    "light.changed",
+    "goal.off_track",
+    "goal.missed",
+    "goal.reached",
+    "goal.restated",
+    "goal.recovered",
+)
+
+
+class Span(Part, frozen=True, kw_only=True):
+    """Local days that a deed speaks of, both inclusive; ``kind``: day, week, month, period."""
+
+    kind: str
+    start: date
+    end: date
+
+
+class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
+    """A deed: the same ``id`` is the same deed, however often it is delivered.
+
+    ``kind`` is one of KINDS. ``seq`` counts the goal's deeds from 1 without a hole. ``completion``
+    is actual / plan of the span as a ratio. ``light`` and ``before`` are colours (green, yellow,
+    red, grey); ``light_kind`` is ``run``. ``tier`` is floor, target or stretch. ``final`` says
+    whether the number can still change; ``corrects`` is the id of the deed that this one mends.
+    """
+
+    id: str
+    kind: str
+    tenant: str
+    goal: str
+    goal_version: int
+    seq: int
+    name: str
+    metric: str
+    unit: str
+    level: str
+    owner_team: str
+    span: Span
+    ordinal: int
+    actual: Decimal
+    plan: Decimal
+    target: Decimal
+    as_of: datetime
+    final: bool
+    link: str
+    floor: Decimal | None = None
+    stretch: Decimal | None = None
+    completion: Decimal | None = None
+    light: str | None = None
+    before: str | None = None
+    light_kind: str = "run"
+    tier: str | None = None
+    corrects: str | None = None
+    cause: str | None = None

@@ -1,0 +1,86 @@
+"""What is folded: sums per minute and dimensions of one metric, and what shares their log."""
+
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from event_contracts.wire import Event, Part
+
+
+class Cell(msgspec.Struct, frozen=True, array_like=True):
+    """One minute of one set of dimensions.
+
+    ``minute`` is UTC epoch minutes of the event time, ``dims`` an index into the batch's table,
+    ``sum`` the exact sum of the metric's values, ``count`` how many events stand behind it (a
+    correction may make both negative).
+    """
+
+    minute: int
+    dims: int
+    sum: Decimal
+    count: int
+
+
+class Accepted(msgspec.Struct, frozen=True, array_like=True):
+    """How many events of the source fell into a quarter hour (UTC epoch seconds // 900)."""
+
+    quarter: int
+    count: int
+
+
+class FactBatch(Event, frozen=True, kw_only=True, tag="facts.batch.v1"):
+    """A delta: one metric's cells from one flush of one input partition.
+
+    Applied once by its lane (headers ``lane``, ``seq``, ``range``; see service_kit.lanes).
+    ``accepted`` counts the source's new events whether or not they met the metric: a source that
+    delivered without a match is not silent. ``definition`` is the version folded with.
+    """
+
+    tenant: str
+    metric: str
+    source: str
+    definition: int
+    as_of_ms: int
+    dims: tuple[dict[str, str], ...] = ()
+    cells: tuple[Cell, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
+    provisional: bool = False
+    history: bool = False
+    corrects: str | None = None
+
+
+class Condition(Part, frozen=True, kw_only=True):
+    """A filter on one dimension: its value is in ``any_of``, or it is not in ``none_of``."""
+
+    dim: str
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+
+
+class GoalControl(Event, frozen=True, kw_only=True, tag="facts.goal-control.v1"):
+    """A goal begins, changes or stops to use a metric; travels in the metric's own log.
+
+    Whoever reads it knows that everything before it in the log is to be back-filled and that
+    everything after it arrives as facts. ``start`` and ``end`` are the first and last local day.
+    """
+
+    tenant: str
+    metric: str
+    goal: str
+    goal_version: int
+    zone: str
+    start: date
+    end: date
+    where: tuple[Condition, ...] = ()
+    stopped: bool = False
+
+
+class Watermark(Event, frozen=True, kw_only=True, tag="watermark.v1"):
+    """All that was accepted before ``at_ms`` on the origin stands before it in its lane."""
+
+    origin: str
+    at_ms: int
+
+
+FactsMessage = FactBatch | GoalControl | Watermark

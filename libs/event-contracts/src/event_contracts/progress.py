@@ -1,0 +1,47 @@
+"""How far a goal is: absolute values per day, with what tells how complete they are."""
+
+from datetime import date
+from decimal import Decimal
+
+from event_contracts.facts import Watermark
+from event_contracts.wire import Event
+
+
+class DayProgress(Event, frozen=True, kw_only=True, tag="progress.day.v1"):
+    """State per (tenant, goal, metric, day): that local day's value; the highest version holds."""
+
+    tenant: str
+    goal: str
+    goal_version: int
+    metric: str
+    day: date
+    value: Decimal
+    count: int
+    version: int
+    as_of_ms: int
+
+
+class BackFilled(Event, frozen=True, kw_only=True, tag="progress.back-filled.v1"):
+    """State per (tenant, goal, metric): all days of this goal version stand before this record."""
+
+    tenant: str
+    goal: str
+    goal_version: int
+    metric: str
+
+
+class SourceAlive(Event, frozen=True, kw_only=True, tag="progress.source-alive.v1"):
+    """State per (tenant, metric, UTC day), sent to every partition.
+
+    ``quarters`` has bit i set when the metric's source delivered an event whose event time lies in
+    the i-th quarter hour of the day; written in hexadecimal.
+    """
+
+    tenant: str
+    metric: str
+    day: date
+    quarters: str
+    version: int
+
+
+ProgressMessage = DayProgress | BackFilled | SourceAlive | Watermark

@@ -1,0 +1,1 @@
+"""The mechanisms that several Paceline services share; no word of the domain."""

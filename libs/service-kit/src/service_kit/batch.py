@@ -1,0 +1,206 @@
+"""The batch: offset, effect and messages to send, in one MongoDB transaction.
+
+Whatever Kafka, a loop or a killed process does, the effect of a record happens once: the
+compare-and-set of the offset document lets exactly one transaction move a partition from a to b.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from service_kit import offsets
+from service_kit.clock import Clock
+from service_kit.errors import Gap, Halted, Moved
+from service_kit.guards import Guards
+from service_kit.outbox import Outbox
+from service_kit.owners import Fence, take_over
+from service_kit.records import Partition, Slice
+from service_kit.store import Session, Store, Tx
+
+log = logging.getLogger(__name__)
+
+
+class Handler(Protocol):
+    """What a service does with a partition. Memory changes in ``committed``, nowhere else."""
+
+    async def load(self, partition: Partition) -> None:
+        """Load what has to be remembered for the partition, anew."""
+        ...
+
+    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> Any:
+        """Write the slice's effect; return what ``committed`` needs. May run several times.
+
+        A slice without records is a tick. Records that cannot be applied become dead letters here.
+        """
+        ...
+
+    def committed(self, batch: Slice, effect: Any) -> None:
+        """Take the effect into memory: its transaction has been committed."""
+        ...
+
+    def forget(self, partition: Partition) -> None:
+        """Drop everything remembered for the partition; it may never have been loaded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A partition's log as the broker sees it."""
+
+    topic_id: str
+    low: int
+    high: int
+
+
+AskBounds = Callable[[Sequence[Partition]], Awaitable[dict[Partition, Bounds]]]
+
+
+class Applier:
+    """Applies the slices of one loop. One applier has one session and one handler."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        session: Session,
+        fence: Fence,
+        group: str,
+        handler: Handler,
+        bounds: AskBounds,
+        gapless: frozenset[str],
+        clock: Clock,
+        guards: Guards,
+    ) -> None:
+        self._store = store
+        self._session = session
+        self._fence = fence
+        self._group = group
+        self._handler = handler
+        self._bounds = bounds
+        self._gapless = gapless
+        self._clock = clock
+        self._guards = guards
+        self._turn = asyncio.Lock()
+        self.next: dict[Partition, int] = {}
+        self.halted: dict[Partition, str] = {}
+
+    async def take(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Take partitions over; return where each begins. A halted one begins too: it is drained.
+
+        Any error here must end the process: the loop would read from a wrong place.
+        """
+        async with self._turn:
+            taken = sorted(set(partitions))
+            await self._fence.check()
+            await take_over(self._store, self._session, [self._owner(p) for p in taken])
+            bounds = await self._bounds(taken)
+            for partition in taken:
+                await self._load(partition, bounds[partition])
+            return {partition: self.next[partition] for partition in taken}
+
+    async def drop(self, partitions: Iterable[Partition]) -> None:
+        """Let partitions go: another worker may have them."""
+        async with self._turn:
+            for partition in partitions:
+                self.next.pop(partition, None)
+                self.halted.pop(partition, None)
+                self._handler.forget(partition)
+
+    async def apply(self, slices: Sequence[Slice]) -> None:
+        """Apply the slices in one transaction; return when they are applied or known to be.
+
+        A partition that may not go on is marked and left out. Infrastructure is raised; the caller
+        must end the process then.
+        """
+        async with self._turn:
+            while ready := await self._ready(slices):
+                try:
+                    effects = await self._session.run(lambda tx, ready=ready: self._body(tx, ready))
+                except Moved as moved:
+                    log.warning("%s; loading it again", moved)
+                    await self._reload(moved.partition)
+                except Halted as halted:
+                    await self._halt(halted)
+                else:
+                    self._commit(ready, effects)
+                    return
+
+    async def tick(self) -> None:
+        """Apply an empty slice to every partition that is held and not halted."""
+        held = [Slice(p, position, position) for p, position in sorted(self.next.items())]
+        if held:
+            await self.apply(held)
+
+    async def _body(self, tx: Tx, slices: Sequence[Slice]) -> list[Any]:
+        effects = []
+        for batch in slices:
+            origin = self._owner(batch.partition)
+            outbox = await offsets.open_slice(tx, self._group, origin, batch, self._guards)
+            effects.append(await self._handler.apply(tx, batch, outbox))
+            if batch.records or batch.end != batch.start or len(outbox):
+                await offsets.close_slice(tx, self._group, batch, outbox, self._guards)
+        return effects
+
+    def _commit(self, slices: Sequence[Slice], effects: Sequence[Any]) -> None:
+        for batch, effect in zip(slices, effects, strict=True):
+            self.next[batch.partition] = batch.end
+            self._handler.committed(batch, effect)
+
+    async def _ready(self, slices: Sequence[Slice]) -> list[Slice]:
+        """Return what is still to be applied: held partitions, from their position on."""
+        ready = []
+        for batch in slices:
+            try:
+                rest = self._rest(batch)
+            except Gap as gap:
+                await self._halt(gap)
+            else:
+                if rest is not None:
+                    ready.append(rest)
+        return ready
+
+    def _rest(self, batch: Slice) -> Slice | None:
+        partition = batch.partition
+        position = self.next.get(partition)
+        if position is None or partition in self.halted:
+            return None
+        if not batch.records and batch.start == batch.end:
+            return replace(batch, start=position, end=position)
+        if not self._guards.cas:
+            return batch
+        if batch.end <= position:
+            return None
+        if batch.start > position and partition.topic in self._gapless:
+            raise Gap(partition, f"next is {position}, the first record read is {batch.start}")
+        records = tuple(record for record in batch.records if record.offset >= position)
+        return replace(batch, start=position, records=records)
+
+    async def _reload(self, partition: Partition) -> None:
+        bounds = await self._bounds([partition])
+        await self._load(partition, bounds[partition])
+
+    async def _load(self, partition: Partition, bounds: Bounds) -> None:
+        self._handler.forget(partition)
+        self.halted.pop(partition, None)
+        document = await offsets.read(self._store, self._group, partition)
+        self.next[partition] = document["next"]
+        if document["halted"]:
+            self.halted[partition] = document["halted"]["reason"]
+            return
+        try:
+            offsets.check_log(partition, document, bounds.topic_id, bounds.low, bounds.high)
+        except Halted as halted:
+            await self._halt(halted)
+        else:
+            await self._handler.load(partition)
+
+    async def _halt(self, halted: Halted) -> None:
+        log.error("partition halted: %s", halted)
+        await offsets.mark_halted(self._store, self._group, halted, self._clock.now_ms())
+        self.halted[halted.partition] = halted.reason
+        self._handler.forget(halted.partition)
+
+    def _owner(self, partition: Partition) -> str:
+        return f"{self._group}:{partition}"

@@ -1,0 +1,194 @@
+"""Deltas count once: what a receiver knows of every lane that ends in its partition.
+
+A row is applied if its seq is above ``high`` (the skipped ones go into ``missing``; deltas commute)
+or in ``missing``; else it is dropped. While something is missing the lane's watermark is held. The
+same seq with another input range means that two histories are mixed: the partition halts.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pymongo import UpdateOne
+
+from service_kit.errors import LaneConflict
+from service_kit.guards import Guards
+from service_kit.records import Partition, Record
+from service_kit.store import Store, Tx
+
+KEEP_RANGES = 10_000
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The lane headers of one record: which row of which lane, and the input that it covers."""
+
+    origin: str
+    seq: int
+    start: int
+    end: int
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Return the Kafka headers."""
+        return [
+            ("lane", self.origin.encode()),
+            ("seq", str(self.seq).encode()),
+            ("range", f"{self.start}-{self.end}".encode()),
+        ]
+
+    @classmethod
+    def of(cls, record: Record) -> "Stamp":
+        """Read the headers; raises KeyError or ValueError when they are not there or not right."""
+        start, _, end = record.headers["range"].decode().partition("-")
+        return cls(
+            record.headers["lane"].decode(), int(record.headers["seq"]), int(start), int(end)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What has come through one lane. ``watermark_ms`` -1: none yet."""
+
+    high: int = 0
+    missing: frozenset[int] = frozenset()
+    watermark_ms: int = -1
+    ranges: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def covers(self, seq: int) -> bool:
+        """Whether the row with this seq has been applied."""
+        return seq <= self.high and seq not in self.missing
+
+    def with_row(self, stamp: Stamp) -> "Lane":
+        """Return the lane after the row was applied (ranges are kept by the receiver)."""
+        if stamp.seq > self.high:
+            skipped = frozenset(range(self.high + 1, stamp.seq))
+            return replace(self, high=stamp.seq, missing=self.missing | skipped)
+        return replace(self, missing=self.missing - {stamp.seq})
+
+
+class Receiver:
+    """The lanes into one partition of one consumer group.
+
+    ``fork`` before a batch, ``admit`` each record on the fork, ``save`` it in the transaction, and
+    adopt it (keep the fork as the receiver) only after the commit.
+    """
+
+    def __init__(self, group: str, partition: Partition, guards: Guards) -> None:
+        self._group = group
+        self._partition = partition
+        self._guards = guards
+        self.lanes: dict[str, Lane] = {}
+        self._new: dict[str, dict[int, tuple[int, int]]] = {}
+
+    async def load(self, store: Store) -> None:
+        """Read all lanes of this partition from the store."""
+        prefix = self._id("")
+        query = {"group": self._group, "partition": str(self._partition)}
+        for document in await store.db["lanes_in"].find(query).to_list(None):
+            self.lanes[document["_id"].removeprefix(prefix)] = Lane(
+                document["high"], frozenset(document["missing"]), document["watermark_ms"], {}
+            )
+        for document in await store.db["lane_ranges"].find(query).to_list(None):
+            ranges = self.lanes[document["origin"]].ranges
+            for seq, (start, end) in document["ranges"].items():
+                ranges[int(seq)] = (start, end)
+
+    def fork(self) -> "Receiver":
+        """Return a copy to change in a transaction that may fail."""
+        other = Receiver(self._group, self._partition, self._guards)
+        other.lanes = dict(self.lanes)
+        return other
+
+    def admit(self, stamp: Stamp) -> bool:
+        """Note the row; return whether it is to be applied. Raises LaneConflict."""
+        if not self._guards.lane:
+            return True
+        lane = self.lanes.get(stamp.origin) or Lane()
+        fresh = self._new.setdefault(stamp.origin, {})
+        seen = fresh.get(stamp.seq) or lane.ranges.get(stamp.seq)
+        if seen is not None and seen != (stamp.start, stamp.end):
+            raise LaneConflict(
+                self._partition,
+                f"lane {stamp.origin} seq {stamp.seq} covers {stamp.start}-{stamp.end}, "
+                f"before it covered {seen[0]}-{seen[1]}",
+            )
+        if lane.covers(stamp.seq):
+            return False
+        if stamp.seq - lane.high > KEEP_RANGES:
+            raise LaneConflict(
+                self._partition, f"lane {stamp.origin} jumps from {lane.high} to {stamp.seq}"
+            )
+        self.lanes[stamp.origin] = lane.with_row(stamp)
+        fresh[stamp.seq] = (stamp.start, stamp.end)
+        return True
+
+    def note_watermark(self, origin: str, at_ms: int) -> None:
+        """Take the watermark of a lane, unless something is missing before it."""
+        lane = self.lanes.get(origin) or Lane()
+        if not lane.missing and at_ms > lane.watermark_ms:
+            self.lanes[origin] = replace(lane, watermark_ms=at_ms)
+            self._new.setdefault(origin, {})
+
+    def watermark_ms(self, origins: frozenset[str]) -> int:
+        """Return the minimum over the origins; -1 while one of them has never been seen."""
+        return min((self._watermark(origin) for origin in origins), default=-1)
+
+    def _watermark(self, origin: str) -> int:
+        lane = self.lanes.get(origin)
+        return -1 if lane is None else lane.watermark_ms
+
+    async def save(self, tx: Tx) -> None:
+        """Write the lanes that changed since the fork."""
+        await tx["lanes_in"].bulk_write([self._lane_row(origin) for origin in self._new])
+        await tx["lane_ranges"].bulk_write(
+            [row for origin, fresh in self._new.items() for row in self._range_rows(origin, fresh)]
+        )
+        old = [i for origin, fresh in self._new.items() for i in self._old_chunks(origin, fresh)]
+        if old:
+            await tx["lane_ranges"].delete_many({"_id": {"$in": old}})
+
+    def adopt(self) -> None:
+        """Make what :meth:`save` wrote part of the memory; call after the commit."""
+        for origin, fresh in self._new.items():
+            lane = self.lanes.get(origin)
+            if lane is not None:
+                lane.ranges.update(fresh)
+                for seq in list(lane.ranges)[: max(0, len(lane.ranges) - KEEP_RANGES)]:
+                    del lane.ranges[seq]
+        self._new = {}
+
+    def _id(self, origin: str) -> str:
+        return f"{self._group}|{self._partition}|{origin}"
+
+    def _old_chunks(self, origin: str, fresh: dict[int, tuple[int, int]]) -> list[str]:
+        begun = [seq // _CHUNK for seq in fresh if seq % _CHUNK == 0]
+        return [f"{self._id(origin)}|{number - KEEP_RANGES // _CHUNK}" for number in begun]
+
+    def _lane_row(self, origin: str) -> UpdateOne:
+        lane = self.lanes.get(origin) or Lane()
+        fields: dict[str, Any] = {
+            "group": self._group,
+            "partition": str(self._partition),
+            "high": lane.high,
+            "missing": sorted(lane.missing),
+            "watermark_ms": lane.watermark_ms,
+        }
+        return UpdateOne({"_id": self._id(origin)}, {"$set": fields}, upsert=True)
+
+    def _range_rows(self, origin: str, fresh: dict[int, tuple[int, int]]) -> list[UpdateOne]:
+        chunks: dict[int, dict[str, Any]] = {}
+        for seq, covered in fresh.items():
+            chunks.setdefault(seq // _CHUNK, {})[f"ranges.{seq}"] = list(covered)
+        constant = {
+            "group": self._group,
+            "partition": str(self._partition),
+            "origin": origin,
+        }
+        return [
+            UpdateOne(
+                {"_id": f"{self._id(origin)}|{number}"},
+                {"$set": fields | constant | {"chunk": number}},
+                upsert=True,
+            )
+            for number, fields in chunks.items()
+        ]

@@ -1,0 +1,76 @@
+"""The offset document: where a consumer group stands in a partition, and its lanes' counters.
+
+    {_id: "group|topic|partition", next, topic_id, lanes: {"facts:2": 17}, halted: null | {...}}
+
+``next`` is the only start offset there is; what Kafka has committed is for lag displays.
+"""
+
+from service_kit.errors import AlreadyHalted, Halted, Infrastructure, LogMoved, Moved
+from service_kit.guards import Guards
+from service_kit.outbox import Outbox
+from service_kit.records import Partition, Slice
+from service_kit.store import Document, Store, Tx
+
+
+def offset_id(group: str, partition: Partition) -> str:
+    """Return the document's id."""
+    return f"{group}|{partition.topic}|{partition.number}"
+
+
+async def seed(store: Store, group: str, partition: Partition, start: int, topic_id: str) -> None:
+    """Write the document of a partition that this group has never read; keep an existing one."""
+    fresh = {"next": start, "topic_id": topic_id, "lanes": {}, "halted": None}
+    await store.db["offsets"].update_one(
+        {"_id": offset_id(group, partition)}, {"$setOnInsert": fresh}, upsert=True
+    )
+
+
+async def read(store: Store, group: str, partition: Partition) -> Document:
+    """Return the document; raises Infrastructure when the partition was never seeded."""
+    document: Document | None = await store.db["offsets"].find_one(
+        {"_id": offset_id(group, partition)}
+    )
+    if document is None:
+        raise Infrastructure(f"no offset document for {group} {partition}: run topics apply")
+    return document
+
+
+async def mark_halted(store: Store, group: str, halted: Halted, at_ms: int) -> None:
+    """Mark the partition; the first mark stays."""
+    await store.db["offsets"].update_one(
+        {"_id": offset_id(group, halted.partition), "halted": None},
+        {"$set": {"halted": {"reason": halted.reason, "detail": halted.detail, "at_ms": at_ms}}},
+    )
+
+
+def check_log(partition: Partition, document: Document, topic_id: str, low: int, high: int) -> None:
+    """Raise LogMoved unless ``next`` lies in this very log."""
+    position = document["next"]
+    if document["topic_id"] != topic_id:
+        raise LogMoved(partition, f"topic id {topic_id}, position is of {document['topic_id']}")
+    if not low <= position <= high:
+        raise LogMoved(partition, f"next {position} is outside {low}..{high}")
+
+
+async def open_slice(tx: Tx, group: str, origin: str, batch: Slice, guards: Guards) -> Outbox:
+    """Read the document in the transaction; raises Moved or AlreadyHalted."""
+    document = await tx["offsets"].find_one({"_id": offset_id(group, batch.partition)})
+    if document is None:
+        raise Moved(batch.partition)
+    if document["halted"]:
+        raise AlreadyHalted(batch.partition, document["halted"]["reason"])
+    if guards.cas and document["next"] != batch.start:
+        raise Moved(batch.partition)
+    return Outbox(origin, document["lanes"], batch.start, batch.end)
+
+
+async def close_slice(tx: Tx, group: str, batch: Slice, outbox: Outbox, guards: Guards) -> None:
+    """Compare-and-set the position and the counters, and write the rows; raises Moved."""
+    expected = {"next": batch.start} if guards.cas else {}
+    matched = await tx["offsets"].update_one(
+        {"_id": offset_id(group, batch.partition)} | expected,
+        {"$set": {"next": batch.end, "lanes": outbox.lanes}},
+    )
+    if not matched:
+        raise Moved(batch.partition)
+    await outbox.write(tx)

@@ -1,0 +1,92 @@
+"""Messages that leave with the effect: rows written in the batch's own transaction.
+
+A lane is (origin, destination partition). Its rows are numbered without a hole by a counter in the
+origin's document: the offset document of an input partition, or the document of a timer or an API.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from service_kit.records import Partition
+from service_kit.store import Document, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to send to ``to``; ``value`` None is a tombstone."""
+
+    to: Partition
+    key: bytes
+    value: bytes | None
+
+
+def lane_name(origin: str, to: Partition) -> str:
+    """Return the lane's id, e.g. ``metrics-ingest:raw/0>facts/3``."""
+    return f"{origin}>{to}"
+
+
+def slot(to: Partition) -> str:
+    """Return the field of the origin's ``lanes`` that counts this destination."""
+    return f"{to.topic}:{to.number}"
+
+
+class Outbox:
+    """Collects the messages of one origin in one transaction and numbers them."""
+
+    def __init__(self, origin: str, lanes: dict[str, int], start: int = 0, end: int = 0) -> None:
+        self.origin = origin
+        self.lanes = dict(lanes)
+        self._range = [start, end]
+        self._rows: list[Document] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def send(self, message: Message) -> None:
+        """Append the message to its lane."""
+        counter = slot(message.to)
+        seq = self.lanes.get(counter, 0) + 1
+        self.lanes[counter] = seq
+        lane = lane_name(self.origin, message.to)
+        self._rows.append(
+            {
+                "_id": f"{lane}#{seq:012d}",
+                "lane": lane,
+                "seq": seq,
+                "topic": message.to.topic,
+                "partition": message.to.number,
+                "range": self._range,
+                "key": message.key,
+                "value": message.value,
+            }
+        )
+
+    def send_all(self, messages: Iterable[Message]) -> None:
+        """Append the messages in order."""
+        for message in messages:
+            self.send(message)
+
+    async def write(self, tx: Tx) -> None:
+        """Write the rows; the caller stores ``lanes`` in the origin's document in the same tx."""
+        await tx["outbox"].insert_many(self._rows)
+
+
+class Origin:
+    """The lane counters of a timer or an API: what an offset document is for an input partition."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def open(self, tx: Tx) -> Outbox:
+        """Read the counters; a second transaction doing the same conflicts at :meth:`close`."""
+        document: dict[str, Any] = await tx["origins"].find_one({"_id": self.name}) or {}
+        return Outbox(self.name, document.get("lanes", {}))
+
+    async def close(self, tx: Tx, outbox: Outbox) -> None:
+        """Write the rows and the counters; nothing when nothing was sent."""
+        if len(outbox):
+            await outbox.write(tx)
+            await tx["origins"].update_one(
+                {"_id": self.name}, {"$set": {"lanes": outbox.lanes}}, upsert=True
+            )

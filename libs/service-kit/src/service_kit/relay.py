@@ -1,0 +1,166 @@
+"""The relay: sends the outbox's rows in lane order, then moves the lane's cursor.
+
+One relay at a time holds a database (lease with an epoch). A row is sent again when the relay dies
+between sending and moving the cursor; receivers drop it by lane and seq, version or id. The lease
+lives on the observer's monotonic clock: a holder whose ``beat`` has not moved for LEASE seconds is
+taken for dead; its late cursor writes fail on the epoch.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from pymongo import UpdateOne
+
+from service_kit.errors import Infrastructure
+from service_kit.lanes import Stamp
+from service_kit.records import Partition
+from service_kit.store import Document, Store
+
+log = logging.getLogger(__name__)
+
+LEASE = 3.0
+CHUNK = 500
+
+
+class Producer(Protocol):
+    """Sends rows; order within a partition is the order of the call."""
+
+    async def send(self, rows: Sequence[Document]) -> None:
+        """Return when every row is acknowledged by all in-sync replicas; raises Infrastructure."""
+        ...
+
+
+class Wake(Protocol):
+    """Says that there may be rows. It may lie either way: the truth is the query."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something was written, at the latest after ``seconds``."""
+        ...
+
+
+def stamp_of(row: Document) -> Stamp:
+    """Return the lane headers of a row."""
+    origin = row["lane"].rpartition(">")[0]
+    return Stamp(origin, row["seq"], row["range"][0], row["range"][1])
+
+
+class Relay:
+    """Relays the outbox of one database."""
+
+    def __init__(self, store: Store, producer: Producer, wake: Wake, me: str) -> None:
+        self._db = store.db
+        self._producer = producer
+        self._wake = wake
+        self._me = me
+        self._epoch = 0
+        self._cursors: dict[str, int] = {}
+        self._beaten = 0.0
+        self.sent = 0
+
+    async def run(self) -> None:
+        """Relay for ever; raises Infrastructure when broker or database fail."""
+        while True:
+            await self._acquire()
+            while await self._beat():
+                if not await self.step():
+                    await self._wake.wait(0.25)
+
+    async def step(self) -> int:
+        """Send what stands beyond the cursors, at most CHUNK rows a lane; return how many."""
+        rows: list[Document] = []
+        for lane, head in (await self._heads()).items():
+            cursor = self._cursors.get(lane, 0)
+            if head > cursor:
+                rows += await self._beyond(lane, cursor)
+        if rows:
+            await self._producer.send(rows)
+            await self._move(rows)
+        self.sent += len(rows)
+        return len(rows)
+
+    async def _beyond(self, lane: str, cursor: int) -> list[Document]:
+        query = {"_id": {"$gt": f"{lane}#{cursor:012d}", "$lt": f"{lane}#:"}}
+        rows: list[Document] = await (
+            self._db["outbox"].find(query, sort=[("_id", 1)], limit=CHUNK).to_list(None)
+        )
+        expected = range(cursor + 1, cursor + 1 + len(rows))
+        if [row["seq"] for row in rows] != list(expected):
+            raise Infrastructure(f"outbox lane {lane}: rows after {cursor} are not contiguous")
+        return rows
+
+    async def _move(self, rows: Sequence[Document]) -> None:
+        last = {row["lane"]: row["seq"] for row in rows}
+        done = await self._db["relay"].bulk_write(
+            [
+                UpdateOne({"_id": lane, "epoch": self._epoch}, {"$set": {"cursor": seq}})
+                for lane, seq in last.items()
+            ]
+        )
+        if done.matched_count != len(last):
+            self._epoch = 0  # somebody else holds the lease now
+        self._cursors |= last
+
+    async def _heads(self) -> dict[str, int]:
+        """Return the last seq written in every lane, and make sure that each has a cursor."""
+        heads: dict[str, int] = {}
+        for document in await self._db["offsets"].find({}, projection=["lanes"]).to_list(None):
+            group, topic, number = document["_id"].rsplit("|", 2)
+            _add(heads, f"{group}:{Partition(topic, int(number))}", document["lanes"])
+        for document in await self._db["origins"].find({}).to_list(None):
+            _add(heads, document["_id"], document["lanes"])
+        fresh = [lane for lane in heads if lane not in self._cursors]
+        if fresh:
+            await self._db["relay"].bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": lane},
+                        {"$setOnInsert": {"cursor": 0}, "$set": {"epoch": self._epoch}},
+                        upsert=True,
+                    )
+                    for lane in fresh
+                ]
+            )
+            self._cursors |= dict.fromkeys(fresh, 0)
+        return heads
+
+    async def _acquire(self) -> None:
+        """Wait for the lease, take it, fence the predecessor and read the cursors."""
+        leases = self._db["leases"]
+        await leases.update_one(
+            {"_id": "relay"}, {"$setOnInsert": {"epoch": 0, "beat": 0, "holder": ""}}, upsert=True
+        )
+        while True:
+            seen = await leases.find_one({"_id": "relay"})
+            await asyncio.sleep(0 if seen["holder"] in ("", self._me) else LEASE)
+            taken = await leases.update_one(
+                {"_id": "relay", "epoch": seen["epoch"], "beat": seen["beat"]},
+                {"$set": {"holder": self._me, "epoch": seen["epoch"] + 1}, "$inc": {"beat": 1}},
+            )
+            if taken.matched_count:
+                break
+        self._epoch = seen["epoch"] + 1
+        self._beaten = asyncio.get_running_loop().time()
+        await self._db["relay"].update_many({}, {"$set": {"epoch": self._epoch}})
+        documents: list[dict[str, Any]] = await self._db["relay"].find({}).to_list(None)
+        self._cursors = {document["_id"]: document["cursor"] for document in documents}
+        log.info("relay %s holds %s, epoch %d", self._me, self._db.name, self._epoch)
+
+    async def _beat(self) -> bool:
+        """Renew the lease three times a lease; return whether it is still held."""
+        now = asyncio.get_running_loop().time()
+        if self._epoch and now - self._beaten > LEASE / 3:
+            held = await self._db["leases"].update_one(
+                {"_id": "relay", "epoch": self._epoch}, {"$inc": {"beat": 1}}
+            )
+            self._beaten = now
+            if not held.matched_count:
+                self._epoch = 0
+        return bool(self._epoch)
+
+
+def _add(heads: dict[str, int], origin: str, lanes: dict[str, int]) -> None:
+    for counter, seq in lanes.items():
+        topic, _, number = counter.rpartition(":")
+        heads[f"{origin}>{Partition(topic, int(number))}"] = seq

@@ -1,0 +1,205 @@
+"""MongoDB as this system uses it: majority everywhere, one session per loop, bounded retries."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
+from bson.decimal128 import Decimal128
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from service_kit.errors import Infrastructure
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Document = dict[str, Any]
+RETRY_FOR = 30.0
+MAJORITY = WriteConcern("majority", j=True)
+SNAPSHOT = ReadConcern("snapshot")
+
+
+class _DecimalCodec(TypeCodec):  # type: ignore[type-arg]
+    """Decimals are stored as Decimal128: 34 digits, exact."""
+
+    python_type = Decimal
+    bson_type = Decimal128
+
+    def transform_python(self, value: Decimal) -> Decimal128:
+        return Decimal128(value)
+
+    def transform_bson(self, value: Decimal128) -> Decimal:
+        return value.to_decimal()
+
+
+CODEC: CodecOptions[Document] = CodecOptions(
+    type_registry=TypeRegistry([_DecimalCodec()]), tz_aware=True
+)
+
+
+class Collection:
+    """A collection inside one transaction: the driver's calls, with the session filled in."""
+
+    def __init__(self, raw: Any, session: Any) -> None:
+        self._raw = raw
+        self._session = session
+
+    async def find_one(self, query: Mapping[str, Any], **options: Any) -> Document | None:
+        """Return the first match in the transaction's snapshot."""
+        found: Document | None = await self._raw.find_one(query, session=self._session, **options)
+        return found
+
+    async def find(self, query: Mapping[str, Any], **options: Any) -> list[Document]:
+        """Return all matches in the transaction's snapshot."""
+        cursor = self._raw.find(query, session=self._session, **options)
+        found: list[Document] = await cursor.to_list(None)
+        return found
+
+    async def insert_many(self, documents: Sequence[Document]) -> None:
+        """Insert documents; none is fine. An existing ``_id`` aborts: use upserts where it may be."""
+        if documents:
+            await self._raw.insert_many(documents, session=self._session)
+
+    async def update_one(
+        self, query: Mapping[str, Any], update: Mapping[str, Any], *, upsert: bool = False
+    ) -> int:
+        """Update the first match; return how many matched (0 or 1), an upsert counting 0."""
+        done = await self._raw.update_one(query, update, upsert=upsert, session=self._session)
+        return int(done.matched_count)
+
+    async def update_many(self, query: Mapping[str, Any], update: Mapping[str, Any]) -> int:
+        """Update all matches; return how many matched."""
+        done = await self._raw.update_many(query, update, session=self._session)
+        return int(done.matched_count)
+
+    async def bulk_write(self, operations: Sequence[Any]) -> None:
+        """Apply pymongo operations in order; none is fine."""
+        if operations:
+            await self._raw.bulk_write(operations, session=self._session)
+
+    async def delete_many(self, query: Mapping[str, Any]) -> int:
+        """Delete all matches; return how many there were."""
+        done = await self._raw.delete_many(query, session=self._session)
+        return int(done.deleted_count)
+
+
+class Tx:
+    """One open transaction: ``tx["goals"]`` is a collection inside it."""
+
+    def __init__(self, db: Any, session: Any) -> None:
+        self._db = db
+        self._session = session
+
+    def __getitem__(self, name: str) -> Collection:
+        return Collection(self._db[name], self._session)
+
+
+class Session:
+    """One long-lived server session. It holds one transaction at a time: one loop, one session."""
+
+    def __init__(self, db: Any, raw: Any) -> None:
+        self._db = db
+        self._raw = raw
+        self._free = asyncio.Lock()
+
+    @property
+    def id(self) -> Any:
+        """The session's id on the server, for the ``owners`` documents."""
+        return self._raw.session_id["id"]
+
+    async def run(self, body: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run ``body`` in a transaction and commit it; return what it returned.
+
+        The body may run several times: it must not change memory. What it raises aborts the
+        transaction and is raised on. Raises Infrastructure when conflicts or an unknown commit
+        outlast RETRY_FOR seconds: the effect is then unknown and the process has to leave.
+        """
+        async with self._free:
+            return await self._run(body)
+
+    async def _run(self, body: Callable[[Tx], Awaitable[T]]) -> T:
+        deadline = asyncio.get_running_loop().time() + RETRY_FOR
+        pause = 0.005
+        while True:
+            try:
+                self._raw.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY)
+                result = await body(Tx(self._db, self._raw))
+                await self._commit(deadline)
+                return result
+            except PyMongoError as error:
+                await self._abort()
+                if not _again(error) or asyncio.get_running_loop().time() > deadline:
+                    raise Infrastructure(f"transaction: {error}") from error
+            except BaseException:
+                await self._abort()
+                raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.25)
+
+    async def _commit(self, deadline: float) -> None:
+        while True:
+            try:
+                await self._raw.commit_transaction()
+                return
+            except PyMongoError as error:
+                unknown = error.has_error_label("UnknownTransactionCommitResult")
+                if not unknown or asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(0.01)
+
+    async def _abort(self) -> None:
+        if self._raw.in_transaction:
+            try:
+                await self._raw.abort_transaction()
+            except PyMongoError as error:  # the server ends it with the session or its lifetime
+                log.debug("abort: %s", error)
+
+
+def _again(error: PyMongoError) -> bool:
+    """Whether the whole body may run again.
+
+    E11000 inside a transaction means that another one inserted the same deterministic ``_id``
+    first: the next snapshot shows it.
+    """
+    return error.has_error_label("TransientTransactionError") or isinstance(
+        error, DuplicateKeyError
+    )
+
+
+class Store:
+    """One service's database."""
+
+    def __init__(self, client: Any, database: str) -> None:
+        self.client = client
+        self.db = client.get_database(
+            database,
+            codec_options=CODEC,
+            write_concern=MAJORITY,
+            read_concern=ReadConcern("majority"),
+        )
+
+    @classmethod
+    def connect(cls, uri: str, database: str) -> "Store":
+        """Return the store at ``uri``; connects at the first call."""
+        return cls(AsyncMongoClient(uri, retryWrites=True, retryReads=True), database)
+
+    async def check(self) -> None:
+        """Raise Infrastructure on a server without transactions or with an arbiter."""
+        hello = await self.client.admin.command({"hello": 1})
+        if "setName" not in hello:
+            raise Infrastructure("MongoDB is standalone: transactions need a replica set")
+        if hello.get("arbiters"):
+            raise Infrastructure("MongoDB has an arbiter: w=majority may be lost with it")
+
+    async def session(self) -> Session:
+        """Open a session of this database."""
+        return Session(self.db, self.client.start_session(causal_consistency=False))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.client.close()
