@@ -1,0 +1,126 @@
+"""What a system shows, held against the journal: what is missing is lost, what is too much doubled."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from paceline.trial import oracle
+from paceline.trial.api import Api
+from paceline.trial.oracle import Deed
+from paceline.trial.world import PRAISE_AT, Journal, World, praise_sums
+
+SHOWN = 20
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Counts per kind of thing compared; ``notes`` names the first differences."""
+
+    lost: Counter[str] = field(default_factory=Counter)
+    doubled: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    def sets(
+        self, kind: str, expected: Iterable[Hashable], found: Iterable[Hashable]
+    ) -> None:
+        """Compare things that each happen once: too few is lost, too many or unknown is doubled."""
+        want, have = Counter(expected), Counter(found)
+        self.compared[kind] += want.total()
+        for name, missing in (want - have).items():
+            self.lost[kind] += missing
+            self._note(f"{kind}: missing {name}")
+        for name, extra in (have - want).items():
+            self.doubled[kind] += extra
+            self._note(f"{kind}: extra {name} x{extra}")
+
+    def amounts(
+        self, kind: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]
+    ) -> None:
+        """Compare values: a smaller one than expected is lost, a greater one doubled."""
+        self.compared[kind] += len(expected)
+        for name in expected.keys() | found.keys():
+            want, have = expected.get(name), found.get(name)
+            if want == have:
+                continue
+            side = self.lost if have is None or (want is not None and have < want) else self.doubled
+            side[kind] += 1
+            self._note(f"{kind}: {name} is {have}, expected {want}")
+
+    def _note(self, text: str) -> None:
+        if len(self.notes) < SHOWN:
+            self.notes.append(text)
+
+
+async def compare(api: Api, world: World, journal: Journal) -> Verdict:
+    """Compare records, facts, goal values, lights, deeds and rewards with the journal."""
+    verdict = Verdict()
+    verdict.sets("records", journal.orders, [r["id"] async for r in api.items("metrics-ingest", "/v1/records", source="drill")])
+    await _facts(verdict, api, world, journal)
+    finally_ = journal.per_day(late=True)
+    await _goals(verdict, api, world, finally_)
+    await _deeds(verdict, api, world, journal.per_day(late=False), finally_)
+    awards = await api.all("incentives", "/v1/awards")
+    verdict.sets(
+        "rewards",
+        oracle.praised(praise_sums(finally_), PRAISE_AT),
+        [(a["value"], date.fromisoformat(a["window_start"])) for a in awards],
+    )
+    return verdict
+
+
+async def _facts(verdict: Verdict, api: Api, world: World, journal: Journal) -> None:
+    found: dict[tuple[str, int], tuple[Decimal, int]] = {}
+    for day in world.days:
+        points = await api.all(
+            "goal-service",
+            "/v1/metrics/revenue/series",
+            grain="minute",
+            zone="UTC",
+            by="region",
+            **{"from": str(day), "to": str(day)},
+        )
+        for p in points:
+            found[p["by"], p["minute"]] = (Decimal(p["value"]), p["count"])
+    verdict.amounts("facts", journal.per_minute(), found)
+
+
+async def _goals(
+    verdict: Verdict, api: Api, world: World, values: Mapping[str, Mapping[date, Decimal]]
+) -> None:
+    for name, wanted in world.goals().items():
+        days = await api.all("goal-service", f"/v1/goals/{name}/progress")
+        found = {date.fromisoformat(d["day"]): Decimal(d["value"]) for d in days}
+        verdict.amounts(f"goal {name}", dict(values[name]), found)
+        rows = await api.all("alerting", "/v1/lights", goal=name)
+        lights = {date.fromisoformat(r["span"]["start"]): r["light"] for r in rows if not r["provisional"]}
+        expected = oracle.lights(wanted, values[name], world.days[-1])
+        verdict.sets("lights", expected.items(), lights.items())
+
+
+async def _deeds(
+    verdict: Verdict,
+    api: Api,
+    world: World,
+    judged: Mapping[str, Mapping[date, Decimal]],
+    finally_: Mapping[str, Mapping[date, Decimal]],
+) -> None:
+    deeds = await api.all("alerting", "/v1/goal-events")
+    verdict.sets("deed ids", {d["id"] for d in deeds}, [d["id"] for d in deeds])
+    for name, wanted in world.goals().items():
+        mine = [d for d in deeds if d["goal"] == name]
+        verdict.sets(
+            "deed seq", range(1, len(mine) + 1), [d["seq"] for d in mine]
+        )
+        expected = oracle.all_deeds(wanted, judged[name], finally_[name], world.days[-1])
+        found = [Deed(d["kind"], date.fromisoformat(d["span"]["start"]), _what(d)) for d in mine]
+        verdict.sets("deeds", [(name, d) for d in expected], [(name, d) for d in found])
+
+
+def _what(deed: Mapping[str, Any]) -> str:
+    if deed["kind"] == "goal.reached":
+        return str(deed["tier"])
+    return str(deed["light"]) if deed["kind"] == "light.changed" else ""

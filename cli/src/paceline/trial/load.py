@@ -1,0 +1,181 @@
+"""The drill's load: days of events over HTTP at a steady rate, each day acknowledged before the next."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from typing import Any
+
+from paceline.trial.api import Api
+from paceline.trial.oracle import working
+from paceline.trial.system import System, TrialFailed, until
+from paceline.trial.world import PRAISE_AT, REGIONS, START, Journal, Order, World
+
+BATCH = 100
+SENDERS = 8
+AGAIN_SHARE = 50  # one batch in so many is sent a second time
+LATE_BY = timedelta(days=2)
+
+
+async def declare(api: Api, world: World) -> None:
+    """Make the drill's source, metric, goals and praise rule."""
+    field = {"required": True}
+    await api.call(
+        "POST",
+        "metrics-ingest",
+        "/v1/sources",
+        {
+            "name": "drill",
+            "zone": "UTC",
+            "records": ["order.placed"],
+            "doors": {
+                "http": {
+                    "id": ["id"],
+                    "type": ["type"],
+                    "time": ["time"],
+                    "fields": {
+                        "amount": field | {"paths": ["data.amount"], "kind": "decimal"},
+                        "region": field | {"paths": ["data.region"], "kind": "string"},
+                    },
+                }
+            },
+        },
+    )
+    await api.call(
+        "POST",
+        "metrics-ingest",
+        "/v1/metrics",
+        {
+            "name": "revenue",
+            "kind": "additive",
+            "source": "drill",
+            "value": "amount",
+            "dims": ["region"],
+            "unit": "EUR",
+            "currency": "EUR",
+        },
+    )
+
+    async def known() -> bool:
+        return any(m["name"] == "revenue" for m in await api.all("goal-service", "/v1/metrics"))
+
+    await until(known, 60, "goal-service knows the metric")
+    for name, wanted in world.goals().items():
+        await api.call("POST", "goal-service", "/v1/goals", _goal(name, wanted))
+    rule = {
+        "name": "a good day",
+        "metric": "revenue",
+        "dim": "region",
+        "threshold": PRAISE_AT,
+        "window": "day",
+        "zone": "UTC",
+        "start": START.isoformat(),
+    }
+    await api.call("POST", "incentives", "/v1/rules", rule)
+
+
+def _goal(name: str, wanted: Any) -> dict[str, Any]:
+    return {
+        "id": name,
+        "name": name,
+        "metric": "revenue",
+        "where": [] if name == "all" else [{"dim": "region", "any_of": [name]}],
+        "start": wanted.start.isoformat(),
+        "end": wanted.end.isoformat(),
+        "zone": "UTC",
+        "plan": {"daily": wanted.daily},
+        "target": wanted.target,
+        "floor": wanted.floor,
+        "stretch": wanted.stretch,
+        "policy": {"source_always_alive": True, "restate_share": None},
+    }
+
+
+class Load:
+    """Sends the world's days in order, late events two days after their own."""
+
+    def __init__(self, system: System, api: Api, world: World, rate: int) -> None:
+        self._system = system
+        self._api = api
+        self._world = world
+        self._rate = rate
+        self.journal = Journal()
+        self.sent = 0
+        self.again = 0
+        self.seconds = 0.0
+        self.done = False
+
+    async def run(self) -> None:
+        """Send everything and leave the clock so that every span can be judged."""
+        held: dict[date, list[Order]] = {}
+        days = self._world.days
+        for day in [*days, *(days[-1] + timedelta(days=n) for n in (1, 2, 3))]:
+            orders = self._world.orders(day) if day in days else []
+            late = held.pop(day - LATE_BY, [])
+            if late:
+                await self._all_judged(late[0].at.date())
+            held[day] = [order for order in orders if order.late]
+            await self._send([o for o in orders if not o.late] + late)
+            self._system.step_clock(_at(day + timedelta(days=1), 1, 1))
+        self.done = True
+
+    async def _send(self, orders: Sequence[Order]) -> None:
+        began = time.monotonic()
+        batches = [orders[i : i + BATCH] for i in range(0, len(orders), BATCH)]
+        batches += batches[::AGAIN_SHARE]  # re-sent as they were: the same ids
+        waiting: asyncio.Queue[tuple[float, Sequence[Order]]] = asyncio.Queue()
+        for number, batch in enumerate(batches):
+            waiting.put_nowait((began + number * BATCH / self._rate, batch))
+        await asyncio.gather(*(self._sender(waiting) for _ in range(SENDERS)))
+        self.seconds += time.monotonic() - began
+
+    async def _sender(self, waiting: "asyncio.Queue[tuple[float, Sequence[Order]]]") -> None:
+        while not waiting.empty():
+            due, batch = waiting.get_nowait()
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await self._api.send([order.cloud_event() for order in batch], "drill")
+            self.sent += len(batch)
+            self.journal.add(batch)
+
+    async def _all_judged(self, day: date) -> None:
+        """Wait until every goal's light of the day is judged: what comes now is a correction."""
+        async def judged() -> bool:
+            for goal in ("all", *REGIONS):
+                page = await self._api.get(
+                    "alerting", "/v1/lights", goal=goal, **{"from": str(day), "to": str(day)}
+                )
+                if all(row["provisional"] for row in page["items"]):
+                    return False
+            return True
+
+        await until(judged, 180, f"{day} judged")
+
+    async def drained(self, within: float) -> None:
+        """Wait until all that was acknowledged is in progress, judged and sent; then settle."""
+        last = working(self._world.days[0], self._world.days[-1])[-1]
+        try:
+            await until(self._progress_complete, within, "progress complete", every=0.3)
+            await self._all_judged(last)
+        except TrialFailed:
+            return  # the comparison says what is missing
+        await asyncio.sleep(3)
+
+    async def applied(self) -> int:
+        """Return how many events the company goal has counted."""
+        page = await self._api.get("goal-service", "/v1/goals/all/progress", limit=1)
+        return int(page["count"])
+
+    async def _progress_complete(self) -> bool:
+        return await self.applied() >= len(self.journal.orders)
+
+
+def _at(day: date, hour: int, minute: int) -> float:
+    return datetime.combine(day, clock_time(hour, minute), UTC).timestamp()
+
+
+def first_moment() -> float:
+    """Return the clock's start: the first day at noon, epoch seconds."""
+    return _at(START, 12, 0)
+
+
