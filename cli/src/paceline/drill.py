@@ -112,7 +112,9 @@ def drill(
     base_port: Annotated[int, typer.Option(help="First port of the drill's own system.")] = 8700,
     broken: Annotated[
         str | None,
-        typer.Option("--break", help="Switch a guard off and add its fault: cas, head, exit, lane."),
+        typer.Option(
+            "--break", help="Switch a guard off and add its fault: cas, head, exit, lane."
+        ),
     ] = None,
 ) -> None:
     """Kill parts of a system of its own under load; exit 1 when anything is lost or doubled."""

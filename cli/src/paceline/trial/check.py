@@ -52,13 +52,15 @@ async def _totals(shop: Shop, events: Sequence[Invoice]) -> list[str]:
     try:
         await until(right, 60, "totals")
     except Exception:  # the difference is what is reported
-        return [f"total {g}: {found.get(g)} instead of {expected[g]}" for g in expected if found.get(g) != expected[g]]
+        return [
+            f"total {g}: {found.get(g)} instead of {expected[g]}"
+            for g in expected
+            if found.get(g) != expected[g]
+        ]
     return []
 
 
-async def _lights(
-    shop: Shop, days: Mapping[date, list[Invoice]], published: Lights
-) -> list[str]:
+async def _lights(shop: Shop, days: Mapping[date, list[Invoice]], published: Lights) -> list[str]:
     differences: list[str] = []
 
     async def compare() -> bool:
@@ -107,7 +109,9 @@ async def _awards(shop: Shop, events: Sequence[Invoice]) -> list[str]:
     found = [(row["value"], date.fromisoformat(row["window_start"])) for row in rows]
     if sorted(found) == sorted(expected):
         return []
-    return [f"awards: missing {expected - set(found)}, too many {set(found) - expected}, {len(found)}"]
+    return [
+        f"awards: missing {expected - set(found)}, too many {set(found) - expected}, {len(found)}"
+    ]
 
 
 async def _deeds(shop: Shop, days: Mapping[date, list[Invoice]]) -> list[str]:

@@ -24,9 +24,7 @@ class Verdict:
     compared: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
-    def sets(
-        self, kind: str, expected: Iterable[Hashable], found: Iterable[Hashable]
-    ) -> None:
+    def sets(self, kind: str, expected: Iterable[Hashable], found: Iterable[Hashable]) -> None:
         """Compare things that each happen once: too few is lost, too many or unknown is doubled."""
         want, have = Counter(expected), Counter(found)
         self.compared[kind] += want.total()
@@ -37,9 +35,7 @@ class Verdict:
             self.doubled[kind] += extra
             self._note(f"{kind}: extra {name} x{extra}")
 
-    def amounts(
-        self, kind: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]
-    ) -> None:
+    def amounts(self, kind: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> None:
         """Compare values: a smaller one than expected is lost, a greater one doubled."""
         self.compared[kind] += len(expected)
         for name in expected.keys() | found.keys():
@@ -58,7 +54,11 @@ class Verdict:
 async def compare(api: Api, world: World, journal: Journal) -> Verdict:
     """Compare records, facts, goal values, lights, deeds and rewards with the journal."""
     verdict = Verdict()
-    verdict.sets("records", journal.orders, [r["id"] async for r in api.items("metrics-ingest", "/v1/records", source="drill")])
+    verdict.sets(
+        "records",
+        journal.orders,
+        [r["id"] async for r in api.items("metrics-ingest", "/v1/records", source="drill")],
+    )
     await _facts(verdict, api, world, journal)
     finally_ = journal.per_day(late=True)
     await _goals(verdict, api, world, finally_)
@@ -96,7 +96,9 @@ async def _goals(
         found = {date.fromisoformat(d["day"]): Decimal(d["value"]) for d in days}
         verdict.amounts(f"goal {name}", dict(values[name]), found)
         rows = await api.all("alerting", "/v1/lights", goal=name)
-        lights = {date.fromisoformat(r["span"]["start"]): r["light"] for r in rows if not r["provisional"]}
+        lights = {
+            date.fromisoformat(r["span"]["start"]): r["light"] for r in rows if not r["provisional"]
+        }
         expected = oracle.lights(wanted, values[name], world.days[-1])
         verdict.sets("lights", expected.items(), lights.items())
 
@@ -112,9 +114,7 @@ async def _deeds(
     verdict.sets("deed ids", {d["id"] for d in deeds}, [d["id"] for d in deeds])
     for name, wanted in world.goals().items():
         mine = [d for d in deeds if d["goal"] == name]
-        verdict.sets(
-            "deed seq", range(1, len(mine) + 1), [d["seq"] for d in mine]
-        )
+        verdict.sets("deed seq", range(1, len(mine) + 1), [d["seq"] for d in mine])
         expected = oracle.all_deeds(wanted, judged[name], finally_[name], world.days[-1])
         found = [Deed(d["kind"], date.fromisoformat(d["span"]["start"]), _what(d)) for d in mine]
         verdict.sets("deeds", [(name, d) for d in expected], [(name, d) for d in found])

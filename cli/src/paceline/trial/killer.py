@@ -89,9 +89,7 @@ class Killer:
         self.kills.in_flight += self._busy()
         return pid
 
-    async def _recovered(
-        self, http: httpx.AsyncClient, name: str, old: int, before: int
-    ) -> None:
+    async def _recovered(self, http: httpx.AsyncClient, name: str, old: int, before: int) -> None:
         async def again() -> bool:
             if self._system.facts()["pids"].get(name) in (old, 0, None):
                 return False

@@ -140,6 +140,7 @@ class Load:
 
     async def _all_judged(self, day: date) -> None:
         """Wait until every goal's light of the day is judged: what comes now is a correction."""
+
         async def judged() -> bool:
             for goal in ("all", *REGIONS):
                 page = await self._api.get(
@@ -177,5 +178,3 @@ def _at(day: date, hour: int, minute: int) -> float:
 def first_moment() -> float:
     """Return the clock's start: the first day at noon, epoch seconds."""
     return _at(START, 12, 0)
-
-

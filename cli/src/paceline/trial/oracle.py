@@ -89,16 +89,12 @@ def _reached(wanted: Wanted, values: Mapping[date, Decimal], judged: Sequence[da
     return found
 
 
-def praised(
-    sums: Mapping[tuple[str, date], Decimal], threshold: Decimal
-) -> set[tuple[str, date]]:
+def praised(sums: Mapping[tuple[str, date], Decimal], threshold: Decimal) -> set[tuple[str, date]]:
     """Return which (dimension value, day) reached the threshold."""
     return {key for key, amount in sums.items() if amount >= threshold}
 
 
-def restated(
-    wanted: Wanted, history: Sequence[tuple[date, Mapping[date, Decimal]]]
-) -> list[date]:
+def restated(wanted: Wanted, history: Sequence[tuple[date, Mapping[date, Decimal]]]) -> list[date]:
     """Return the span of every change of a judged light, from the values known at each close."""
     found: list[date] = []
     judged: dict[date, str] = {}

@@ -9,8 +9,6 @@ from decimal import Decimal
 import msgspec
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from service_kit.keys import Keys
-from service_kit.store import Store
 
 from paceline.trial import retail
 from paceline.trial.api import Api
@@ -23,6 +21,8 @@ from paceline.trial.variants import (
     hopeless_events,
     rename,
 )
+from service_kit.keys import Keys
+from service_kit.store import Store
 
 BATCH = 250
 _json = msgspec.json.Encoder(decimal_format="number")
@@ -147,7 +147,10 @@ class Shop:
             paths = mapping["fields"]["gross"]["paths"]
             paths.append(paths[0] + "_amount")
         await self.api.call(
-            "PUT", "metrics-ingest", f"/v1/sources/{retail.SOURCE}", document | {"reason": "renamed"}
+            "PUT",
+            "metrics-ingest",
+            f"/v1/sources/{retail.SOURCE}",
+            document | {"reason": "renamed"},
         )
         await self.api.call(
             "POST", "metrics-ingest", "/v1/dead-letters/replay", {"source": retail.SOURCE}
@@ -214,7 +217,9 @@ class Replay:
         for shop in careful:
             if day.isoweekday() <= 5:
                 await until(
-                    lambda shop=shop: shop.judged_through(day), 60, f"{shop.variant.name} {day} judged"
+                    lambda shop=shop: shop.judged_through(day),
+                    60,
+                    f"{shop.variant.name} {day} judged",
                 )
             shop.judged_with[day] = list(shop.sent)
         self._say(f"{day}")
@@ -237,6 +242,6 @@ class Replay:
 
 def totals(events: Sequence[Invoice]) -> dict[str, Decimal]:
     """Return every goal's total over the events."""
-    return {goal: sum(days.values(), Decimal(0)) for goal, days in retail.values(list(events)).items()}
-
-
+    return {
+        goal: sum(days.values(), Decimal(0)) for goal, days in retail.values(list(events)).items()
+    }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from service_kit.clock import set_clock
 
 START_WITHIN = 120.0

@@ -84,11 +84,20 @@ def hopeless_events(day: date) -> list[Invoice]:
         Invoice(
             f"hopeless-{day}-{number}",
             day,
-            {"event_id": f"hopeless-{day}-{number}", "type": "order.placed", "occurred_at": at, "key": ""}
+            {
+                "event_id": f"hopeless-{day}-{number}",
+                "type": "order.placed",
+                "occurred_at": at,
+                "key": "",
+            }
             | body,
         )
         for number, body in enumerate(broken)
     ]
 
 
-HOPELESS_BYTES = (b"\xff\xfe no JSON", b'{"event_id": "nan", "type": "order.placed", "gross": NaN}', b"")
+HOPELESS_BYTES = (
+    b"\xff\xfe no JSON",
+    b'{"event_id": "nan", "type": "order.placed", "gross": NaN}',
+    b"",
+)

@@ -17,7 +17,14 @@ REGIONS = ("north", "south", "east", "west", "centre", "coast", "hills", "isles"
 START = date(2026, 3, 2)  # a Monday
 DAILY = Decimal(1000)  # every goal's plan per working day and region
 LATE_EVERY = 5
-MOODS = (Decimal("0.5"), Decimal("0.6"), Decimal("0.69"), Decimal("0.85"), Decimal("1.1"), Decimal("1.3"))
+MOODS = (
+    Decimal("0.5"),
+    Decimal("0.6"),
+    Decimal("0.69"),
+    Decimal("0.85"),
+    Decimal("1.1"),
+    Decimal("1.3"),
+)
 PRAISE_AT = Decimal(1200)
 
 

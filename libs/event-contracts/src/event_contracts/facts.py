@@ -7,6 +7,9 @@ import msgspec
 
 from event_contracts.wire import Event, Part
 
+OTHER = "other"
+"""Every value of the one set of dimensions that takes what is beyond a metric's limit of sets."""
+
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):
     """One minute of one set of dimensions.

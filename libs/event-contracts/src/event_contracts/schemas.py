@@ -9,6 +9,7 @@ A breaking change is a new version: a new type with its own tag, and an upcast f
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,10 @@ def generated() -> dict[str, Schema]:
 
 def schema_of(message: Any) -> Schema:
     """Return the JSON schema of one message type, in plain JSON values."""
-    schema = {"$schema": DIALECT, **msgspec.json.schema(message)}
+    schema: dict[str, Any] = {"$schema": DIALECT, **msgspec.json.schema(message)}
+    for part in schema["$defs"].values():
+        if "description" in part:  # Python 3.13 dedents docstrings, 3.11 does not
+            part["description"] = cleandoc(part["description"])
     return cast(Schema, msgspec.json.decode(msgspec.json.encode(schema)))
 
 

@@ -24,11 +24,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the structures inside a message."""
 
 
-_encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+_encoder = msgspec.json.Encoder(decimal_format="string")
 
 
 def encode(event: Event) -> bytes:
-    """Return the event as UTF-8 JSON with the keys of maps in order.
+    """Return the event as UTF-8 JSON; maps keep the order in which they were built.
 
     A field that was never set is left out; one that was read as its own default may be written
     out. Both mean the same to a reader, so a default must not change within a version.

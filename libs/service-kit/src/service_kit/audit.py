@@ -1,7 +1,8 @@
 """The audit trail: per tenant a chain of entries, each carrying the hash of the one before it.
 
     head   {_id: "tenant|head", seq, hash}
-    entry  {_id: "tenant|000000000017", tenant, seq, at_ms, actor, action, subject, detail, prev, hash}
+    entry  {_id: "tenant|000000000017", tenant, seq, at_ms, actor, action, subject, detail,
+            prev, hash}
 
 An entry is written in the transaction of the change that it tells of. A changed, removed or
 inserted entry breaks the chain; the head shows a removed end.
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from event_contracts.wire import key_of
 
+from event_contracts.wire import key_of
 from service_kit.store import Document, Store, Tx
 
 COLLECTION = "audit"

@@ -17,7 +17,7 @@ from service_kit.guards import Guards
 from service_kit.outbox import Outbox
 from service_kit.owners import Fence, take_over
 from service_kit.records import Partition, Slice
-from service_kit.store import Session, Store, Tx
+from service_kit.store import Document, Session, Store, Tx
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Applier:
         self._group = group
         self._handler = handler
         self._bounds = bounds
-        self._gapless = gapless
+        self.gapless = gapless
         self._clock = clock
         self._guards = guards
         self._turn = asyncio.Lock()
@@ -95,9 +95,7 @@ class Applier:
             taken = sorted(set(partitions))
             await self._fence.check()
             await take_over(self._store, self._session, [self._owner(p) for p in taken])
-            bounds = await self._bounds(taken)
-            for partition in taken:
-                await self._load(partition, bounds[partition])
+            await self._load(taken)
             return {partition: self.next[partition] for partition in taken}
 
     async def drop(self, partitions: Iterable[Partition]) -> None:
@@ -120,7 +118,7 @@ class Applier:
                     effects = await self._session.run(lambda tx, ready=ready: self._body(tx, ready))
                 except Moved as moved:
                     log.warning("%s; loading it again", moved)
-                    await self._reload(moved.partition)
+                    await self._load([moved.partition])
                 except Halted as halted:
                     await self._halt(halted)
                 else:
@@ -172,19 +170,21 @@ class Applier:
             return batch
         if batch.end <= position:
             return None
-        if batch.start > position and partition.topic in self._gapless:
+        if batch.start > position and partition.topic in self.gapless:
             raise Gap(partition, f"next is {position}, the first record read is {batch.start}")
         records = tuple(record for record in batch.records if record.offset >= position)
         return replace(batch, start=position, records=records)
 
-    async def _reload(self, partition: Partition) -> None:
-        bounds = await self._bounds([partition])
-        await self._load(partition, bounds[partition])
+    async def _load(self, partitions: Sequence[Partition]) -> None:
+        documents = {p: await offsets.read(self._store, self._group, p) for p in partitions}
+        # Only after the positions: another worker may still move them, and the log's end with it.
+        bounds = await self._bounds(partitions)
+        for partition, document in documents.items():
+            await self._begin(partition, document, bounds[partition])
 
-    async def _load(self, partition: Partition, bounds: Bounds) -> None:
+    async def _begin(self, partition: Partition, document: Document, bounds: Bounds) -> None:
         self._handler.forget(partition)
         self.halted.pop(partition, None)
-        document = await offsets.read(self._store, self._group, partition)
         self.next[partition] = document["next"]
         if document["halted"]:
             self.halted[partition] = document["halted"]["reason"]

@@ -84,7 +84,10 @@ class Keys:
         return bool(done.matched_count)
 
     async def rotate(self, tenant: str, identity: str, *, overlap_seconds: float) -> str | None:
-        """Make a successor with the same rights; both are valid for the overlap. None: no such key."""
+        """Return a successor with the same rights, or None when there is no such live key.
+
+        Both are valid for the overlap.
+        """
         old = await self._keys.find_one({"_id": identity, "tenant": tenant})
         if old is None or self._ended(old):
             return None

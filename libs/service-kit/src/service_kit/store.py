@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
 from bson.decimal128 import Decimal128
 from pymongo import AsyncMongoClient, WriteConcern
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from service_kit.errors import Infrastructure
@@ -127,7 +127,7 @@ class Session:
         pause = 0.005
         while True:
             try:
-                self._raw.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY)
+                await self._raw.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY)
                 result = await body(Tx(self._db, self._raw))
                 await self._commit(deadline)
                 return result
@@ -166,9 +166,14 @@ def _again(error: PyMongoError) -> bool:
     E11000 inside a transaction means that another one inserted the same deterministic ``_id``
     first: the next snapshot shows it.
     """
-    return error.has_error_label("TransientTransactionError") or isinstance(
-        error, DuplicateKeyError
-    )
+    return error.has_error_label("TransientTransactionError") or _is_duplicate(error)
+
+
+def _is_duplicate(error: PyMongoError) -> bool:
+    """Whether it is E11000, which bulk_write and insert_many wrap."""
+    if isinstance(error, BulkWriteError):
+        return any(failed["code"] == 11000 for failed in error.details["writeErrors"])
+    return isinstance(error, DuplicateKeyError)
 
 
 class Store:

@@ -1,4 +1,4 @@
-"""JSON from strangers: a value that the whole system can store exactly, or a refusal with its place.
+"""JSON from strangers: a value that all of the system stores exactly, or a refusal with its place.
 
 Numbers never pass through a float. A whole number within int64 is an ``int``; any other number is
 a ``Decimal`` that Decimal128 holds exactly. Parsers differ on everything refused here (duplicate
@@ -227,4 +227,4 @@ def _quoted(key: str) -> str:
 
 def _refusal(flaw: _Flaw, where: str) -> UserError:
     en, zh = TEXTS[flaw.code]
-    return UserError(flaw.code, where, en.format(flaw.detail), zh.format(flaw.detail), status=400)
+    return UserError(flaw.code, where, en.format(flaw.detail), zh.format(flaw.detail))

@@ -1,0 +1,5 @@
+"""``python -m paceline``."""
+
+from paceline.main import app
+
+app()

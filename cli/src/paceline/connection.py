@@ -1,0 +1,158 @@
+"""Where the commands find the system: --url and --key, or the file of a running `paceline up`."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from paceline import running
+from paceline.show import fail
+from service_kit import strict_json
+from service_kit.settings import Settings
+
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", envvar="PACELINE_JSON", help="The file that `paceline up` writes."),
+]
+Url = Annotated[str | None, typer.Option(help="The service's address, instead of --json.")]
+Key = Annotated[str | None, typer.Option(envvar="PACELINE_KEY", help="The API key.")]
+
+TIMEOUT = 30.0
+PAGE = 1000
+
+
+def running_of(path: Path | None) -> running.Running:
+    """Return what the file says, by default that of the `up` that was started last."""
+    found = find_file(path)
+    if found is None:
+        fail("no running system found; start one with `paceline up`, or name its file by --json")
+    try:
+        return running.read(found)
+    except (OSError, ValueError) as error:
+        fail(str(error))
+
+
+def find_file(path: Path | None) -> Path | None:
+    """Return the given file, else that of the newest running `up`."""
+    return path if path is not None else running.newest()
+
+
+def settings_of(path: Path | None) -> Settings:
+    """Return broker and database: of the running system, else of the environment."""
+    settings = Settings.from_environment("paceline", 0)
+    if find_file(path) is None or "PACELINE_KAFKA" in os.environ:
+        return settings
+    system = running_of(path)
+    return replace(
+        settings,
+        kafka=system.kafka,
+        mongodb=system.mongodb,
+        prefix=system.prefix,
+        database_prefix=system.database_prefix,
+        partitions=system.partitions,
+    )
+
+
+class ApiError(Exception):
+    """An answer that is none: the status and what the service said."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"{status}: {text}" if status else text)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One service's door."""
+
+    url: str
+    key: str
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the JSON answer; raises ApiError."""
+        return self._call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def post(self, path: str, body: Any) -> Any:
+        """Send ``body`` as JSON and return the answer; raises ApiError."""
+        return self._call("POST", path, content=strict_json.dumps(body))
+
+    def items(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield the items of all pages; raises ApiError."""
+        after = None
+        while True:
+            page = self.get(path, after=after, limit=PAGE, **query)
+            yield from page["items"]
+            after = page["next"]
+            if after is None or not page["items"]:
+                return
+
+    def send(self, path: str, content: bytes, headers: dict[str, str]) -> dict[str, Any]:
+        """Send events and return which were accepted; raises ApiError.
+
+        An answer that refuses them one by one (422 with ``rejected``) is no error.
+        """
+        answer = self._request("POST", path, content=content, headers=headers)
+        with contextlib.suppress(ValueError):
+            body = answer.json()
+            if isinstance(body, dict) and "rejected" in body:
+                return body
+        if answer.status_code >= 400:
+            raise ApiError(answer.status_code, said(answer))
+        return {}
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._request(method, path, **options)
+        if answer.status_code >= 400:
+            raise ApiError(answer.status_code, said(answer))
+        return answer.json()
+
+    def _request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
+        own = {"Authorization": f"Bearer {self.key}", "Accept-Language": language()}
+        url = self.url.rstrip("/") + path
+        try:
+            return _client().request(
+                method, url, headers=own | dict(headers or {}), timeout=TIMEOUT, **options
+            )
+        except httpx.TransportError as error:
+            raise ApiError(0, f"{self.url} does not answer: {error}") from None
+
+
+@cache
+def _client() -> httpx.Client:
+    """One client for the whole command: a new one reads all certificates first."""
+    return httpx.Client()
+
+
+def said(answer: httpx.Response) -> str:
+    """Return what a refusal says: where and what."""
+    try:
+        error = answer.json()["error"]
+        return f"{error['where']}: {error['message']}"
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:500]
+
+
+def connect(service: str, url: str | None, key: str | None, json: Path | None) -> Connection:
+    """Return the door of a service, as the options say."""
+    if url is not None:
+        if key is None:
+            fail("--url needs --key (or PACELINE_KEY)")
+        return Connection(url, key)
+    system = running_of(json)
+    if service not in system.services:
+        fail(f"the system has no service {service}")
+    return Connection(system.services[service], key or system.api_key)
+
+
+def language() -> str:
+    """Return the language of the terminal for Accept-Language."""
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG", "")
+    return "zh" if spoken.startswith("zh") else "en"

@@ -1,0 +1,78 @@
+"""`paceline deadletters`: records that nothing could apply, and sending them in again."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from paceline.connection import ApiError, JsonFile, Key, Url, connect
+from paceline.show import console, fail, text
+
+app = typer.Typer(help="Records that could not be applied.", no_args_is_help=True)
+
+PATH = "/v1/dead-letters"
+
+
+@app.command("list")
+def listed(
+    source: Annotated[str | None, typer.Option(help="Of this source only.")] = None,
+    cause: Annotated[str | None, typer.Option(help="With this cause only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show so many at most.")] = 50,
+    url: Url = None,
+    key: Key = None,
+    json: JsonFile = None,
+) -> None:
+    """Count dead letters by source and cause, and show the first of them."""
+    door = connect("metrics-ingest", url, key, json)
+    try:
+        rows = list(door.items(PATH, source=source, cause=cause))
+    except ApiError as error:
+        fail(str(error))
+    console.print(counted(rows))
+    console.print(table(rows[:limit]))
+
+
+def counted(rows: list[dict[str, Any]]) -> Table:
+    """Return the counts by source, cause and state."""
+    shown = Table("source", "cause", "state", "count")
+    counts = Counter((text(r.get("source")), text(r["cause"]), text(r.get("state"))) for r in rows)
+    for (source, cause, state), count in sorted(counts.items()):
+        shown.add_row(source, cause, state, str(count))
+    return shown
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
+    """Return dead letters one by one."""
+    shown = Table("id", "source", "cause", "detail", "state")
+    for row in rows:
+        identity = row.get("id", row.get("_id"))
+        parts = [identity, row.get("source"), row["cause"], row.get("detail"), row.get("state")]
+        shown.add_row(*map(text, parts))
+    return shown
+
+
+@app.command()
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")] = None,
+    source: Annotated[str | None, typer.Option(help="All of this source.")] = None,
+    cause: Annotated[str | None, typer.Option(help="Of --source, those with this cause.")] = None,
+    url: Url = None,
+    key: Key = None,
+    json: JsonFile = None,
+) -> None:
+    """Send dead letters in again, each once, after what was wrong has been mended."""
+    if not ids and not source:
+        fail("name ids, or --source, perhaps with --cause")
+    door = connect("metrics-ingest", url, key, json)
+    body: dict[str, Any] = {"ids": ids} if ids else {"source": source, "cause": cause}
+    total = 0
+    try:
+        while True:
+            answer = door.post(f"{PATH}/replay", body)
+            total += answer["replayed"]
+            if not answer.get("more") or not answer["replayed"]:
+                break
+    except ApiError as error:
+        fail(f"{error}; replayed before that: {total}")
+    console.print(f"replayed {total}")

@@ -1,0 +1,175 @@
+"""Everything the demonstration says, in English and in Chinese, for people who run campaigns."""
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+GOAL_NAMES = {
+    "gross_revenue": "总收入",
+    "net_revenue": "净收入",
+    "orders": "订单数",
+    "export_revenue": "出口收入",
+}
+SYMBOLS = {"GBP": "£"}
+
+# key: (English, Chinese)
+TEXTS: dict[str, tuple[str, str]] = {
+    "title": ("a year of a real web shop, replayed", "一家真实网店的一年，快速回放"),
+    "title.generated": (
+        "a generated year: the real shop's data are not on this machine",
+        "生成的一年数据：本机没有真实网店的数据",
+    ),
+    "starting": (
+        "starting Kafka, the document server and the four services ...",
+        "正在启动 Kafka、文档服务器和四个服务……",
+    ),
+    "port": ("port {wanted} is busy: using {port} instead", "端口 {wanted} 被占用，改用 {port}"),
+    "credit": (
+        "data: Chen, D. (2015), Online Retail, UCI, doi 10.24432/C5BW33, CC BY 4.0",
+        "数据：Chen, D. (2015), Online Retail, UCI, doi 10.24432/C5BW33, CC BY 4.0",
+    ),
+    "day": ("day {number} of {days}", "第 {number} 天，共 {days} 天"),
+    "over": ("the year is over", "这一年已播完"),
+    "goals": ("Goals, judged every working day", "目标（每个工作日判定）"),
+    "goal": ("goal", "目标"),
+    "judged": ("judged", "判定日"),
+    "plan": ("plan", "计划"),
+    "actual": ("actual", "实际"),
+    "share": ("%", "%"),
+    "light": ("light", "灯"),
+    "lights": ("last 20 days", "近 20 个工作日"),
+    "to_date": ("to date", "累计"),
+    "of_plan": ("of plan", "占计划"),
+    "of_target": ("of year", "占全年"),
+    "legend": ("█ green  ▅ yellow  ▂ red", "█ 绿  ▅ 黄  ▂ 红"),
+    "green": ("green", "绿"),
+    "yellow": ("yellow", "黄"),
+    "red": ("red", "红"),
+    "grey": ("grey", "灰"),
+    "none": ("none", "无"),
+    "floor": ("floor", "保底值"),
+    "target": ("target", "目标值"),
+    "stretch": ("stretch goal", "冲刺值"),
+    "deeds": ("What happened", "发生了什么"),
+    "praise": ("Praise: a country passes 10,000 in a day", "表扬：某国单日超过 10,000"),
+    "facts": (
+        "{sent:,} events sent · {rate:,.0f} a second · numbers complete to {complete} · "
+        "{lag} behind · {deeds} goal events · {praise} praises",
+        "已发送 {sent:,} 个事件 · 每秒 {rate:,.0f} 个 · 数据完整至 {complete} · "
+        "滞后 {lag} · {deeds} 个目标事件 · {praise} 次表扬",
+    ),
+    "seconds": ("{number:.1f} s", "{number:.1f} 秒"),
+    "unknown": ("-", "-"),
+    "stop": ("Ctrl-C ends it", "按 Ctrl-C 结束"),
+    "goal.off_track": (
+        "{goal} turned red: third day in a row below 70 % ({actual} of {plan})",
+        "{goal}转红：连续第三天低于 70 %（{actual}，计划 {plan}）",
+    ),
+    "light.changed": (
+        "{goal} is out of the red: {actual} of {plan}, {light}",
+        "{goal}走出红灯：{actual}，计划 {plan}，{light}",
+    ),
+    "goal.restated": (
+        "{goal} corrected: {light} now, was {before}; late orders are counted in ({actual})",
+        "{goal}已更正：由{before}改为{light}，迟到的订单已计入（{actual}）",
+    ),
+    "goal.recovered": (
+        "{goal} recovered: the red of this day is taken back",
+        "{goal}恢复：当天的红灯已撤销",
+    ),
+    "goal.reached": (
+        "{goal} reached its {tier} for the year: {amount}",
+        "{goal}达成全年{tier}：{amount}",
+    ),
+    "goal.missed": (
+        "{goal} missed its year: {actual}, the floor was {floor}",
+        "{goal}全年未达成：{actual}，保底值 {floor}",
+    ),
+    "held": (
+        "(demo) orders from abroad are held back for two days: a partner reports late",
+        "（演示）国外订单晚两天到达：合作方上报延迟",
+    ),
+    "arrived": (
+        "(demo) the late orders of {day} arrive",
+        "（演示）{day} 的迟到订单已到达",
+    ),
+    "praised": ("{value} passed {threshold}: {actual}", "{value} 超过 {threshold}：{actual}"),
+    "often": ("{value} on {count} days", "{value} {count} 天"),
+    "equal": (
+        "All {count:,} lights are exactly the published ones.",
+        "全部 {count:,} 个灯与公布的结果完全一致。",
+    ),
+    "unequal": (
+        "{wrong} of {count:,} lights differ from the published ones: {first}",
+        "{count:,} 个灯中有 {wrong} 个与公布的结果不同：{first}",
+    ),
+    "running": (
+        "The system keeps running{until}. The clock now shows the present.",
+        "系统继续运行{until}。时钟已拨回现在。",
+    ),
+    "until.stop": (" until Ctrl-C", "，按 Ctrl-C 结束"),
+    "until.for": (" for {seconds:.0f} s more", "，再运行 {seconds:.0f} 秒"),
+    "services": ("Services", "服务"),
+    "key": ("API key", "API 密钥"),
+    "next": ("Try next, in another terminal:", "接下来，在另一个终端试试："),
+    "try.goals": ("what is wanted, and how far it is", "目标是什么，完成多少"),
+    "try.lights": ("every judged day of a goal", "某个目标每个判定日的灯"),
+    "try.watch": ("goal events, live", "实时查看目标事件"),
+    "try.send": ("send events of your own", "发送你自己的事件"),
+    "stopping": ("stopping ...", "正在停止……"),
+    "stopped": ("stopped; nothing is left running", "已停止，没有遗留进程"),
+}
+
+
+def language(chosen: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Return ``zh`` or ``en``: what was chosen, else what the machine speaks."""
+    spoken = chosen or next(
+        (environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)),
+        "en",
+    )
+    return "zh" if spoken.lower().startswith("zh") else "en"
+
+
+class Words:
+    """The sentences of one language."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self._column = 1 if lang == "zh" else 0
+
+    def say(self, key: str, **values: Any) -> str:
+        """Return the sentence of this name with its values filled in."""
+        return TEXTS[key][self._column].format(**values)
+
+    def goal(self, goal: str) -> str:
+        """Return a goal's name as people say it."""
+        return GOAL_NAMES.get(goal, goal) if self._column else goal.replace("_", " ")
+
+    def date(self, day: date) -> str:
+        """Return a day with its weekday."""
+        if self._column:
+            return f"{day.year}年{day.month}月{day.day}日 星期{'一二三四五六日'[day.weekday()]}"
+        return f"{day:%a} {day.day} {day:%b %Y}"
+
+    def deed(self, kind: str, goal: str, unit: str, values: Mapping[str, Any]) -> str:
+        """Return a goal event as a sentence; amounts are Decimal or None."""
+        said = {
+            name: amount(value, unit) if isinstance(value, Decimal) else value
+            for name, value in values.items()
+        }
+        for name in ("light", "before", "tier"):
+            said[name] = self.say(said[name]) if said.get(name) in TEXTS else said.get(name)
+        name = self.goal(goal)
+        return self.say(kind, **(said | {"goal": name if self._column else name.capitalize()}))
+
+
+def amount(value: Decimal | None, unit: str) -> str:
+    """Return an amount in whole units with its currency: £35,000."""
+    return "-" if value is None else f"{SYMBOLS.get(unit, '')}{value:,.0f}"
+
+
+def percent(ratio: Decimal | None) -> str:
+    """Return a ratio as whole percent, rounded down so that 69.9 % never reads as 70."""
+    return "-" if ratio is None else f"{int(ratio * 100)} %"

@@ -1,0 +1,138 @@
+"""`paceline doctor`: what stands still and why, what is missing, and what to do about each."""
+
+import asyncio
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+import typer
+from rich.table import Table
+
+from paceline import connection, running
+from paceline.positions import REMEDIES, Positions, positions
+from paceline.show import console
+from service_kit.embedded.jars import JarsError, jars
+from service_kit.embedded.java import java
+
+FREE_GIGABYTES = 2.0
+VERSIONS = ("paceline", "faust-streaming", "aiokafka", "confluent-kafka", "pymongo", "fastapi")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``do`` is empty when all is well."""
+
+    what: str
+    state: str
+    do: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.do
+
+
+def doctor(json: connection.JsonFile = None) -> None:
+    """Look at this machine and at the running system; exit 1 when something has to be done."""
+    findings = list(machine())
+    path = connection.find_file(json)
+    if path is None:
+        findings.append(Finding("running system", "none", "paceline up"))
+    else:
+        findings += system(path)
+    table = Table("looked at", "found", "to do")
+    for finding in findings:
+        colour = "green" if finding.well else "red"
+        table.add_row(finding.what, f"[{colour}]{finding.state}[/]", finding.do)
+    console.print(table)
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(1)
+
+
+def machine() -> Iterator[Finding]:
+    """Look at what a system needs of this machine."""
+    yield Finding("python", platform.python_version(), _python())
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in VERSIONS)
+    yield Finding("versions", versions)
+    yield Finding("java", java())
+    try:
+        yield Finding("broker's jars", str(jars()))
+    except JarsError as error:
+        yield Finding("broker's jars", str(error), "make setup")
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    room = "" if free >= FREE_GIGABYTES else f"free at least {FREE_GIGABYTES:g} GB"
+    yield Finding("disk", f"{free:.1f} GB free", room)
+
+
+def system(path: Path) -> Iterator[Finding]:
+    """Look at the running system that the file names."""
+    try:
+        found = running.read(path)
+    except (OSError, ValueError) as error:
+        yield Finding("running system", str(error), "name its file by --json")
+        return
+    if not psutil.pid_exists(found.supervisor):
+        yield Finding("supervisor", f"pid {found.supervisor} is gone", "paceline up")
+    else:
+        yield Finding("supervisor", f"pid {found.supervisor}, {path}")
+    yield from _services(found)
+    yield from _positions(found)
+    yield from _sources(found)
+
+
+def _services(found: running.Running) -> Iterator[Finding]:
+    for name, url in found.services.items():
+        door = connection.Connection(url, found.api_key)
+        try:
+            door.get("/healthz")
+        except connection.ApiError as error:
+            log = Path(found.data) / "services" / f"{name}.log"
+            yield Finding(name, str(error), f"read the end of {log}")
+        else:
+            yield Finding(name, f"{url}, pid {found.pids.get(name, '?')}")
+
+
+def _positions(found: running.Running) -> Iterator[Finding]:
+    try:
+        all_of_them = asyncio.run(positions(found))
+    except Exception as error:
+        yield Finding("positions", f"{type(error).__name__}: {error}", "look at kafka, documents")
+        return
+    for each in all_of_them:
+        yield _position(each)
+
+
+def _position(each: Positions) -> Finding:
+    what = f"{each.group} {each.partition}"
+    state = f"next {each.next}, end {each.end}, lag {each.lag}"
+    if each.halted:
+        reason = each.halted["reason"]
+        return Finding(what, f"{state}; halted: {each.halted['detail']}", REMEDIES[reason])
+    return Finding(what, state)
+
+
+def _sources(found: running.Running) -> Iterator[Finding]:
+    door = connection.Connection(found.services.get("metrics-ingest", ""), found.api_key)
+    try:
+        for source in door.items("/v1/sources"):
+            yield _source(source)
+    except connection.ApiError as error:
+        yield Finding("sources", str(error), "look at metrics-ingest")
+
+
+def _source(source: dict[str, Any]) -> Finding:
+    name = source.get("name", "?")
+    if source.get("paused"):
+        do = f"mend its mapping (that resumes it), then paceline deadletters replay --source {name}"
+        return Finding(f"source {name}", "paused: most of its records were bad", do)
+    return Finding(f"source {name}", f"version {source.get('version', '?')}")
+
+
+def _python() -> str:
+    return "" if (3, 11) <= sys.version_info[:2] <= (3, 13) else "use Python 3.11 to 3.13"

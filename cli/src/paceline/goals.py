@@ -1,0 +1,53 @@
+"""`paceline goals`: what was promised, and how far it is."""
+
+from decimal import Decimal
+from typing import Any
+
+from rich.table import Table
+
+from paceline.connection import ApiError, Connection, JsonFile, Key, Url, connect
+from paceline.show import console, fail, text
+
+
+def goals(url: Url = None, key: Key = None, json: JsonFile = None) -> None:
+    """List the goals with their progress to date."""
+    door = connect("goal-service", url, key, json)
+    try:
+        console.print(table(door))
+    except ApiError as error:
+        fail(str(error))
+
+
+def table(door: Connection) -> Table:
+    """Return the goals as a table; raises ApiError."""
+    shown = Table("goal", "name", "period", "floor", "target", "stretch", "to date", "reached")
+    for goal in door.items("/v1/goals"):
+        total = progress_total(door, goal["id"])
+        shown.add_row(
+            text(goal["id"]),
+            text(goal.get("name")),
+            f"{text(goal.get('start'))} - {text(goal.get('end'))}",
+            text(goal.get("floor")),
+            text(goal.get("target")),
+            text(goal.get("stretch")),
+            text(total),
+            share(total, goal.get("target")),
+        )
+    return shown
+
+
+def progress_total(door: Connection, goal: str) -> Any:
+    """Return the goal's total to date, None while nothing has come; raises ApiError."""
+    try:
+        return door.get(f"/v1/goals/{goal}/progress").get("total")
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def share(total: Any, target: Any) -> str:
+    """Return total / target in percent, to one place; empty when there is none."""
+    if total is None or target is None or not Decimal(str(target)):
+        return ""
+    return f"{Decimal(str(total)) / Decimal(str(target)) * 100:.1f} %"

@@ -1,0 +1,22 @@
+"""The paceline command."""
+
+import typer
+
+from paceline import deadletters, doctor, goals, lights, send, topics, up, watch
+
+app = typer.Typer(
+    help="Goals that live from events: what was promised, what is, and what that means.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(up.up)
+app.add_typer(topics.app, name="topics")
+app.command()(send.send)
+app.command()(goals.goals)
+app.command()(lights.lights)
+app.command()(watch.watch)
+app.add_typer(deadletters.app, name="deadletters")
+app.command()(doctor.doctor)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,28 @@
+"""How every command speaks: one console for results, one for what went wrong."""
+
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+COLOURS = {"green": "green", "yellow": "yellow", "red": "bold red", "grey": "bright_black"}
+
+
+def fail(text: str, code: int = 1) -> NoReturn:
+    """Say what went wrong and leave."""
+    errors.print(f"paceline: {text}", style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def light(colour: str | None) -> str:
+    """Return a light as markup."""
+    style = COLOURS.get(colour or "")
+    return f"[{style}]● {colour}[/]" if style else "[bright_black]○ none[/]"
+
+
+def text(value: Any) -> str:
+    """Return a value of an answer as it stands in a table."""
+    return "" if value is None else str(value)

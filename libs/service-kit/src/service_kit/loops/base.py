@@ -1,0 +1,120 @@
+"""What every loop is given, and how each turns raw messages into slices.
+
+A loop reads records and hands them to the applier. It holds no effect and no position of its own:
+it starts every partition at the applier's ``next``; what it commits to Kafka is for lag displays.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Protocol
+
+from service_kit.batch import Applier
+from service_kit.broker import physical_name
+from service_kit.guards import Guards
+from service_kit.records import Partition, Record, Slice
+
+log = logging.getLogger(__name__)
+
+SESSION_SECONDS = 6
+HEARTBEAT_SECONDS = 1
+COMMIT_SECONDS = 1.0
+EXIT_CODE = 70
+
+NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
+
+Leave = Callable[[BaseException], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """``topics`` are logical names; ``instance`` is unique in the group and stays over restarts.
+
+    A slice of work holds at most ``batch`` records, collected for about ``within`` seconds.
+    """
+
+    bootstrap: str
+    prefix: str
+    group: str
+    instance: str
+    topics: tuple[str, ...]
+    batch: int = 500
+    within: float = 0.05
+
+    @property
+    def broker_group(self) -> str:
+        """The consumer group's name on the broker."""
+        return self.prefix + self.group
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The topics' names on the broker, each with its logical name."""
+        return {physical_name(self.prefix, topic): topic for topic in self.topics}
+
+
+class Loop(Protocol):
+    """Reads the topics and applies what it reads."""
+
+    async def run(self) -> None:
+        """Run until cancelled. Raises, or leaves the process, when it may not go on."""
+        ...
+
+
+def leave(error: BaseException) -> None:
+    """End the process at once: nothing may run on, let alone acknowledge, after this error."""
+    log.critical("leaving: %s", error, exc_info=error)
+    os._exit(EXIT_CODE)
+
+
+async def apply_guarded(applier: Applier, slices: Sequence[Slice], guards: Guards) -> None:
+    """Apply the slices. Only the drill's broken ``exit`` guard swallows what goes wrong."""
+    try:
+        await applier.apply(slices)
+    except Exception:
+        if guards.exit:
+            raise
+        log.exception("PACELINE_BREAK=exit: going on after an error")
+
+
+def waves(slices: Iterable[Sequence[Slice]]) -> Iterator[list[Slice]]:
+    """Yield first the first slice of every partition, then the second ones, and so on.
+
+    Only a partition with a hole has a second one: what stands before the hole is applied, then
+    the rest meets the applier's check and halts this partition and no other.
+    """
+    queues = [list(queue) for queue in slices if queue]
+    while queues:
+        yield [queue.pop(0) for queue in queues]
+        queues = [queue for queue in queues if queue]
+
+
+def slices_of(
+    partition: Partition, records: Iterable[Record], gapless: bool, position: int = 0
+) -> list[Slice]:
+    """Return the records as slices, sorted by offset, each offset once.
+
+    Without ``gapless`` holes are no loss: one slice, which ends at ``position`` when the loop has
+    already read further than the last record (transaction markers). With it, a slice ends at every
+    hole. No records and no position: no slice.
+    """
+    ordered = sorted({record.offset: record for record in records}.values(), key=_offset)
+    if not ordered:
+        # Begun anywhere before: the applier knows where it stands.
+        return [Slice(partition, 0, position)] if position and not gapless else []
+    if not gapless:
+        end = max(position, ordered[-1].offset + 1)
+        return [Slice(partition, ordered[0].offset, end, tuple(ordered))]
+    cuts = [i for i, (a, b) in enumerate(pairwise(ordered), 1) if b.offset != a.offset + 1]
+    bounds = pairwise([0, *cuts, len(ordered)])
+    return [_run(partition, ordered[first:last]) for first, last in bounds]
+
+
+def _run(partition: Partition, records: Sequence[Record]) -> Slice:
+    return Slice(partition, records[0].offset, records[-1].offset + 1, tuple(records))
+
+
+def _offset(record: Record) -> int:
+    return record.offset

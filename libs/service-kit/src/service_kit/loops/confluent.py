@@ -1,0 +1,157 @@
+"""The loop for single events at a high rate: librdkafka fetches in the background.
+
+The client blocks, so one worker thread owns it; whatever concerns the applier runs on the event
+loop, also during a rebalance, while the worker thread waits for it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from service_kit.batch import Applier
+from service_kit.errors import Infrastructure
+from service_kit.guards import Guards
+from service_kit.loops.base import (
+    COMMIT_SECONDS,
+    HEARTBEAT_SECONDS,
+    NO_HEADERS,
+    SESSION_SECONDS,
+    LoopSettings,
+    apply_guarded,
+    slices_of,
+    waves,
+)
+from service_kit.records import Partition, Record, Slice
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class ConfluentLoop:
+    """Reads with confluent-kafka; ``run`` raises on every error."""
+
+    def __init__(
+        self, settings: LoopSettings, applier: Applier, guards: Guards | None = None
+    ) -> None:
+        self._settings = settings
+        self._applier = applier
+        self._guards = guards or Guards()
+        self._logical = settings.names
+        self._committed_at = 0.0
+        self._event_loop: asyncio.AbstractEventLoop
+
+    async def run(self) -> None:
+        """Read and apply until cancelled; raises Infrastructure or what the handler raised."""
+        self._event_loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{self._settings.group}")
+        consumer = Consumer(self._config())
+        try:
+            consumer.subscribe(
+                list(self._logical), on_assign=self._assigned, on_revoke=self._revoked
+            )
+            while True:
+                got = await self._event_loop.run_in_executor(thread, self._read, consumer)
+                for wave in waves(got):
+                    await apply_guarded(self._applier, wave, self._guards)
+        finally:
+            await self._event_loop.run_in_executor(thread, consumer.close)
+            thread.shutdown(wait=False)
+
+    def _config(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "bootstrap.servers": settings.bootstrap,
+            "group.id": settings.broker_group,
+            "group.instance.id": settings.instance,
+            "session.timeout.ms": SESSION_SECONDS * 1000,
+            "heartbeat.interval.ms": HEARTBEAT_SECONDS * 1000,
+            "partition.assignment.strategy": "roundrobin",
+            "enable.auto.commit": False,
+            # Every start is given; a lost place is an error, and the next start finds out why.
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": 5,
+            # The end of a log with transaction markers behind its last record shows only so.
+            "enable.partition.eof": not self._applier.gapless.issuperset(settings.topics),
+        }
+
+    def _read(self, consumer: Consumer) -> list[list[Slice]]:
+        """In the worker thread: wait for records, at most ``within``; return slices to apply."""
+        self._commit(consumer)
+        messages = consumer.consume(self._settings.batch, self._settings.within)
+        records: dict[Partition, list[Record]] = {}
+        ends: dict[Partition, int] = {}
+        for message in messages:
+            partition = self._partition(message)
+            records.setdefault(partition, [])
+            error = message.error()
+            if error is None:
+                records[partition].append(_record(partition, message))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ends[partition] = message.offset() or 0
+            else:
+                raise Infrastructure(f"reading {partition}: {error}")
+        return [
+            slices_of(p, found, p.topic in self._applier.gapless, ends.get(p, 0))
+            for p, found in records.items()
+        ]
+
+    def _assigned(self, consumer: Consumer, assigned: list[KafkaPartition]) -> None:
+        """In the worker thread, inside ``consume``: begin where MongoDB says."""
+        starts = self._on_event_loop(self._applier.take(self._logical_of(assigned)))
+        names = {topic: name for name, topic in self._logical.items()}
+        consumer.assign(
+            [KafkaPartition(names[p.topic], p.number, start) for p, start in starts.items()]
+        )
+
+    def _revoked(self, _: Consumer, revoked: list[KafkaPartition]) -> None:
+        """In the worker thread, inside ``consume`` or ``close``."""
+        self._on_event_loop(self._applier.drop(self._logical_of(revoked)))
+
+    def _on_event_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._event_loop).result()
+
+    def _commit(self, consumer: Consumer) -> None:
+        """Once a second tell Kafka where we are, for lag displays; a failure is no matter."""
+        now = time.monotonic()
+        if now - self._committed_at < COMMIT_SECONDS:
+            return
+        self._committed_at = now
+        names = {topic: name for name, topic in self._logical.items()}
+        positions = [
+            KafkaPartition(names[p.topic], p.number, n) for p, n in list(self._applier.next.items())
+        ]
+        try:
+            if positions:
+                consumer.commit(offsets=positions, asynchronous=True)
+        except KafkaException as error:
+            log.debug("commit for display: %s", error)
+
+    def _logical_of(self, partitions: Iterable[KafkaPartition]) -> list[Partition]:
+        return [Partition(self._logical[p.topic], p.partition) for p in partitions]
+
+    def _partition(self, message: Message) -> Partition:
+        topic, number = message.topic(), message.partition()
+        if topic is None or number is None:
+            raise Infrastructure(f"reading: {message.error()}")
+        return Partition(self._logical[topic], number)
+
+
+def _record(partition: Partition, message: Message) -> Record:
+    headers: Any = message.headers()
+    offset: Any = message.offset()  # None only beside an error
+    return Record(
+        partition,
+        offset,
+        message.key(),
+        message.value(),
+        message.timestamp()[1],
+        dict(headers) if headers else NO_HEADERS,
+    )

@@ -1,0 +1,45 @@
+"""The start of a service's process: logging, the event loop, and errors that end it."""
+
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from service_kit.runtime import FAILED, Runtime
+from service_kit.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def run_service(service: str, port: int, body: Callable[[Runtime], Awaitable[None]]) -> None:
+    """Run ``body`` with the started runtime; never returns.
+
+    ``port`` is the HTTP door's default. An error leaves with code 70, settings that cannot be
+    read with code 78: starting again would not help.
+    """
+    try:
+        settings = Settings.from_environment(service, port)
+    except ValueError as error:
+        print(f"{service}: {error}", file=sys.stderr)
+        raise SystemExit(78) from None
+    set_up_logging(settings)
+    try:
+        uvloop.run(_start(settings, body))
+    except BaseException:
+        log.critical("%s could not run", settings.instance, exc_info=True)
+        logging.shutdown()
+        os._exit(FAILED)
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Log to standard error, one line per event, with the instance's name."""
+    logging.basicConfig(
+        level=settings.log,
+        format=f"%(asctime)s {settings.instance} %(levelname)s %(name)s: %(message)s",
+    )
+
+
+async def _start(settings: Settings, body: Callable[[Runtime], Awaitable[None]]) -> None:
+    await body(await Runtime.start(settings))

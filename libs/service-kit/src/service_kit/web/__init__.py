@@ -1,0 +1,8 @@
+"""The HTTP door that all services share: keys and scopes, strict bodies, one shape of errors."""
+
+from service_kit.web.answers import answer, page
+from service_kit.web.app import make_app
+from service_kit.web.auth import Caller, require
+from service_kit.web.bodies import read_body, read_bytes
+
+__all__ = ["Caller", "answer", "make_app", "page", "read_body", "read_bytes", "require"]

@@ -1,0 +1,143 @@
+"""What comes in: bodies of bounded size, strict JSON, fields that are known, or a refusal."""
+
+import re
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+import msgspec
+from fastapi import Request
+
+from service_kit import strict_json
+from service_kit.errors import UserError
+
+MAX_BODY = 5 * 1024 * 1024
+
+T = TypeVar("T")
+
+
+async def read_bytes(request: Request) -> bytes:
+    """Return the body; raises UserError 413 as soon as it is beyond MAX_BODY."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY:
+            raise too_large()
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_body(request: Request, type: type[T]) -> T:
+    """Return the JSON body as ``type``, a msgspec struct or anything made of them.
+
+    Raises UserError: ``where`` is the JSON path of what is wrong, and the message says what
+    would be right. Fields that the type does not know are refused.
+    """
+    return convert(strict_json.loads(await read_bytes(request)), type)
+
+
+def convert(value: Any, type: type[T]) -> T:
+    """Return a value of :func:`strict_json.loads` as ``type``; raises like :func:`read_body`."""
+    try:
+        result = msgspec.convert(value, type)
+    except msgspec.ValidationError as error:
+        raise _wrong(str(error)) from None
+    _refuse_unknown(value, _info(cast(Any, type)), "$")
+    return result
+
+
+def too_large() -> UserError:
+    """Return the refusal of a body beyond MAX_BODY."""
+    return UserError(
+        "body-too-large",
+        "body",
+        f"the body is larger than {MAX_BODY} bytes; send it in parts",
+        f"正文超过 {MAX_BODY} 字节；请分批发送",
+        status=413,
+    )
+
+
+@lru_cache(maxsize=256)
+def _info(type: Any) -> msgspec.inspect.Type:
+    return msgspec.inspect.type_info(type)
+
+
+def _refuse_unknown(value: Any, info: msgspec.inspect.Type, path: str) -> None:
+    if isinstance(info, msgspec.inspect.UnionType):
+        info = _member(value, info)
+    if isinstance(info, msgspec.inspect.StructType) and isinstance(value, dict):
+        fields = {field.encode_name: field.type for field in info.fields}
+        known = fields.keys() | ({info.tag_field} if info.tag_field else set())
+        for name, part in value.items():
+            if name not in known:
+                raise _unknown(f"{path}.{name}", sorted(known))
+            if name in fields:
+                _refuse_unknown(part, fields[name], f"{path}.{name}")
+    elif isinstance(value, list) and isinstance(info, _LISTS):
+        for index, part in enumerate(value):
+            _refuse_unknown(part, info.item_type, f"{path}[{index}]")
+    elif isinstance(value, dict) and isinstance(info, msgspec.inspect.DictType):
+        for name, part in value.items():
+            _refuse_unknown(part, info.value_type, f"{path}.{name}")
+
+
+_LISTS = (
+    msgspec.inspect.ListType,
+    msgspec.inspect.VarTupleType,
+    msgspec.inspect.SetType,
+    msgspec.inspect.FrozenSetType,
+)
+
+
+def _member(value: Any, union: msgspec.inspect.UnionType) -> msgspec.inspect.Type:
+    """Return the union's member that the value was read as."""
+    if isinstance(value, dict):
+        for member in union.types:
+            if isinstance(member, msgspec.inspect.DictType):
+                return member
+            if isinstance(member, msgspec.inspect.StructType) and (
+                member.tag_field is None or value.get(member.tag_field) == member.tag
+            ):
+                return member
+    wanted = _LISTS if isinstance(value, list) else ()
+    return next((member for member in union.types if isinstance(member, wanted)), union)
+
+
+def _unknown(where: str, known: list[str]) -> UserError:
+    names = ", ".join(known)
+    return UserError(
+        "unknown-field",
+        where,
+        f"this field is not known; known here are: {names}",
+        f"未知字段；此处可用的字段有：{names}",
+    )
+
+
+_PLACE = re.compile(r" - at `(?:key in )?(?P<path>[^`]*)`$")
+_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`$")
+_KIND = re.compile(r"^Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`$")
+
+
+def _wrong(text: str) -> UserError:
+    """Turn msgspec's sentence into a refusal with its place, in both languages."""
+    place = _PLACE.search(text)
+    where = place["path"] if place else "$"
+    what = text[: place.start()] if place else text
+    missing = _MISSING.match(what)
+    if missing:
+        name = missing["name"]
+        return UserError(
+            "missing-field",
+            f"{where}.{name}",
+            f"the field {name} is required",
+            f"缺少必填字段 {name}",
+        )
+    kind = _KIND.match(what)
+    if kind:
+        return UserError(
+            "wrong-type",
+            where,
+            f"{kind['wanted']} is needed here, not {kind['got']}",
+            f"此处需要 {kind['wanted']}，而不是 {kind['got']}",
+        )
+    return UserError("invalid-value", where, what, f"取值无效：{what}")

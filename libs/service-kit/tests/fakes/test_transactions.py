@@ -1,0 +1,268 @@
+"""The conformance suite of the document store, part two: transactions, conflicts, sessions."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
+
+from service_kit.owners import take_over
+from service_kit.store import Store, Tx
+
+TRANSIENT = "TransientTransactionError"
+
+
+@pytest.fixture
+async def two(store: Store) -> tuple[Any, Any]:
+    """Two sessions in transactions whose snapshots have ``a: 1`` and ``b: 1``."""
+    await store.db["c"].insert_many([{"_id": "a", "n": 1}, {"_id": "b", "n": 1}])
+    one, other = (store.client.start_session(causal_consistency=False) for _ in range(2))
+    for session in (one, other):
+        await session.start_transaction()
+        await store.db["c"].find_one({"_id": "a"}, session=session)
+    return one, other
+
+
+async def n_of(store: Store, identity: str, session: Any = None) -> Any:
+    row = await store.db["c"].find_one({"_id": identity}, session=session)
+    return row and row["n"]
+
+
+async def put(store: Store, identity: str, n: int, session: Any = None) -> None:
+    await store.db["c"].update_one(
+        {"_id": identity}, {"$set": {"n": n}}, upsert=True, session=session
+    )
+
+
+async def test_a_transaction_reads_its_snapshot_and_its_own_writes(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    one, other = two
+    await put(store, "a", 2, one)
+    await put(store, "new", 2, one)
+    assert await n_of(store, "a", one) == 2
+    assert [await n_of(store, "a", who) for who in (other, None)] == [1, 1]
+    await one.commit_transaction()
+    assert await n_of(store, "a", other) == 1
+    assert await n_of(store, "new", other) is None
+    assert await store.db["c"].count_documents({}, session=other) == 2
+    assert [await n_of(store, name) for name in ("a", "new")] == [2, 2]
+
+
+async def test_a_snapshot_does_not_see_a_delete(store: Store, two: tuple[Any, Any]) -> None:
+    await store.db["c"].delete_one({"_id": "b"})
+    assert await n_of(store, "b", two[0]) == 1
+    rows = await store.db["c"].find({}, session=two[0]).to_list(None)
+    assert sorted(row["_id"] for row in rows) == ["a", "b"]
+
+
+async def test_an_aborted_transaction_leaves_nothing(store: Store, two: tuple[Any, Any]) -> None:
+    await put(store, "a", 2, two[0])
+    await put(store, "new", 2, two[0])
+    assert two[0].in_transaction
+    await two[0].abort_transaction()
+    assert not two[0].in_transaction
+    assert [await n_of(store, name) for name in ("a", "new")] == [1, None]
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("name", ["a", "new"])
+async def test_the_second_writer_of_a_document_gets_a_conflict(
+    store: Store, two: tuple[Any, Any], committed: bool, name: str
+) -> None:
+    one, other = two
+    await put(store, name, 2, one)
+    if committed:
+        await one.commit_transaction()
+    with pytest.raises(PyMongoError) as caught:
+        await put(store, name, 3, other)
+    assert caught.value.has_error_label(TRANSIENT) or caught.value.code == 11000
+    await other.abort_transaction()
+    if not committed:
+        await one.commit_transaction()
+    assert await n_of(store, name) == 2
+
+
+async def test_a_conflict_has_code_112_and_ends_the_transaction(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    one, other = two
+    await put(store, "a", 2, one)
+    await put(store, "b", 3, other)
+    with pytest.raises(OperationFailure) as caught:
+        await store.db["c"].bulk_write([UpdateOne({"_id": "a"}, {"$set": {"n": 3}})], session=other)
+    assert caught.value.code == 112
+    assert caught.value.has_error_label(TRANSIENT)
+    with pytest.raises(OperationFailure) as caught:
+        await n_of(store, "a", other)
+    assert caught.value.code == 251
+    assert caught.value.has_error_label(TRANSIENT)
+    await one.commit_transaction()
+    assert await n_of(store, "b") == 1
+
+
+async def test_a_write_outside_conflicts_with_an_older_snapshot(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    await put(store, "a", 5)
+    with pytest.raises(OperationFailure) as caught:
+        await put(store, "a", 2, two[0])
+    assert caught.value.code == 112
+
+
+async def test_deleting_what_another_has_changed_conflicts(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    await put(store, "a", 5)
+    with pytest.raises(OperationFailure) as caught:
+        await store.db["c"].delete_many({"_id": "a"}, session=two[0])
+    assert caught.value.code == 112
+
+
+async def test_a_write_outside_waits_for_the_open_transaction(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    await put(store, "a", 2, two[0])
+    outside = asyncio.create_task(store.db["c"].update_one({"_id": "a"}, {"$inc": {"n": 10}}))
+    await asyncio.sleep(0.2)
+    assert not outside.done()
+    await two[0].commit_transaction()
+    await asyncio.wait_for(outside, 5)
+    assert await n_of(store, "a") == 12
+
+
+async def test_an_update_that_changes_nothing_does_not_conflict(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    one, other = two
+    await put(store, "a", 1, one)
+    await put(store, "a", 2, other)
+    await other.commit_transaction()
+    await one.commit_transaction()
+    assert await n_of(store, "a") == 2
+
+
+async def test_no_update_is_lost(store: Store) -> None:
+    await put(store, "a", 0)
+
+    async def add() -> None:
+        session = await store.session()
+
+        async def body(tx: Tx) -> None:
+            row = await tx["c"].find_one({"_id": "a"})
+            assert row is not None
+            await asyncio.sleep(0)
+            await tx["c"].update_one({"_id": "a"}, {"$set": {"n": row["n"] + 1}})
+
+        for _ in range(3):
+            await session.run(body)
+
+    await asyncio.gather(*(add() for _ in range(4)))
+    assert await n_of(store, "a") == 12
+
+
+async def test_write_skew_is_allowed_and_that_is_why_there_are_heads(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    one, other = two
+    assert [await n_of(store, "a", one), await n_of(store, "b", other)] == [1, 1]
+    await put(store, "b", 2, one)
+    await put(store, "a", 2, other)
+    await one.commit_transaction()
+    await other.commit_transaction()
+    assert [await n_of(store, "a"), await n_of(store, "b")] == [2, 2]
+
+
+async def test_a_touched_head_prevents_write_skew(store: Store, two: tuple[Any, Any]) -> None:
+    one, other = two
+    touch = [UpdateOne({"_id": "head"}, {"$inc": {"rev": 1}}, upsert=True)]
+    await store.db["heads"].bulk_write(touch, session=one)
+    await put(store, "b", 2, one)
+    with pytest.raises(PyMongoError) as caught:
+        await store.db["heads"].bulk_write(touch, session=other)
+    assert caught.value.has_error_label(TRANSIENT)
+
+
+async def test_a_duplicate_key_in_a_transaction_aborts_it(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    await put(store, "b", 7, two[0])
+    with pytest.raises(DuplicateKeyError) as caught:
+        await store.db["c"].insert_one({"_id": "a"}, session=two[0])
+    assert not caught.value.has_error_label(TRANSIENT)
+    with pytest.raises(BulkWriteError):
+        await store.db["c"].insert_many([{"_id": "a"}], session=two[1])
+    await two[0].abort_transaction()
+    assert await n_of(store, "b") == 1
+
+
+async def test_kill_sessions_aborts_the_open_transaction(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    one, other = two
+    await put(store, "a", 2, one)
+    await store.client.admin.command({"killSessions": [{"id": one.session_id["id"]}]})
+    await put(store, "a", 3, other)
+    await other.commit_transaction()
+    with pytest.raises(OperationFailure) as caught:
+        await n_of(store, "a", one)
+    assert caught.value.code == 251
+    assert caught.value.has_error_label(TRANSIENT)
+    await one.abort_transaction()
+    await one.start_transaction()
+    assert await n_of(store, "a", one) == 3
+    await one.commit_transaction()
+
+
+async def test_the_commit_of_a_killed_session_fails_as_transient(
+    store: Store, two: tuple[Any, Any]
+) -> None:
+    await put(store, "a", 2, two[0])
+    await store.client.admin.command({"killSessions": [{"id": two[0].session_id["id"]}]})
+    with pytest.raises(OperationFailure) as caught:
+        await two[0].commit_transaction()
+    assert caught.value.has_error_label(TRANSIENT)
+    assert await n_of(store, "a") == 1
+
+
+async def test_a_commit_may_be_repeated(store: Store, two: tuple[Any, Any]) -> None:
+    await put(store, "a", 2, two[0])
+    await two[0].commit_transaction()
+    await two[0].commit_transaction()
+    assert await n_of(store, "a") == 2
+
+
+async def test_a_new_transaction_of_the_session_ends_the_one_before(store: Store) -> None:
+    session = store.client.start_session(causal_consistency=False)
+    for n in (1, 2):
+        await session.start_transaction()
+        await put(store, "a", n, session)
+        await session.commit_transaction()
+    assert await n_of(store, "a") == 2
+
+
+async def test_the_server_is_known_as_a_replica_set(store: Store) -> None:
+    await store.check()
+
+
+async def test_taking_over_frees_what_a_dead_predecessor_had_locked(store: Store) -> None:
+    dead, living = await store.session(), await store.session()
+    await take_over(store, dead, ["g:facts/0"])
+    stuck = asyncio.create_task(dead.run(_hang))
+    await asyncio.sleep(0.1)
+    await take_over(store, living, ["g:facts/0"])
+    await asyncio.wait_for(living.run(_write), 5)
+    stuck.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stuck
+    assert await n_of(store, "locked") == 2
+
+
+async def _hang(tx: Tx) -> None:
+    await tx["c"].update_one({"_id": "locked"}, {"$set": {"n": 1}}, upsert=True)
+    await asyncio.sleep(60)
+
+
+async def _write(tx: Tx) -> None:
+    await tx["c"].update_one({"_id": "locked"}, {"$set": {"n": 2}}, upsert=True)

@@ -1,0 +1,127 @@
+"""What every loop promises, shown on a real broker and a real document server."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+
+ONCE = 1
+
+
+def once(values: list[str]) -> dict[str, int]:
+    return dict.fromkeys(values, ONCE)
+
+
+def numbered(name: str, count: int, start: int = 0) -> list[str]:
+    return [f"{name}{number:04d}" for number in range(start, count)]
+
+
+@pytest.mark.parametrize("committed", [80, 10], ids=["30 ahead", "40 back"])
+async def test_starts_at_mongodbs_next_and_not_at_kafkas_committed_offset(world, committed):
+    await world.topic(partitions=1)
+    world.produce(0, numbered("a", 100))
+    await world.set_document(0, next=50)
+    world.commit_to_kafka(0, committed)
+    async with world.worker() as worker:
+        await world.until_applied(once(numbered("a", 100, start=50)))
+        assert worker.tally.seen == 50
+    assert (await world.document(0))["next"] == 100
+    assert (await world.document(0))["halted"] is None
+
+
+async def test_applies_every_record_once_while_a_second_worker_joins_and_leaves(world):
+    await world.topic(partitions=4)
+    sent: list[str] = []
+
+    async def load(until: float) -> None:
+        while time.monotonic() < until:
+            for number in range(4):
+                values = numbered(f"p{number}-", len(sent) // 4 + 5, start=len(sent) // 4)
+                await asyncio.to_thread(world.produce, number, values)
+            sent.extend(f"{n}" for n in range(20))
+            await asyncio.sleep(0.1)
+
+    async with world.worker(instance="tally-0") as first:
+        await asyncio.sleep(1)
+        loading = asyncio.create_task(load(time.monotonic() + 8))
+        async with world.worker(instance="tally-1") as second:
+            await asyncio.sleep(4)
+            assert len(first.applier.next) == len(second.applier.next) == 2
+        await loading
+        expected = {v: ONCE for n in range(4) for v in numbered(f"p{n}-", len(sent) // 4)}
+        await world.until_applied(expected)
+        assert second.tally.seen > 0
+        assert first.tally.seen + second.tally.seen == len(sent)
+    assert [(await world.document(n))["halted"] for n in range(4)] == [None] * 4
+
+
+async def test_goes_on_at_once_after_a_worker_was_killed_inside_its_transaction(world):
+    await world.topic(partitions=2)
+    for number in range(2):
+        world.produce(number, numbered(f"p{number}-", 50))
+    victim = world.process(kill_at="p0-0020")
+    assert await world.exit_code(victim) == -signal.SIGKILL
+    began = time.monotonic()
+    async with world.worker():
+        await world.until_applied(once(numbered("p0-", 50) + numbered("p1-", 50)), seconds=75)
+    assert time.monotonic() - began < 15
+
+
+async def test_halts_the_partition_with_a_gap_and_no_other(world):
+    await world.topic(partitions=2)
+    world.produce(0, numbered("a", 3), transaction=True)
+    world.produce(0, numbered("b", 2))
+    world.produce(1, numbered("c", 10))
+    async with world.worker():
+        await world.until_halted(0, "gap")
+        world.produce(1, numbered("d", 10))
+        await world.until_applied(once(numbered("a", 3) + numbered("c", 10) + numbered("d", 10)))
+    assert (await world.document(0))["next"] == 3
+    assert (await world.document(1))["halted"] is None
+
+
+async def test_takes_a_hole_in_a_state_topic_for_what_compaction_leaves(world, kind):
+    await world.topic(partitions=1, compacted=True)
+    world.produce(0, numbered("a", 3), transaction=True)
+    world.produce(0, ["b", ""])
+    async with world.worker(gapless=False):
+        await world.until_applied(once([*numbered("a", 3), "b", ""]))
+        world.produce(0, ["c"], transaction=True)
+        await world.until_applied(once([*numbered("a", 3), "b", "", "c"]))
+        await asyncio.sleep(0.5)
+    document = await world.document(0)
+    # Faust does not show what stands behind its last record; the others see the marker's place.
+    assert document["next"] == (7 if kind == "faust" else 8)
+    assert document["halted"] is None
+
+
+async def test_halts_a_partition_of_another_topic_than_its_position_counts_in(world):
+    await world.topic(partitions=2)
+    await world.set_document(0, topic_id="the-topic-before")
+    world.produce(0, numbered("a", 5))
+    world.produce(1, numbered("b", 5))
+    async with world.worker():
+        await world.until_halted(0, "log-moved")
+        await world.until_applied(once(numbered("b", 5)))
+
+
+async def test_the_older_of_two_workers_with_one_instance_name_leaves(world):
+    await world.topic(partitions=1)
+    older = world.process()
+    world.produce(0, numbered("a", 5))
+    await world.until_applied(once(numbered("a", 5)))
+    newer = world.process()
+    assert await world.exit_code(older) == 70
+    world.produce(0, numbered("b", 5))
+    await world.until_applied(once(numbered("a", 5) + numbered("b", 5)))
+    assert newer.poll() is None
+
+
+async def test_a_record_that_its_handler_refuses_is_not_lost(world):
+    await world.topic(partitions=1)
+    world.produce(0, numbered("a", 20))
+    assert await world.exit_code(world.process(refuse="a0010")) == 70
+    assert (await world.document(0))["next"] == 0
+    async with world.worker():
+        await world.until_applied(once(numbered("a", 20)))

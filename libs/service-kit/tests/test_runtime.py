@@ -1,0 +1,122 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service_kit.embedded import free_port
+from service_kit.ticker import tick_every
+
+PROGRAM = """
+import asyncio, sys
+from service_kit.clock import SystemClock
+from service_kit.runtime import Runtime
+from service_kit.settings import Settings
+from service_kit.store import Store
+from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.web import make_app
+
+class NoBroker:
+    async def ends(self, partitions): return {}
+
+async def steady(): await asyncio.Event().wait()
+async def ends(): pass
+async def raises(): raise ValueError("a loop failed")
+async def stubborn():
+    while True:
+        try: await asyncio.sleep(60)
+        except asyncio.CancelledError: pass
+
+async def main():
+    settings = Settings("goal-service", instance="g-0", port=int(sys.argv[1]))
+    store = Store(FakeMongo(), settings.database)
+    runtime = await Runtime.over(settings, store, NoBroker(), clock=SystemClock())
+    await runtime.serve(make_app("g", runtime), *(globals()[name]() for name in sys.argv[2:]))
+
+asyncio.run(main())
+"""
+
+
+def start(tmp_path: Path, port: int, *coroutines: str) -> "subprocess.Popen[bytes]":
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    arguments = [sys.executable, str(program), str(port), *coroutines]
+    return subprocess.Popen(arguments, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUTF8": "1"})
+
+
+@pytest.mark.parametrize("work", ["steady", "stubborn"])
+def test_sigterm_ends_a_service_with_code_0_within_five_seconds(tmp_path: Path, work: str) -> None:
+    port = free_port()
+    process = start(tmp_path, port, "steady", work)
+    assert until_healthy(port, process) == {"status": "ok"}
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=10)
+    assert process.returncode == 0, error.decode()
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("work", ["ends", "raises"])
+def test_a_loop_that_ends_or_raises_takes_the_process_with_it(tmp_path: Path, work: str) -> None:
+    process = start(tmp_path, free_port(), "steady", work)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 70
+    assert b"the process leaves" in error
+    assert (b"ValueError: a loop failed" in error) == (work == "raises")
+
+
+def test_a_port_that_is_taken_ends_the_process(tmp_path: Path) -> None:
+    port = free_port()
+    first = start(tmp_path, port, "steady")
+    until_healthy(port, first)
+    second = start(tmp_path, port, "steady")
+    second.communicate(timeout=20)
+    first.terminate()
+    first.communicate(timeout=10)
+    assert (first.returncode, second.returncode) == (0, 70)
+
+
+def until_healthy(port: int, process: "subprocess.Popen[bytes]") -> object:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=1).json()
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("never healthy")
+
+
+class Ticks:
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def tick(self) -> None:
+        self.seen.append("tick")
+        await asyncio.sleep(0.05)  # longer than the pause
+
+
+async def test_each_tick_comes_after_its_before_and_alone() -> None:
+    ticks = Ticks()
+
+    async def before() -> None:
+        ticks.seen.append("before")
+
+    task = asyncio.create_task(tick_every(ticks, 0.01, before))  # type: ignore[arg-type]
+    await asyncio.sleep(0.3)
+    task.cancel()
+    count = ticks.seen.count("tick")
+    assert 3 <= count <= 6
+    assert ticks.seen[: 2 * count] == ["before", "tick"] * count
+
+
+async def test_what_a_tick_raises_reaches_the_caller() -> None:
+    async def before() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await tick_every(Ticks(), 0.01, before)  # type: ignore[arg-type]

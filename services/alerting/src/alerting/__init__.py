@@ -1,0 +1,1 @@
+"""Judges goals: lights, forecasts, causes, cases, reviews and notifications."""

@@ -1,0 +1,1 @@
+"""What a light is and which deeds follow: frozen types and pure functions."""

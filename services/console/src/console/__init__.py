@@ -1,0 +1,1 @@
+"""Shows the pages; calls the other services' APIs and owns no data."""

@@ -1,0 +1,1 @@
+"""Owns goals, the fact store, progress and the directory."""

@@ -1,0 +1,5 @@
+"""``python -m goal_service``."""
+
+from goal_service.main import main
+
+main()

@@ -1,0 +1,58 @@
+"""The books of one transaction: every port that the handlers need, over the same snapshot."""
+
+from collections.abc import Iterable
+
+from goal_service.adapters.alive import MongoAlive
+from goal_service.adapters.facts import HEADS, MongoFacts, head_of
+from goal_service.adapters.goals import AuditJournal, MongoDefinitions, MongoGoals
+from goal_service.adapters.post import OutboxPost
+from goal_service.adapters.progress import MongoProgress
+from goal_service.adapters.uses import MongoUses
+from goal_service.ports import MetricKey
+from service_kit import heads
+from service_kit.guards import Guards
+from service_kit.outbox import Outbox
+from service_kit.store import Tx
+
+
+class MongoHeads:
+    """The Heads port inside one transaction."""
+
+    def __init__(self, tx: Tx, guards: Guards) -> None:
+        self._tx = tx
+        self._guards = guards
+
+    async def touch(self, metrics: Iterable[MetricKey]) -> None:
+        """Increment the metrics' heads."""
+        await heads.touch(self._tx, HEADS, [head_of(metric) for metric in metrics], self._guards)
+
+
+class FactBooks:
+    """What the handlers of the facts log work on."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        *,
+        facts: MongoFacts,
+        uses: MongoUses,
+        alive: MongoAlive,
+        post: OutboxPost,
+        guards: Guards,
+    ) -> None:
+        self.facts = facts
+        self.progress = MongoProgress(tx)
+        self.uses = uses
+        self.alive = alive
+        self.heads = MongoHeads(tx, guards)
+        self.post = post
+
+
+class GoalBooks:
+    """What the handlers of goals and definitions work on."""
+
+    def __init__(self, tx: Tx, outbox: Outbox, partitions: int) -> None:
+        self.goals = MongoGoals(tx)
+        self.definitions = MongoDefinitions(tx)
+        self.journal = AuditJournal(tx)
+        self.post = OutboxPost(outbox, partitions)

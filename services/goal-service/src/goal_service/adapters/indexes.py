@@ -1,0 +1,24 @@
+"""The indexes behind the queries."""
+
+from service_kit.store import Store
+
+INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("facts", ("head", "kind", "first")),
+    ("facts", ("head", "last")),
+    ("goal_uses", ("partition",)),
+    ("goals", ("tenant", "current", "goal")),
+    ("goals", ("tenant", "goal", "version")),
+    ("metric_definitions", ("tenant", "metric")),
+    ("lanes_in", ("group", "partition")),
+    ("lane_ranges", ("group", "partition")),
+)
+# A transaction should not have to create a collection.
+COLLECTIONS = ("progress", "alive", "heads", "audit", "dead_letters")
+
+
+async def make_indexes(store: Store) -> None:
+    """Make collections and indexes that are not there yet."""
+    for collection, fields in INDEXES:
+        await store.db[collection].create_index([(field, 1) for field in fields])
+    for collection in COLLECTIONS:
+        await store.db[collection].create_index([("tenant", 1)])

@@ -1,0 +1,64 @@
+"""Where each event goes: topic, key and partition."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from event_contracts import topics
+from event_contracts.facts import GoalControl, Watermark
+from event_contracts.goals import GoalChanged
+from event_contracts.progress import BackFilled, DayProgress, SourceAlive
+from event_contracts.wire import Event, encode, key_of, partition_of
+from service_kit.outbox import Message, Outbox
+from service_kit.records import Partition
+
+GOALS, FACTS, PROGRESS = topics.GOALS.name, topics.FACTS.name, topics.PROGRESS.name
+
+
+class Route(NamedTuple):
+    """``place`` returns what decides the partition; None: the event goes to every partition.
+
+    An empty part of a key stands where another kind of progress record has a name or a day, so
+    that the kinds never share a key.
+    """
+
+    topic: str
+    key: Callable[[Any], str]
+    place: Callable[[Any], tuple[str, ...]] | None
+
+
+ROUTES: dict[type, Route] = {
+    GoalChanged: Route(GOALS, lambda e: key_of(e.tenant, e.goal), lambda e: (e.tenant, e.goal)),
+    GoalControl: Route(FACTS, lambda e: key_of(e.tenant, e.metric), lambda e: (e.tenant, e.metric)),
+    DayProgress: Route(
+        PROGRESS,
+        lambda e: key_of(e.tenant, e.goal, e.metric, e.day.isoformat()),
+        lambda e: (e.tenant, e.goal),
+    ),
+    BackFilled: Route(
+        PROGRESS,
+        lambda e: key_of(e.tenant, e.goal, e.metric, ""),
+        lambda e: (e.tenant, e.goal),
+    ),
+    SourceAlive: Route(PROGRESS, lambda e: key_of(e.tenant, "", e.metric, e.day.isoformat()), None),
+    Watermark: Route(PROGRESS, lambda e: key_of("", e.origin), None),
+}
+
+
+class OutboxPost:
+    """The Post port over the outbox of one transaction. ``partitions`` counts those of a topic."""
+
+    def __init__(self, outbox: Outbox, partitions: int) -> None:
+        self._outbox = outbox
+        self._partitions = partitions
+
+    def send(self, event: Event) -> None:
+        """Append the event to its lane, or to the lane of every partition."""
+        route = ROUTES[type(event)]
+        key, value = route.key(event).encode(), encode(event)
+        for number in self._numbers(route, event):
+            self._outbox.send(Message(Partition(route.topic, number), key, value))
+
+    def _numbers(self, route: Route, event: Event) -> range | tuple[int]:
+        if route.place is None:
+            return range(self._partitions)
+        return (partition_of(self._partitions, *route.place(event)),)

@@ -1,0 +1,17 @@
+"""The HTTP door: goals, their progress, and series of metrics."""
+
+from fastapi import FastAPI
+
+from goal_service.api.goals import goal_routes
+from goal_service.api.metrics import metric_routes
+from goal_service.api.progress import progress_routes
+from service_kit.runtime import Runtime
+from service_kit.web import make_app
+
+
+def make_api(runtime: Runtime) -> FastAPI:
+    """Return the application over a started runtime."""
+    app = make_app("goal-service", runtime)
+    for routes in (goal_routes, progress_routes, metric_routes):
+        app.include_router(routes(runtime))
+    return app

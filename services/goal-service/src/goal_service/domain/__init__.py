@@ -1,0 +1,1 @@
+"""Goals, plans, calendars, facts and progress: frozen types and pure functions."""

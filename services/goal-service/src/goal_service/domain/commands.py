@@ -1,0 +1,65 @@
+"""What the doors ask for."""
+
+from dataclasses import dataclass
+
+from event_contracts.facts import FactBatch
+from event_contracts.metrics import MetricDefined
+from goal_service.domain.goals import Draft
+from goal_service.domain.matching import Use
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFacts:
+    """Add batches to the fact store, to the goals that they count for, and to signs of life."""
+
+    batches: tuple[FactBatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UseMetric:
+    """Let a goal begin, change or stop to use a metric."""
+
+    use: Use
+
+
+@dataclass(frozen=True, slots=True)
+class DefineMetric:
+    """Take in a metric's definition, unless a newer one is known."""
+
+    definition: MetricDefined
+
+
+@dataclass(frozen=True, slots=True)
+class CreateGoal:
+    """Make a goal; ``actor`` says so at ``at_ms``, epoch milliseconds of the organisation's clock."""
+
+    tenant: str
+    goal: str
+    draft: Draft
+    reason: str
+    actor: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGoal:
+    """Give a goal a further version. ``based_on`` is the version that the change was made from."""
+
+    tenant: str
+    goal: str
+    draft: Draft
+    reason: str
+    actor: str
+    at_ms: int
+    based_on: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopGoal:
+    """Let a goal count no further."""
+
+    tenant: str
+    goal: str
+    reason: str
+    actor: str
+    at_ms: int

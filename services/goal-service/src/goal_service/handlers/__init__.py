@@ -1,0 +1,38 @@
+"""One function per command; the ports hold one transaction, which commits all of it or nothing."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from goal_service.domain.commands import (
+    ChangeGoal,
+    CreateGoal,
+    DefineMetric,
+    RecordFacts,
+    StopGoal,
+    UseMetric,
+)
+from goal_service.handlers.facts import record_facts, use_metric
+from goal_service.handlers.goals import (
+    change_goal,
+    create_goal,
+    define_metric,
+    goal_unknown,
+    stop_goal,
+)
+
+__all__ = ["HANDLERS", "goal_unknown", "handle"]
+
+
+async def handle(command: Any, books: Any) -> Any:
+    """Run the command's handler on the books of one transaction; return what it returns."""
+    return await HANDLERS[type(command)](command, books)
+
+
+HANDLERS: dict[type, Callable[[Any, Any], Awaitable[Any]]] = {
+    RecordFacts: record_facts,
+    UseMetric: use_metric,
+    DefineMetric: define_metric,
+    CreateGoal: create_goal,
+    ChangeGoal: change_goal,
+    StopGoal: stop_goal,
+}

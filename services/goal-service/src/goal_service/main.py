@@ -1,0 +1,42 @@
+"""Wiring: the loop over facts and definitions, the compaction's timer, the HTTP door."""
+
+import asyncio
+
+from goal_service import metrics
+from goal_service.adapters.compaction import Compactor
+from goal_service.adapters.indexes import make_indexes
+from goal_service.api import make_api
+from goal_service.settings import PORT, SERVICE, GoalSettings
+from goal_service.stream import GAPLESS, GROUP, TOPICS, make_stream
+from service_kit.runtime import Runtime
+from service_kit.service import run_service
+from service_kit.ticker import tick_every
+
+
+async def serve(runtime: Runtime) -> None:
+    """Run the service until it is told to stop."""
+    settings = GoalSettings(runtime.settings)
+    await make_indexes(runtime.store)
+    stream = make_stream(runtime.store, runtime.clock, runtime.guards, settings.partitions)
+    applier = await runtime.applier(stream, group=GROUP, gapless=GAPLESS)
+    loop = runtime.loop(applier, topics=TOPICS, group=GROUP)
+    session = await runtime.session(f"compaction:{settings.shared.instance}")
+    compactor = Compactor(runtime.store, session, runtime.guards, settings.compact_at)
+    await runtime.serve(
+        make_api(runtime),
+        loop.run(),
+        tick_every(applier, settings.shared.watermark_seconds),
+        compact_every(compactor, settings.compact_seconds),
+    )
+
+
+async def compact_every(compactor: Compactor, seconds: float) -> None:
+    """Compact for ever, ``seconds`` of real time apart."""
+    while True:
+        await asyncio.sleep(seconds)
+        metrics.COMPACTED.inc(await compactor.run())
+
+
+def main() -> None:
+    """Run goal-service; never returns."""
+    run_service(SERVICE, PORT, serve)

@@ -1,0 +1,24 @@
+"""Every metric that goal-service adds, with the operator's sentence."""
+
+from service_kit.metrics import counter, gauge
+
+CELLS = counter("goal_cells", "Cells of facts added to the fact store, each once.")
+COMMANDS = counter(
+    "goal_commands", "Commands carried out, facts and goal changes alike.", ["command"]
+)
+REPEATED = counter(
+    "goal_repeated_rows", "Rows of a lane that came again and were dropped; normal after a kill."
+)
+MISSING = gauge(
+    "goal_missing_rows",
+    "Rows of lanes that later rows overtook; above 0 for minutes, watermarks are held: look at "
+    "the relay.",
+    ["partition"],
+)
+WATERMARK = gauge(
+    "goal_watermark_seconds",
+    "Everything accepted before this time is in the goals of the facts partition, epoch seconds.",
+    ["partition"],
+)
+USES = gauge("goal_uses", "Goals that are found by a metric of the facts partition.", ["partition"])
+COMPACTED = counter("goal_compacted_documents", "Loose fact documents folded into blocks.")

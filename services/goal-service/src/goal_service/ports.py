@@ -1,0 +1,192 @@
+"""What the handlers need from outside; adapters fill it in, inside one transaction."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple, Protocol
+
+from event_contracts.metrics import MetricDefined
+from event_contracts.wire import Event
+from goal_service.domain.alive import MetricDay, Quarters
+from goal_service.domain.goals import GoalVersion
+from goal_service.domain.matching import Index, Use
+from goal_service.domain.progress import DayValue
+from goal_service.domain.sheets import Sheet
+
+
+class MetricKey(NamedTuple):
+    """One metric of one tenant."""
+
+    tenant: str
+    metric: str
+
+
+class Place(NamedTuple):
+    """One local day of one goal by one metric."""
+
+    tenant: str
+    goal: str
+    metric: str
+    day: date
+
+
+class Facts(NamedTuple):
+    """Cells of one metric; ``as_of_ms`` is the latest acceptance among their events."""
+
+    sheets: tuple[Sheet, ...]
+    as_of_ms: int
+
+
+class FactStore(Protocol):
+    """All facts of all metrics."""
+
+    async def append(self, facts: Mapping[MetricKey, Facts]) -> None:
+        """Add facts to their metrics."""
+        ...
+
+    async def between(self, metric: MetricKey, begin: int, end: int) -> Sequence[Facts]:
+        """Return facts that hold all cells of the minutes ``begin`` <= m < ``end``, and others."""
+        ...
+
+
+class ProgressStore(Protocol):
+    """The values of goals' days."""
+
+    async def read(self, places: Collection[Place]) -> dict[Place, DayValue]:
+        """Return the values of those places that were ever written."""
+        ...
+
+    async def of_goal(self, tenant: str, goal: str, metric: str) -> dict[date, DayValue]:
+        """Return all days of a goal by one metric."""
+        ...
+
+    async def write(self, values: Mapping[Place, DayValue]) -> None:
+        """Write the values, one write each."""
+        ...
+
+
+class Uses(Protocol):
+    """Which goals use which metric, as of this transaction."""
+
+    def index(self, metric: MetricKey) -> Index:
+        """Return the uses of a metric; reads memory only."""
+        ...
+
+    async def put(self, use: Use) -> None:
+        """Write a use in place of the goal's earlier one."""
+        ...
+
+
+class AliveBook(Protocol):
+    """When each metric's source delivered."""
+
+    async def join(self, bits: Mapping[MetricDay, int]) -> dict[MetricDay, Quarters]:
+        """Add quarter hours; return the days to which they were new."""
+        ...
+
+
+class Heads(Protocol):
+    """Keeps transactions apart of which each reads what the other writes."""
+
+    async def touch(self, metrics: Iterable[MetricKey]) -> None:
+        """Make a concurrent transaction on one of the metrics fail and run again."""
+        ...
+
+
+class Definitions(Protocol):
+    """The metrics that goals may use."""
+
+    async def get(self, tenant: str, metric: str) -> MetricDefined | None:
+        """Return the metric's definition, if it has one."""
+        ...
+
+    async def put(self, definition: MetricDefined) -> None:
+        """Write the definition in place of the earlier one."""
+        ...
+
+
+class Goals(Protocol):
+    """Every version of every goal."""
+
+    async def current(self, tenant: str, goal: str) -> GoalVersion | None:
+        """Return the goal's last version, if there is one."""
+        ...
+
+    async def add(self, version: GoalVersion) -> None:
+        """Write a further version, which becomes the current one; earlier ones stay."""
+        ...
+
+
+class Journal(Protocol):
+    """The audit trail."""
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any], at_ms: int
+    ) -> None:
+        """Append an entry in this transaction."""
+        ...
+
+
+class Post(Protocol):
+    """Messages that leave when the transaction commits, in the order of the calls."""
+
+    def send(self, event: Event) -> None:
+        """Send the event to where its kind belongs."""
+        ...
+
+
+class FactBooks(Protocol):
+    """What the handlers of the facts log work on."""
+
+    @property
+    def facts(self) -> FactStore:
+        """The fact store."""
+        ...
+
+    @property
+    def progress(self) -> ProgressStore:
+        """The goals' days."""
+        ...
+
+    @property
+    def uses(self) -> Uses:
+        """The goals by metric."""
+        ...
+
+    @property
+    def alive(self) -> AliveBook:
+        """The sources' signs of life."""
+        ...
+
+    @property
+    def heads(self) -> Heads:
+        """The metrics' heads."""
+        ...
+
+    @property
+    def post(self) -> Post:
+        """The outbox."""
+        ...
+
+
+class GoalBooks(Protocol):
+    """What the handlers of goals and definitions work on."""
+
+    @property
+    def goals(self) -> Goals:
+        """The goals."""
+        ...
+
+    @property
+    def definitions(self) -> Definitions:
+        """The metrics' definitions."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The audit trail."""
+        ...
+
+    @property
+    def post(self) -> Post:
+        """The outbox."""
+        ...

@@ -1,0 +1,203 @@
+"""A stage for goal-service: the kit's applier on an in-memory store, fed with rows of ``facts``."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from event_contracts.facts import Accepted, Cell, Condition, FactBatch, GoalControl, Watermark
+from event_contracts.metrics import MetricDefined
+from event_contracts.progress import DayProgress, ProgressMessage
+from event_contracts.wire import Event, decoder_of, encode, key_of
+from goal_service.stream import GAPLESS, GROUP, make_stream
+from service_kit import offsets
+from service_kit.batch import Applier, Bounds
+from service_kit.guards import Guards
+from service_kit.lanes import Stamp
+from service_kit.owners import Fence
+from service_kit.records import Partition, Record, Slice
+from service_kit.store import Store
+from service_kit.testing.fake_mongo import FakeMongo
+
+NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
+PARTITIONS = 4
+FACTS = Partition("facts", 1)
+DEFINITIONS = Partition("metric-definitions", 0)
+LANE = "metrics-ingest:raw/0"
+REVENUE = MetricDefined(
+    tenant="shop",
+    metric="gross_revenue",
+    version=1,
+    kind="additive",
+    source="orders",
+    unit="GBP",
+    dims=("country", "channel"),
+)
+
+
+class StandingClock:
+    """A clock that stands at NOW_MS until it is set."""
+
+    now = NOW_MS
+
+    def now_ms(self) -> int:
+        return self.now
+
+
+class Stage:
+    """One worker; ``restart`` is a new process on the same store."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.mongo = FakeMongo(point=self._count)
+        self.store = Store(self.mongo, "paceline_goal_service")
+        self.clock = StandingClock()
+        self.ends: Counter[Partition] = Counter()
+        self.seqs: Counter[str] = Counter()
+        self.applier: Applier
+        self._boots = 0
+
+    async def _count(self, call: str) -> None:
+        self.calls[call] += 1
+
+    async def start(self) -> None:
+        for partition in (FACTS, DEFINITIONS):
+            await offsets.seed(self.store, GROUP, partition, 0, "topic")
+        await self.restart()
+
+    async def restart(self) -> None:
+        self._boots += 1
+        fence = Fence(self.store, "goal-service-0", str(self._boots))
+        await fence.raise_flag()
+        self.applier = Applier(
+            store=self.store,
+            session=await self.store.session(),
+            fence=fence,
+            group=GROUP,
+            handler=make_stream(self.store, self.clock, Guards(), PARTITIONS),
+            bounds=self._bounds,
+            gapless=GAPLESS,
+            clock=self.clock,
+            guards=Guards(),
+        )
+        await self.applier.take([FACTS, DEFINITIONS])
+
+    async def _bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
+        return {partition: Bounds("topic", 0, 10**9) for partition in partitions}
+
+    def row(self, event: Event, origin: str = LANE, key: str = "shop|gross_revenue") -> Record:
+        """Return the next row of a lane; its place in the log is given when it is fed."""
+        self.seqs[origin] += 1
+        seq = self.seqs[origin]
+        stamp = Stamp(origin, seq, seq * 10, seq * 10 + 10)
+        return Record(FACTS, -1, key.encode(), encode(event), headers=dict(stamp.headers()))
+
+    def cells(self, *cells: tuple[int, str, str], origin: str = LANE, **fields: Any) -> Record:
+        """Return a row of facts: (UTC epoch minute, country, amount) each."""
+        return self.row(batch(*cells, **fields), origin)
+
+    def use(self, goal: str, **fields: Any) -> Record:
+        """Return a goal's control row."""
+        return self.row(control(goal, **fields), "goal-service:api:goal-service-0")
+
+    def watermark(self, origin: str, at_ms: int) -> Record:
+        return self.row(Watermark(origin=origin, at_ms=at_ms), f"metrics-ingest:{origin}")
+
+    async def feed(self, *rows: Record, to: Partition = FACTS) -> None:
+        """Append the rows to the log and apply them as one slice."""
+        first = self.ends[to]
+        placed = tuple(replace(row, offset=first + i, partition=to) for i, row in enumerate(rows))
+        self.ends[to] += len(placed)
+        await self.applier.apply([Slice(to, first, first + len(placed), placed)])
+
+    async def define(self, definition: MetricDefined = REVENUE) -> None:
+        key = key_of(definition.tenant, definition.metric).encode()
+        await self.feed(Record(DEFINITIONS, -1, key, encode(definition)), to=DEFINITIONS)
+
+    async def days(self, goal: str, metric: str = "gross_revenue") -> dict[date, Decimal]:
+        """Return the goal's stored days that are not 0."""
+        prefix = key_of("shop", goal, metric) + "|"
+        return {
+            date.fromisoformat(row["_id"][-10:]): row["value"]
+            for row in await self.all("progress")
+            if row["_id"].startswith(prefix) and row["value"]
+        }
+
+    async def sent(self, topic: str) -> list[Any]:
+        """Return the messages to a topic, lane by lane, in the order of each lane."""
+        read = decoder_of(ProgressMessage)
+        rows = [row for row in await self.all("outbox") if row["topic"] == topic]
+        return [read(row["value"]) for row in sorted(rows, key=lambda row: row["_id"])]
+
+    async def last_sent(self, goal: str) -> dict[date, Decimal]:
+        """Return what a reader of progress holds of a goal: the highest version of each day."""
+        held: dict[date, DayProgress] = {}
+        for message in await self.sent("progress"):
+            if isinstance(message, DayProgress) and message.goal == goal:
+                known = held.get(message.day)
+                if known is None or known.version < message.version:
+                    held[message.day] = message
+        return {day: message.value for day, message in held.items() if message.value}
+
+    async def all(self, collection: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await self.store.db[collection].find({}).to_list(None)
+        return found
+
+
+def batch(*cells: tuple[int, str, str], **fields: Any) -> FactBatch:
+    """Return facts of gross revenue of the shop."""
+    plain: dict[str, Any] = {
+        "tenant": "shop",
+        "metric": "gross_revenue",
+        "source": "orders",
+        "definition": 1,
+        "as_of_ms": NOW_MS,
+        "dims": tuple({"country": country} for _, country, _ in cells),
+        "cells": tuple(
+            Cell(minute=minute, dims=i, sum=Decimal(amount), count=1)
+            for i, (minute, _, amount) in enumerate(cells)
+        ),
+        "accepted": tuple(Accepted(quarter=minute // 15, count=1) for minute, _, _ in cells),
+    }
+    return FactBatch(**(plain | fields))
+
+
+def control(goal: str, **fields: Any) -> GoalControl:
+    """Return a control record: the shop's gross revenue of January 2011, London days."""
+    plain: dict[str, Any] = {
+        "tenant": "shop",
+        "metric": "gross_revenue",
+        "goal": goal,
+        "goal_version": 1,
+        "zone": "Europe/London",
+        "start": date(2011, 1, 1),
+        "end": date(2011, 1, 31),
+        "where": (),
+    }
+    return GoalControl(**(plain | fields))
+
+
+def only(dim: str, *values: str) -> tuple[Condition, ...]:
+    return (Condition(dim=dim, any_of=values),)
+
+
+def without(dim: str, *values: str) -> tuple[Condition, ...]:
+    return (Condition(dim=dim, none_of=values),)
+
+
+def shuffled(rows: Iterable[Any], rng: random.Random) -> list[Any]:
+    found = list(rows)
+    rng.shuffle(found)
+    return found
+
+
+@pytest.fixture
+async def stage() -> Stage:
+    stage = Stage()
+    await stage.start()
+    return stage

@@ -1,0 +1,1 @@
+"""Owns rules, awards, pools, funds, stars, contracts and the ledger."""

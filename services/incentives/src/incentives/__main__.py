@@ -1,0 +1,5 @@
+"""``python -m incentives``."""
+
+from incentives.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Frozen types and pure functions: which deeds a fact makes, and what a rule may say."""

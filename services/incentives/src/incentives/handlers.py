@@ -1,0 +1,106 @@
+"""What happens for each command, step by step; the table at the bottom is the whole service."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from incentives.domain import rules
+from incentives.domain.praise import Facts, additions, settle
+from incentives.domain.rules import Rule
+from incentives.ports import Ledger, RuleDesk
+
+
+@dataclass(frozen=True, slots=True)
+class AddFacts:
+    """Facts have arrived."""
+
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class MakeRule:
+    """Somebody wants a new rule; its version is 1."""
+
+    rule: Rule
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRule:
+    """Somebody wants another name or threshold; None leaves it as it is."""
+
+    tenant: str
+    rule_id: str
+    name: str | None
+    threshold: Decimal | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    """Somebody wants a rule to praise no more."""
+
+    tenant: str
+    rule_id: str
+    actor: str
+
+
+async def add_facts(command: AddFacts, ledger: Ledger) -> None:
+    """Add the facts to the windows of their rules and praise those that they carry over.
+
+    Raises BadRecord before anything is kept. Facts marked as history count for nothing.
+    """
+    facts = command.facts
+    if facts.history:
+        return
+    running = await ledger.rules_on(facts.tenant, facts.metric)
+    added = additions(running, facts)
+    if added:
+        after, awards = settle(running, await ledger.totals(added), added, facts.as_of_ms)
+        ledger.put(after)
+        ledger.grant(awards)
+
+
+async def make_rule(command: MakeRule, desk: RuleDesk) -> Rule:
+    """Keep a new rule; raises UserError when it is not right or its id is taken."""
+    rules.check(command.rule)
+    if await desk.find(command.rule.tenant, command.rule.id) is not None:
+        raise rules.taken(command.rule.id)
+    await desk.save(command.rule, command.actor, "rule.made")
+    return command.rule
+
+
+async def change_rule(command: ChangeRule, desk: RuleDesk) -> Rule:
+    """Keep the rule's next version; raises UserError when there is none or it is stopped."""
+    rule = await _known(command.tenant, command.rule_id, desk)
+    if rule.stopped:
+        raise rules.ended(command.rule_id)
+    wanted = rule.changed(command.name, command.threshold)
+    if wanted != rule:
+        await desk.save(wanted, command.actor, "rule.changed")
+    return wanted
+
+
+async def stop_rule(command: StopRule, desk: RuleDesk) -> Rule:
+    """Stop the rule; stopping it again changes nothing."""
+    rule = await _known(command.tenant, command.rule_id, desk)
+    wanted = rule.stop()
+    if wanted != rule:
+        await desk.save(wanted, command.actor, "rule.stopped")
+    return wanted
+
+
+async def _known(tenant: str, rule_id: str, desk: RuleDesk) -> Rule:
+    rule = await desk.find(tenant, rule_id)
+    if rule is None:
+        raise rules.unknown(rule_id)
+    return rule
+
+
+HANDLERS: Mapping[type, Callable[[Any, Any], Awaitable[Any]]] = {
+    AddFacts: add_facts,
+    MakeRule: make_rule,
+    ChangeRule: change_rule,
+    StopRule: stop_rule,
+}

@@ -1,0 +1,23 @@
+"""Wiring only."""
+
+from incentives import api, stream
+from incentives.adapters.awards import ensure_indexes
+from incentives.settings import PORT, SERVICE
+from service_kit.runtime import Runtime
+from service_kit.service import run_service
+
+
+async def run(runtime: Runtime) -> None:
+    """Run the service until it is told to stop."""
+    await ensure_indexes(runtime.store)
+    handler = stream.FactsStream(
+        runtime.store, runtime.clock, runtime.guards, runtime.settings.partitions
+    )
+    applier = await runtime.applier(handler, group=stream.GROUP, gapless=stream.GAPLESS)
+    loop = runtime.loop(applier, topics=stream.TOPICS, group=stream.GROUP)
+    await runtime.serve(api.make(runtime), loop.run())
+
+
+def main() -> None:
+    """Run the process."""
+    run_service(SERVICE, PORT, run)

@@ -1,0 +1,7 @@
+"""Every metric that incentives exports beyond the kit's own."""
+
+from service_kit.metrics import counter
+
+FACTS = counter("incentives_facts", "Fact batches applied; standing still while goals move is bad.")
+RESENT = counter("incentives_facts_resent", "Rows dropped because their lane had them already.")
+AWARDS = counter("incentives_awards", "Praises granted, each once.")

@@ -1,0 +1,39 @@
+"""What the handlers need from outside: rules, totals, awards, an audit trail."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from incentives.domain.praise import Award, Total, Window
+from incentives.domain.rules import Rule
+
+
+class Ledger(Protocol):
+    """What the facts of one batch read and write; nothing holds before the batch commits."""
+
+    async def rules_on(self, tenant: str, metric: str) -> Sequence[Rule]:
+        """Return the rules that run on the metric, as they stand in this transaction."""
+        ...
+
+    async def totals(self, windows: Iterable[Window]) -> dict[Window, Total]:
+        """Return the totals of the windows that have one, this batch's own changes included."""
+        ...
+
+    def put(self, totals: Mapping[Window, Total]) -> None:
+        """Keep new totals."""
+        ...
+
+    def grant(self, awards: Iterable[Award]) -> None:
+        """Keep the awards and send them."""
+        ...
+
+
+class RuleDesk(Protocol):
+    """Where rules are kept, inside one transaction."""
+
+    async def find(self, tenant: str, rule_id: str) -> Rule | None:
+        """Return the rule's current version."""
+        ...
+
+    async def save(self, rule: Rule, actor: str, action: str) -> None:
+        """Keep a new version with its audit entry, and let every reader of the rules see it."""
+        ...

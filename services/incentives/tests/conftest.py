@@ -1,0 +1,161 @@
+"""A stage for incentives: the kit's applier on an in-memory store, fed with rows of ``facts``."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from event_contracts.facts import Cell, FactBatch
+from event_contracts.rewards import Praised
+from event_contracts.wire import Event, decoder_of, encode, key_of
+from incentives.adapters.rules import MongoRuleDesk
+from incentives.domain.rules import Rule
+from incentives.handlers import HANDLERS, MakeRule
+from incentives.stream import GAPLESS, GROUP, FactsStream
+from service_kit import offsets
+from service_kit.batch import Applier, Bounds
+from service_kit.guards import Guards
+from service_kit.lanes import Stamp
+from service_kit.owners import Fence
+from service_kit.records import Partition, Record, Slice
+from service_kit.store import Store, Tx
+from service_kit.testing.fake_mongo import FakeMongo
+
+NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
+
+
+class StandingClock:
+    """A clock that stands at NOW_MS."""
+
+    def now_ms(self) -> int:
+        return NOW_MS
+
+
+class Stage:
+    """One worker on partition ``facts/1``; ``restart`` is a new process on the same store."""
+
+    partition = Partition("facts", 1)
+
+    def __init__(self) -> None:
+        self.store = Store(FakeMongo(), "paceline_incentives")
+        self.clock = StandingClock()
+        self.end = 0
+        self.seqs: dict[str, int] = {}
+        self.applier: Applier
+        self._boots = 0
+
+    async def start(self) -> None:
+        await offsets.seed(self.store, GROUP, self.partition, 0, "topic")
+        await self.restart()
+
+    async def restart(self) -> None:
+        self._boots += 1
+        fence = Fence(self.store, "incentives-0", str(self._boots))
+        await fence.raise_flag()
+        self.applier = Applier(
+            store=self.store,
+            session=await self.store.session(),
+            fence=fence,
+            group=GROUP,
+            handler=FactsStream(self.store, self.clock, Guards(), partitions=4),
+            bounds=self._bounds,
+            gapless=GAPLESS,
+            clock=self.clock,
+            guards=Guards(),
+        )
+        await self.applier.take([self.partition])
+
+    async def _bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
+        return {partition: Bounds("topic", 0, 10**9) for partition in partitions}
+
+    async def do(self, command: Any) -> Rule:
+        async def body(tx: Tx) -> Rule:
+            rule: Rule = await HANDLERS[type(command)](command, MongoRuleDesk(tx, NOW_MS))
+            return rule
+
+        return await (await self.store.session()).run(body)
+
+    async def rule(self, **fields: Any) -> Rule:
+        """Make a rule: a country reaches 10,000 gross in a day, unless the fields say otherwise."""
+        rule = Rule(
+            tenant="shop",
+            id="country-10k",
+            version=1,
+            name="A country reaches 10,000 gross in a day",
+            metric="gross_revenue",
+            dim="country",
+            threshold=Decimal(10_000),
+            zone="Europe/London",
+            start=date(2010, 12, 1),
+        )
+        return await self.do(MakeRule(replace(rule, **fields), "key:test"))
+
+    def row(self, event: Event, origin: str = "metrics-ingest:raw/0") -> Record:
+        """Return the next row of a lane; its place in the log is given when it is fed."""
+        seq = self.seqs[origin] = self.seqs.get(origin, 0) + 1
+        stamp = Stamp(origin, seq, seq * 10, seq * 10 + 10)
+        tenant = getattr(event, "tenant", "")
+        return Record(
+            self.partition,
+            -1,
+            key_of(tenant, "gross_revenue").encode(),
+            encode(event),
+            headers=dict(stamp.headers()),
+        )
+
+    def gross(
+        self, *cells: tuple[int, str, str], origin: str = "metrics-ingest:raw/0", **more: Any
+    ) -> Record:
+        """Return a row of gross revenue: (UTC epoch minute, country, amount) each."""
+        fields: dict[str, Any] = {
+            "tenant": "shop",
+            "metric": "gross_revenue",
+            "source": "orders",
+            "definition": 1,
+            "as_of_ms": NOW_MS,
+            "dims": tuple({"country": country} for _, country, _ in cells),
+            "cells": tuple(
+                Cell(minute=minute, dims=i, sum=Decimal(amount), count=1)
+                for i, (minute, _, amount) in enumerate(cells)
+            ),
+        }
+        return self.row(FactBatch(**(fields | more)), origin)
+
+    async def feed(self, *rows: Record) -> None:
+        """Append the rows to the log and apply them as one slice."""
+        placed = tuple(replace(row, offset=self.end + i) for i, row in enumerate(rows))
+        batch = Slice(self.partition, self.end, self.end + len(placed), placed)
+        self.end = batch.end
+        await self.applier.apply([batch])
+
+    async def awards(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (
+            await self.store.db["awards"].find({}, sort=[("n", 1)]).to_list(None)
+        )
+        return found
+
+    async def rewards(self) -> list[Praised]:
+        """Return what stands in the outbox for ``rewards``, in lane order."""
+        rows = await self.store.db["outbox"].find({}, sort=[("_id", 1)]).to_list(None)
+        assert {row["topic"] for row in rows} <= {"rewards"}
+        return [decoder_of(Praised)(row["value"]) for row in rows]
+
+    async def dead_letters(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (
+            await self.store.db["dead_letters"].find({}, sort=[("offset", 1)]).to_list(None)
+        )
+        return found
+
+    async def totals(self) -> Iterable[dict[str, Any]]:
+        found: list[dict[str, Any]] = await self.store.db["totals"].find({}).to_list(None)
+        return found
+
+
+@pytest.fixture
+async def stage() -> Stage:
+    stage = Stage()
+    await stage.start()
+    return stage

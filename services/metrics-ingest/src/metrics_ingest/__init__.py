@@ -1,0 +1,1 @@
+"""Takes events in and folds them into facts."""

@@ -1,0 +1,146 @@
+"""Sources, metrics and their heads in MongoDB.
+
+    sources, metrics   {_id: key_of(tenant, name[, version]), tenant, name, version, current, text}
+    definition_heads   {_id: tenant, version}
+    topic_doors        {_id: topic, tenant, source, active}
+
+A definition is kept as JSON text: door names and paths hold dots, and amounts stay exact. The
+current version is a document of its own beside the versions.
+"""
+
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+import msgspec
+
+from event_contracts.wire import key_of
+from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from service_kit import audit
+from service_kit.store import Document, Store, Tx
+
+SOURCES = "sources"
+METRICS = "metrics"
+HEADS = "definition_heads"
+TOPIC_DOORS = "topic_doors"
+
+D = TypeVar("D", Source, Metric)
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+def read(document: Document, type: type[D]) -> D:
+    """Return the definition that a document holds."""
+    return msgspec.json.decode(document["text"], type=type)
+
+
+class MongoDefinitions:
+    """The definitions inside one transaction (ports.DefinitionStore)."""
+
+    def __init__(self, tx: Tx, now_ms: int) -> None:
+        self._tx = tx
+        self._now_ms = now_ms
+
+    async def source(self, tenant: str, name: str) -> Source | None:
+        """Return the current version of a source."""
+        found = await self._tx[SOURCES].find_one({"_id": key_of(tenant, name)})
+        return None if found is None else read(found, Source)
+
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return the current version of a metric."""
+        found = await self._tx[METRICS].find_one({"_id": key_of(tenant, name)})
+        return None if found is None else read(found, Metric)
+
+    async def metrics_of(self, tenant: str, source: str) -> list[Metric]:
+        """Return the current metrics folded from a source."""
+        return [
+            metric for metric in await self._all(METRICS, tenant, Metric) if metric.source == source
+        ]
+
+    async def heads(self, tenants: Collection[str]) -> dict[str, int]:
+        """Return the versions of the tenants' heads."""
+        found = await self._tx[HEADS].find({"_id": {"$in": sorted(tenants)}})
+        return {document["_id"]: document["version"] for document in found}
+
+    async def definitions(self, tenant: str) -> Definitions:
+        """Return all current definitions of a tenant, with the version of its head."""
+        heads = await self.heads([tenant])
+        sources = await self._all(SOURCES, tenant, Source)
+        metrics = await self._all(METRICS, tenant, Metric)
+        return Definitions(tenant, heads.get(tenant, 0), tuple(sources), tuple(metrics))
+
+    async def write_source(self, tenant: str, source: Source) -> None:
+        """Write a version, make it the current one and move the head."""
+        await self._write(SOURCES, tenant, source)
+
+    async def write_metric(self, tenant: str, metric: Metric) -> None:
+        """Write a version, make it the current one and move the head."""
+        await self._write(METRICS, tenant, metric)
+
+    async def claim_topics(self, tenant: str, source: str, topics: Collection[str]) -> str | None:
+        """Make these, and no others, the topics of the source; return one that is not to be had.
+
+        A topic stays its source's also when its door is gone, until another source of the same
+        tenant takes it: what is still on its way is booked to somebody.
+        """
+        doors = self._tx[TOPIC_DOORS]
+        for topic in topics:
+            found = await doors.find_one({"_id": topic})
+            if (
+                found is not None
+                and (found["tenant"], found["source"]) != (tenant, source)
+                and (found["tenant"] != tenant or found["active"])
+            ):
+                return topic
+        owned = {"tenant": tenant, "source": source}
+        await doors.update_many(owned, {"$set": {"active": False}})
+        for topic in topics:
+            await doors.update_one({"_id": topic}, {"$set": owned | {"active": True}}, upsert=True)
+        return None
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        await audit.append(self._tx, tenant, actor, action, subject, detail, self._now_ms)
+
+    async def _all(self, collection: str, tenant: str, type: type[D]) -> list[D]:
+        found = await self._tx[collection].find(
+            {"tenant": tenant, "current": True}, sort=[("_id", 1)]
+        )
+        return [read(document, type) for document in found]
+
+    async def _write(self, collection: str, tenant: str, definition: Source | Metric) -> None:
+        fields: dict[str, Any] = {
+            "tenant": tenant,
+            "name": definition.name,
+            "version": definition.version,
+            "text": _encoder.encode(definition).decode(),
+            "at_ms": self._now_ms,
+        }
+        current = key_of(tenant, definition.name)
+        version = key_of(tenant, definition.name, f"{definition.version:08d}")
+        documents = self._tx[collection]
+        await documents.update_one(
+            {"_id": current}, {"$set": fields | {"current": True}}, upsert=True
+        )
+        await documents.update_one(
+            {"_id": version}, {"$set": fields | {"current": False}}, upsert=True
+        )
+        await self._tx[HEADS].update_one({"_id": tenant}, {"$inc": {"version": 1}}, upsert=True)
+
+
+class StoredSources:
+    """Finds sources outside of a transaction (ports.Sources)."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+
+    async def source(self, tenant: str, name: str) -> Source | None:
+        """Return the current version of a source."""
+        found = await self._db[SOURCES].find_one({"_id": key_of(tenant, name)})
+        return None if found is None else read(found, Source)
+
+    async def active_topics(self) -> dict[str, tuple[str, str]]:
+        """Return the topics that are to be read, each with its tenant and source."""
+        found = await self._db[TOPIC_DOORS].find({"active": True}).to_list(None)
+        return {document["_id"]: (document["tenant"], document["source"]) for document in found}

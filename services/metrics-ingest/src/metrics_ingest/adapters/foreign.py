@@ -1,0 +1,59 @@
+"""The organisation's own topics: which there are, and how far they are re-keyed."""
+
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import KafkaError, KafkaException
+
+from service_kit import offsets
+from service_kit.broker import FOREIGN, Broker
+from service_kit.errors import Infrastructure
+from service_kit.records import Partition
+from service_kit.store import Store
+
+
+class ForeignTopics:
+    """Foreign partitions on the broker and the positions of the group that re-keys them."""
+
+    def __init__(self, store: Store, broker: Broker, group: str) -> None:
+        self._store = store
+        self._broker = broker
+        self._group = group
+
+    async def partitions(self, topic: str) -> list[Partition]:
+        """Return the topic's partitions, none without such a topic; raises Infrastructure."""
+        name = FOREIGN + topic
+        try:
+            count = await self._broker.partition_count(name)
+        except Infrastructure as error:
+            if _unknown(error):
+                return []
+            raise
+        return [Partition(name, number) for number in range(count)]
+
+    async def seed(self, partitions: Sequence[Partition]) -> None:
+        """Let partitions that were never read begin at the log's start."""
+        for partition, bounds in (await self._broker.bounds(partitions)).items():
+            await offsets.seed(self._store, self._group, partition, bounds.low, bounds.topic_id)
+
+    async def ends(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """Return the end of what can be read."""
+        return await self._broker.ends(partitions) if partitions else {}
+
+    async def behind(self, ends: Mapping[Partition, int]) -> set[Partition]:
+        """Return the partitions that are not yet re-keyed through these ends."""
+        names = {offsets.offset_id(self._group, partition): partition for partition in ends}
+        found = await self._store.db["offsets"].find({"_id": {"$in": sorted(names)}}).to_list(None)
+        there = {
+            names[document["_id"]]
+            for document in found
+            if document["next"] >= ends[names[document["_id"]]]
+        }
+        return set(ends) - there
+
+
+def _unknown(error: Infrastructure) -> bool:
+    cause = error.__cause__
+    if not isinstance(cause, KafkaException):
+        return False
+    code: int = cause.args[0].code()
+    return code == KafkaError.UNKNOWN_TOPIC_OR_PART

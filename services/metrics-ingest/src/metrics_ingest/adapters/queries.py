@@ -1,0 +1,128 @@
+"""What the HTTP door reads, outside of transactions: lists in pages, one document, counters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from event_contracts.wire import key_of
+from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
+from metrics_ingest.adapters.folds import RECORDS, STATS
+from metrics_ingest.adapters.letters import LETTERS, letter_of
+from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.domain.letters import KeptLetter
+from service_kit.store import Document, Store
+
+COUNTERS = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
+# Groups are counted over at most so many letters.
+_SCANNED = 100_000
+
+Place = tuple[int, str]
+INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (SOURCES, ("tenant", "current")),
+    (METRICS, ("tenant", "current")),
+    (RECORDS, ("tenant", "source", "at_ms", "_id")),
+    (LETTERS, ("tenant", "state", "at_ms", "_id")),
+    (LETTERS, ("topic", "partition", "state")),
+    (LETTERS, ("key",)),
+    (STATS, ("tenant", "source")),
+)
+
+
+async def make_indexes(store: Store) -> None:
+    """Create the indexes that the queries need; one that is there is left."""
+    for collection, fields in INDEXES:
+        await store.db[collection].create_index([(field, 1) for field in fields])
+
+
+class Queries:
+    """Reads of one tenant at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+
+    async def sources(self, tenant: str, after: str, limit: int) -> list[Source]:
+        """Return current sources by name."""
+        return [read(each, Source) for each in await self._current(SOURCES, tenant, after, limit)]
+
+    async def metrics(self, tenant: str, after: str, limit: int) -> list[Metric]:
+        """Return current metrics by name."""
+        return [read(each, Metric) for each in await self._current(METRICS, tenant, after, limit)]
+
+    async def _current(
+        self, collection: str, tenant: str, after: str, limit: int
+    ) -> list[Document]:
+        query = {"tenant": tenant, "current": True, "name": {"$gt": after}}
+        found: list[Document] = await (
+            self._db[collection].find(query, sort=[("name", 1)], limit=limit).to_list(None)
+        )
+        return found
+
+    async def source(self, tenant: str, name: str) -> Source | None:
+        """Return a source."""
+        found = await self._db[SOURCES].find_one({"_id": key_of(tenant, name)})
+        return None if found is None else read(found, Source)
+
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return a metric."""
+        found = await self._db[METRICS].find_one({"_id": key_of(tenant, name)})
+        return None if found is None else read(found, Metric)
+
+    async def stats(self, tenant: str, source: str) -> dict[str, int | None]:
+        """Return the source's counters over all partitions, and when it was last folded."""
+        query = {"tenant": tenant, "source": source}
+        found = await self._db[STATS].find(query).to_list(None)
+        counters: dict[str, int | None] = {
+            name: sum(document.get(name, 0) for document in found) for name in COUNTERS
+        }
+        last = max((document["last_ms"] for document in found), default=None)
+        return counters | {"last_ms": last}
+
+    async def records(
+        self, tenant: str, source: str, span: tuple[int, int], after: Place | None, limit: int
+    ) -> list[Document]:
+        """Return records with from <= event time < to, by event time."""
+        query = {"tenant": tenant, "source": source, "at_ms": {"$gte": span[0], "$lt": span[1]}}
+        return await self._page(RECORDS, query, after, limit)
+
+    async def letters(
+        self, tenant: str, wanted: Mapping[str, str], after: Place | None, limit: int
+    ) -> list[KeptLetter]:
+        """Return letters, the oldest first; ``wanted`` may name source, cause and state."""
+        found = await self._page(LETTERS, {"tenant": tenant, **wanted}, after, limit)
+        return [letter_of(document) for document in found]
+
+    async def letter(self, tenant: str, identity: str) -> KeptLetter | None:
+        """Return one letter."""
+        found = await self._db[LETTERS].find_one({"_id": identity, "tenant": tenant})
+        return None if found is None else letter_of(found)
+
+    async def letter_groups(self, tenant: str, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return how many letters there are by source, cause and place, the largest group first."""
+        names = ("source", "cause", "where")
+        cursor = self._db[LETTERS].find(
+            {"tenant": tenant, **wanted}, projection=[*names, "count"], limit=_SCANNED
+        )
+        groups: dict[tuple[str, ...], list[int]] = {}
+        async for document in cursor:
+            group = groups.setdefault(tuple(document[name] for name in names), [0, 0])
+            group[0] += 1
+            group[1] += document["count"]
+        ordered = sorted(groups.items(), key=lambda item: (-item[1][0], item[0]))
+        return [
+            dict(zip(names, group, strict=True)) | {"letters": letters, "occurrences": copies}
+            for group, (letters, copies) in ordered
+        ]
+
+    async def _page(
+        self, collection: str, query: Document, after: Place | None, limit: int
+    ) -> list[Document]:
+        if after is not None:
+            at_ms, identity = after
+            query = query | {
+                "$or": [{"at_ms": {"$gt": at_ms}}, {"at_ms": at_ms, "_id": {"$gt": identity}}]
+            }
+        found: list[Document] = await (
+            self._db[collection]
+            .find(query, sort=[("at_ms", 1), ("_id", 1)], limit=limit)
+            .to_list(None)
+        )
+        return found

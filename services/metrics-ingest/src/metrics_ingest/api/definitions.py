@@ -1,0 +1,174 @@
+"""/v1/sources and /v1/metrics: declared, changed, listed."""
+
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from metrics_ingest.adapters.definitions import MongoDefinitions
+from metrics_ingest.adapters.queries import Queries
+from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
+from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
+from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.handlers import HANDLERS
+from service_kit.errors import UserError
+from service_kit.outbox import Outbox
+from service_kit.runtime import Runtime
+from service_kit.store import Tx
+from service_kit.web import Caller, answer, page, read_body, require
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+SourceReader = Annotated[Caller, Depends(require("sources:read"))]
+SourceWriter = Annotated[Caller, Depends(require("sources:write"))]
+MetricReader = Annotated[Caller, Depends(require("metrics:read"))]
+MetricWriter = Annotated[Caller, Depends(require("metrics:write"))]
+
+
+class SourceBody(Source, frozen=True):
+    """A source, with the reason of the change for the audit trail."""
+
+    reason: str = ""
+
+
+class MetricBody(Metric, frozen=True):
+    """A metric, with the reason of the change for the audit trail."""
+
+    reason: str = ""
+
+
+def routes(runtime: Runtime, counts: Counts) -> APIRouter:
+    """Return the routes of the definitions."""
+    router = APIRouter()
+    _source_routes(router, runtime)
+    _metric_routes(router, runtime, counts)
+    return router
+
+
+def _source_routes(router: APIRouter, runtime: Runtime) -> None:
+    queries = Queries(runtime.store)
+
+    async def define(caller: Caller, wanted: SourceBody, exists: bool) -> Source:
+        source = _source_of(wanted)
+        command = DefineSource(caller.tenant, caller.actor, source, exists, wanted.reason)
+
+        async def body(tx: Tx, outbox: Outbox) -> Source:
+            store = MongoDefinitions(tx, runtime.clock.now_ms())
+            written: Source = await HANDLERS[DefineSource](command, store, runtime.settings.prefix)
+            return written
+
+        return await runtime.api.run(body)
+
+    @router.post("/v1/sources", status_code=201)
+    async def post_source(request: Request, caller: SourceWriter) -> Response:
+        """Declare a source; ``version`` and ``paused`` are ours and not read."""
+        return answer(await define(caller, await read_body(request, SourceBody), False), 201)
+
+    @router.put("/v1/sources/{name}")
+    async def put_source(name: str, request: Request, caller: SourceWriter) -> Response:
+        """Write the next version of a source; a paused one runs again."""
+        wanted = await read_body(request, SourceBody)
+        _check_same(name, wanted.name)
+        return answer(await define(caller, wanted, True))
+
+    @router.post("/v1/sources/{name}/resume")
+    async def post_resume(name: str, caller: SourceWriter) -> Response:
+        """Let a paused source run again."""
+        command = ResumeSource(caller.tenant, caller.actor, name)
+
+        async def body(tx: Tx, outbox: Outbox) -> Source:
+            store = MongoDefinitions(tx, runtime.clock.now_ms())
+            written: Source = await HANDLERS[ResumeSource](command, store)
+            return written
+
+        return answer(await runtime.api.run(body))
+
+    @router.get("/v1/sources")
+    async def get_sources(caller: SourceReader, after: str = "", limit: Limit = 100) -> Response:
+        """List the current sources by name."""
+        return _listed(await queries.sources(caller.tenant, after, limit), limit)
+
+    @router.get("/v1/sources/{name}")
+    async def get_source(name: str, caller: SourceReader) -> Response:
+        """Return a source."""
+        return answer(await queries.source(caller.tenant, name) or _missing("source", name))
+
+    @router.get("/v1/sources/{name}/stats")
+    async def get_stats(name: str, caller: SourceReader) -> Response:
+        """Return what became of the source's events, each copy counted."""
+        if await queries.source(caller.tenant, name) is None:
+            _missing("source", name)
+        return answer({"source": name, **await queries.stats(caller.tenant, name)})
+
+
+def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
+    queries = Queries(runtime.store)
+
+    async def define(caller: Caller, wanted: MetricBody, exists: bool) -> Metric:
+        metric = _metric_of(wanted)
+        command = DefineMetric(caller.tenant, caller.actor, metric, exists, wanted.reason)
+
+        async def body(tx: Tx, outbox: Outbox) -> Metric:
+            store = MongoDefinitions(tx, runtime.clock.now_ms())
+            announcements = AnnouncementsRoute(outbox, counts)
+            written: Metric = await HANDLERS[DefineMetric](command, store, announcements)
+            return written
+
+        return await runtime.api.run(body)
+
+    @router.post("/v1/metrics", status_code=201)
+    async def post_metric(request: Request, caller: MetricWriter) -> Response:
+        """Define a metric; ``version`` is ours and not read."""
+        return answer(await define(caller, await read_body(request, MetricBody), False), 201)
+
+    @router.put("/v1/metrics/{name}")
+    async def put_metric(name: str, request: Request, caller: MetricWriter) -> Response:
+        """Write the next version of a metric: it holds for what is folded from now on."""
+        wanted = await read_body(request, MetricBody)
+        _check_same(name, wanted.name)
+        return answer(await define(caller, wanted, True))
+
+    @router.get("/v1/metrics")
+    async def get_metrics(caller: MetricReader, after: str = "", limit: Limit = 100) -> Response:
+        """List the current metrics by name."""
+        return _listed(await queries.metrics(caller.tenant, after, limit), limit)
+
+    @router.get("/v1/metrics/{name}")
+    async def get_metric(name: str, caller: MetricReader) -> Response:
+        """Return a metric."""
+        return answer(await queries.metric(caller.tenant, name) or _missing("metric", name))
+
+
+def _source_of(body: SourceBody) -> Source:
+    fields = msgspec.structs.asdict(body)
+    del fields["reason"]
+    return Source(**fields | {"version": 0, "paused": None})
+
+
+def _metric_of(body: MetricBody) -> Metric:
+    fields = msgspec.structs.asdict(body)
+    del fields["reason"]
+    return Metric(**fields | {"version": 0})
+
+
+def _listed(items: list[Any], limit: int) -> Response:
+    return page(items, items[-1].name if len(items) == limit else None)
+
+
+def _check_same(path: str, body: str) -> None:
+    if path != body:
+        raise UserError(
+            "name-differs",
+            "$.name",
+            f"the address says {path}; a name cannot be changed",
+            f"地址中的名称是 {path}；名称不能更改",
+        )
+
+
+def _missing(what: str, name: str) -> NoReturn:
+    raise UserError(
+        "not-found",
+        "path.name",
+        f"there is no {what} {name}",
+        f"{name} 不存在",
+        status=404,
+    )

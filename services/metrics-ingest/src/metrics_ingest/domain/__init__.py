@@ -1,0 +1,1 @@
+"""Which events count, once each, and what they add: pure functions and frozen types."""

@@ -1,0 +1,93 @@
+"""Why an event cannot count: the typed causes of dead letters, with a sentence for the reader.
+
+The place and the sort of what was found are told, never the value: it may be a secret.
+"""
+
+from service_kit.errors import BadRecord
+
+UNREADABLE = "unreadable"
+UNKNOWN_SOURCE = "unknown-source"
+UNKNOWN_DOOR = "unknown-door"
+MISSING_FIELD = "missing-field"
+WRONG_KIND = "wrong-kind"
+OUT_OF_RANGE = "out-of-range"
+BAD_TIME = "bad-time"
+SOURCE_PAUSED = "source-paused"
+
+SENTENCES: dict[str, tuple[str, str]] = {
+    UNREADABLE: (
+        "The record is no strict JSON object: {detail}. Mend the sender; it cannot be replayed.",
+        "记录不是严格的 JSON 对象：{detail}。请修正发送方；该记录无法重放。",
+    ),
+    UNKNOWN_SOURCE: (
+        "The source {where} is not declared. Create it, then replay.",
+        "数据源 {where} 未声明。请创建后重放。",
+    ),
+    UNKNOWN_DOOR: (
+        "The source has no mapping for the door {where}. Add it to the source, then replay.",
+        "数据源没有入口 {where} 的映射。请补充后重放。",
+    ),
+    MISSING_FIELD: (
+        "{where} is missing: {detail}. Mend the mapping or the sender, then replay.",
+        "缺少 {where}：{detail}。请修正映射或发送方后重放。",
+    ),
+    WRONG_KIND: (
+        "{where} is of the wrong kind: {detail}. Mend the mapping or the sender, then replay.",
+        "{where} 的类型不对：{detail}。请修正映射或发送方后重放。",
+    ),
+    OUT_OF_RANGE: (
+        "{where} is out of range: {detail}.",
+        "{where} 超出范围：{detail}。",
+    ),
+    BAD_TIME: (
+        "{where} is no instant: {detail}. Mend the mapping or the sender, then replay.",
+        "{where} 不是有效时间：{detail}。请修正映射或发送方后重放。",
+    ),
+    SOURCE_PAUSED: (
+        "The source was paused: {detail}. Mend and resume it, then replay.",
+        "数据源已暂停：{detail}。请修正并恢复后重放。",
+    ),
+}
+
+
+class Unfit(BadRecord):
+    """An event that cannot be mapped: ``where`` is the place, ``detail`` what would be right."""
+
+    def __init__(self, cause: str, where: str, detail: str) -> None:
+        super().__init__(cause, detail)
+        self.where = where
+
+
+def sentence(cause: str, where: str, detail: str, chinese: bool) -> str:
+    """Return what a person is told about the cause; an unknown cause is told as it stands."""
+    texts = SENTENCES.get(cause)
+    if texts is None:
+        return f"{cause}: {where}: {detail}"
+    return texts[chinese].format(where=where, detail=detail)
+
+
+def error_text(cause: str, where: str, detail: str) -> str:
+    """Return what a door writes into a raw event that it could not read."""
+    return f"{cause} | {where} | {detail}"
+
+
+def unfit_of(text: str) -> Unfit:
+    """Read what :func:`error_text` wrote; anything else is unreadable."""
+    cause, _, rest = text.partition(" | ")
+    where, _, detail = rest.partition(" | ")
+    return Unfit(cause, where, detail) if cause in SENTENCES else Unfit(UNREADABLE, "", text)
+
+
+def sort_of(value: object) -> str:
+    """Return JSON's word for the sort of a value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, dict):
+        return "object"
+    if isinstance(value, list):
+        return "array"
+    return "number"

@@ -1,0 +1,119 @@
+"""Sources and metrics are declared: checked, versioned, noted, announced."""
+
+from typing import NoReturn
+
+import msgspec
+
+from event_contracts.metrics import MetricDefined
+from metrics_ingest.domain.checks import check_dims_kept, check_metric, check_source
+from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
+from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.ports import Announcements, DefinitionStore
+from service_kit.errors import UserError
+
+
+async def define_source(command: DefineSource, store: DefinitionStore, prefix: str) -> Source:
+    """Write a source and return it with its version; the same content again changes nothing.
+
+    A new version of a paused source runs again. Raises UserError.
+    """
+    tenant, source = command.tenant, command.source
+    before = await store.source(tenant, source.name)
+    _check_presence(before is not None, command.exists, "source", source.name)
+    check_source(source, await store.metrics_of(tenant, source.name), prefix)
+    version = before.version if before else 0
+    if before is not None and msgspec.structs.replace(source, version=version) == before:
+        return before
+    taken = await store.claim_topics(tenant, source.name, source.topics)
+    if taken is not None:
+        _refuse_topic(taken)
+    written = msgspec.structs.replace(source, version=version + 1, paused=None)
+    await store.write_source(tenant, written)
+    detail = {"version": written.version, "reason": command.reason}
+    await store.note(tenant, command.actor, "source.defined", source.name, detail)
+    return written
+
+
+async def resume_source(command: ResumeSource, store: DefinitionStore) -> Source:
+    """Let a paused source run again; one that runs is left as it is. Raises UserError."""
+    before = await store.source(command.tenant, command.name)
+    if before is None:
+        _refuse_missing("source", command.name)
+    if before.paused is None:
+        return before
+    written = msgspec.structs.replace(before, version=before.version + 1, paused=None)
+    await store.write_source(command.tenant, written)
+    detail = {"version": written.version}
+    await store.note(command.tenant, command.actor, "source.resumed", command.name, detail)
+    return written
+
+
+async def define_metric(
+    command: DefineMetric, store: DefinitionStore, announcements: Announcements
+) -> Metric:
+    """Write a metric, announce it, and return it with its version. Raises UserError.
+
+    The same content again changes nothing. What has been folded stays as it was folded.
+    """
+    tenant, metric = command.tenant, command.metric
+    before = await store.metric(tenant, metric.name)
+    _check_presence(before is not None, command.exists, "metric", metric.name)
+    check_metric(metric, await store.source(tenant, metric.source))
+    if before is not None:
+        check_dims_kept(before, metric)
+    version = before.version if before else 0
+    if before is not None and msgspec.structs.replace(metric, version=version) == before:
+        return before
+    written = msgspec.structs.replace(metric, version=version + 1)
+    await store.write_metric(tenant, written)
+    detail = {"version": written.version, "reason": command.reason}
+    await store.note(tenant, command.actor, "metric.defined", metric.name, detail)
+    announcements.publish(_announcement(tenant, written))
+    return written
+
+
+def _announcement(tenant: str, metric: Metric) -> MetricDefined:
+    return MetricDefined(
+        tenant=tenant,
+        metric=metric.name,
+        version=metric.version,
+        kind=metric.kind,
+        source=metric.source,
+        unit=metric.unit,
+        dims=metric.dims,
+        good=metric.good,
+        currency=metric.currency,
+    )
+
+
+def _check_presence(there: bool, wanted: bool, what: str, name: str) -> None:
+    if there and not wanted:
+        raise UserError(
+            "exists",
+            "$.name",
+            f"the {what} {name} exists; change it with PUT",
+            f"{name} 已存在；请用 PUT 修改",
+            status=409,
+        )
+    if wanted and not there:
+        _refuse_missing(what, name)
+
+
+def _refuse_missing(what: str, name: str) -> NoReturn:
+    raise UserError(
+        "not-found",
+        "path.name",
+        f"there is no {what} {name}; create it with POST",
+        f"{name} 不存在；请用 POST 创建",
+        status=404,
+    )
+
+
+def _refuse_topic(topic: str) -> NoReturn:
+    raise UserError(
+        "topic-taken",
+        "$.doors",
+        f"the topic {topic} is read for another source; a topic belongs to one",
+        f"主题 {topic} 已被其他数据源读取；一个主题只能属于一个数据源",
+        status=409,
+    )

@@ -1,0 +1,114 @@
+"""Events come in: over HTTP, and re-keyed from the organisation's own topics."""
+
+import asyncio
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from event_contracts.raw import RawEvent
+from metrics_ingest.domain import cloudevents
+from metrics_ingest.domain.causes import Unfit, sentence
+from metrics_ingest.domain.commands import AcceptEvents
+from metrics_ingest.domain.definitions import HTTP_DOOR, Source
+from metrics_ingest.domain.mapping import Reader
+from metrics_ingest.ports import RawLog, RawRecord, Sources
+from service_kit import strict_json
+from service_kit.errors import UserError
+
+RECORD_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An item that was not taken."""
+
+    index: int
+    error: UserError
+
+
+@dataclass(slots=True)
+class Acceptance:
+    """Which items of a request stand in the log now, by index."""
+
+    accepted: list[int] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+async def accept(command: AcceptEvents, sources: Sources, log: RawLog, now_ms: int) -> Acceptance:
+    """Take in what can be taken; return when all of it stands on all in-sync replicas.
+
+    Raises UserError when the source or its HTTP door is not declared, and Infrastructure when the
+    log does not answer: what was sent then may stand there or not, and may be sent again.
+    """
+    source = await sources.source(command.tenant, command.source)
+    reader = _http_reader(source, command.source)
+    outcome = Acceptance()
+    records: list[RawRecord] = []
+    for index, item in enumerate(command.items):
+        try:
+            records.append(_record(log, _event(command, reader, item, now_ms)))
+        except UserError as error:
+            outcome.rejected.append(Rejected(index, error))
+        else:
+            outcome.accepted.append(index)
+    await asyncio.gather(*(log.append(record) for record in records))
+    return outcome
+
+
+def _record(log: RawLog, event: RawEvent) -> RawRecord:
+    record = log.record_of(event)
+    if len(record.value) > RECORD_BYTES:
+        raise too_large()
+    return record
+
+
+def _http_reader(source: Source | None, name: str) -> Reader:
+    mapping = source.doors.get(HTTP_DOOR) if source is not None else None
+    if source is None or mapping is None:
+        raise UserError(
+            "unknown-source",
+            "header.X-Paceline-Source",
+            f"the source {name} is not declared, or has no http door; see /v1/sources",
+            f"数据源 {name} 未声明，或没有 http 入口；请查看 /v1/sources",
+            status=404,
+        )
+    return Reader(mapping, ZoneInfo(source.zone))
+
+
+def _event(command: AcceptEvents, reader: Reader, item: bytes, now_ms: int) -> RawEvent:
+    if len(item) > RECORD_BYTES:
+        raise too_large()
+    body = strict_json.loads(item)
+    cloudevents.check(body)
+    return RawEvent(
+        tenant=command.tenant,
+        source=command.source,
+        id=_id(reader, body),
+        door=HTTP_DOOR,
+        received_ms=now_ms,
+        body=msgspec.Raw(item),
+    )
+
+
+def _id(reader: Reader, body: object) -> str:
+    try:
+        return reader.id_of(body)
+    except Unfit as unfit:
+        raise UserError(
+            unfit.cause,
+            unfit.where,
+            sentence(unfit.cause, unfit.where, unfit.detail, chinese=False),
+            sentence(unfit.cause, unfit.where, unfit.detail, chinese=True),
+        ) from None
+
+
+def too_large() -> UserError:
+    """Return the refusal of an event beyond RECORD_BYTES."""
+    return UserError(
+        "event-too-large",
+        "$",
+        f"an event is at most {RECORD_BYTES} bytes",
+        f"单个事件最多 {RECORD_BYTES} 字节",
+        status=413,
+    )

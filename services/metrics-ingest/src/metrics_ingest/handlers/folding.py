@@ -1,0 +1,268 @@
+"""One slice of the raw log is folded: everything it comes to is written in its transaction."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from metrics_ingest.domain import pausing
+from metrics_ingest.domain.batches import (
+    Limited,
+    days_of,
+    days_with_unknown_sets,
+    fact_batches,
+    limit,
+)
+from metrics_ingest.domain.folding import Arrival, Folded, SourceFold, fold
+from metrics_ingest.domain.letters import kept
+from metrics_ingest.domain.memory import Memory, PartitionMemory
+from metrics_ingest.domain.plans import MetricPlan, TenantPlan
+from metrics_ingest.domain.window import Block, pack
+from metrics_ingest.ports import DaySet, Facts, FoldStore, OlderIds, SourceName
+
+WINDOW_MS = 72 * 3600 * 1000
+PRUNE_EVERY_MS = 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FoldSlice:
+    """Fold what arrived in one partition of the raw log, from offset ``start`` up to ``end``."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    arrivals: Sequence[Arrival]
+
+
+@dataclass(slots=True)
+class Effect:
+    """What memory takes over once the transaction is committed."""
+
+    plans: dict[str, TenantPlan] = field(default_factory=dict)
+    block: Block | None = None
+    prune_before_ms: int | None = None
+    day_sets: dict[DaySet, set[bytes]] = field(default_factory=dict)
+    new_letters: set[bytes] = field(default_factory=set)
+    superseded: set[bytes] = field(default_factory=set)
+    quality: dict[SourceName, pausing.Record] = field(default_factory=dict)
+    told_ms: int | None = None
+    folded: Folded = field(default_factory=Folded)
+    others: int = 0
+
+
+async def fold_slice(
+    command: FoldSlice,
+    store: FoldStore,
+    facts: Facts,
+    memory: Memory,
+    partition: PartitionMemory,
+    older: OlderIds,
+    now_ms: int,
+) -> Effect:
+    """Write what the slice comes to and return what to remember; memory itself is not changed.
+
+    The definitions are those of the transaction's snapshot: when a tenant's head has moved, they
+    are read anew. Watermarks go behind the facts of the slice.
+    """
+    effect = Effect()
+    if command.arrivals:
+        await _fold(command, store, facts, memory, partition, older, now_ms, effect)
+    reached = partition.completeness.reached(command.end)
+    if reached is not None:
+        facts.complete(f"{command.topic}/{command.partition}", reached)
+        effect.told_ms = reached
+    return effect
+
+
+async def _fold(
+    command: FoldSlice,
+    store: FoldStore,
+    facts: Facts,
+    memory: Memory,
+    partition: PartitionMemory,
+    older: OlderIds,
+    now_ms: int,
+    effect: Effect,
+) -> None:
+    tenants = {arrival.event.tenant for arrival in command.arrivals}
+    effect.plans = await _moved_plans(store, memory, tenants)
+    known = {**memory.plans, **effect.plans}
+    plans = {
+        (tenant, name): source
+        for tenant in tenants & known.keys()
+        for name, source in known[tenant].sources.items()
+    }
+    folded = fold(command.arrivals, plans, _seen(command.arrivals, partition, older))
+    effect.folded = folded
+    await _publish(store, facts, memory, folded, now_ms, effect)
+    await _remember_ids(command, store, partition, folded, now_ms, effect)
+    await _write_letters(command, store, partition, folded, now_ms, effect)
+    for source in folded.sources.values():
+        await store.write_records(source.records)
+    await store.add_stats(_stats(folded), now_ms)
+    await _judge(store, partition, folded, effect)
+
+
+async def _moved_plans(
+    store: FoldStore, memory: Memory, tenants: Collection[str]
+) -> dict[str, TenantPlan]:
+    """Return the plans of the tenants whose head is not where memory has it."""
+    heads = await store.heads(tenants)
+    moved = {}
+    for tenant in tenants:
+        known = memory.plans.get(tenant)
+        if tenant in heads and (known is None or known.version != heads[tenant]):
+            moved[tenant] = TenantPlan.of(await store.definitions(tenant))
+    return moved
+
+
+def _seen(
+    arrivals: Sequence[Arrival], partition: PartitionMemory, older: OlderIds
+) -> Callable[[bytes], int | None]:
+    window = partition.window
+    if not len(older):
+        return window.get
+    elsewhere = older.find([a.key for a in arrivals if window.get(a.key) is None])
+
+    def seen(key: bytes) -> int | None:
+        stamp = window.get(key)
+        return elsewhere.get(key) if stamp is None else stamp
+
+    return seen
+
+
+async def _publish(
+    store: FoldStore, facts: Facts, memory: Memory, folded: Folded, now_ms: int, effect: Effect
+) -> None:
+    for _, source in sorted(folded.sources.items()):
+        for metric in source.plan.metrics:
+            limited = await _limited(store, memory, source, metric, effect)
+            for batch in fact_batches(source, metric, limited.cells, now_ms):
+                facts.publish(batch)
+    if effect.day_sets:
+        await store.write_day_sets(effect.day_sets)
+
+
+async def _limited(
+    store: FoldStore, memory: Memory, source: SourceFold, metric: MetricPlan, effect: Effect
+) -> Limited:
+    """Return the metric's cells within the limit; the store is asked where memory may know less."""
+    tenant, name = source.plan.tenant, metric.definition.name
+    cells = source.cells.get(name, {})
+    if not metric.dims or not cells:
+        return Limited(cells=cells)
+    remembered = memory.day_sets(tenant, name)
+    known = {day: remembered.get(day, set()) for day in days_of(cells)}
+    doubtful = [(tenant, name, day) for day in days_with_unknown_sets(cells, known)]
+    if doubtful:
+        stored = await store.day_sets(doubtful)
+        known |= {key[2]: stored.get(key, set()) for key in doubtful}
+    limited = limit(cells, known)
+    effect.others += limited.others
+    for day, new in limited.new.items():
+        effect.day_sets[tenant, name, day] = new | known[day]
+    return limited
+
+
+async def _remember_ids(
+    command: FoldSlice,
+    store: FoldStore,
+    partition: PartitionMemory,
+    folded: Folded,
+    now_ms: int,
+    effect: Effect,
+) -> None:
+    """Keep the new ids, and drop the blocks that the window has left behind.
+
+    Arrival is told by the records, not by the time of folding: after a standstill a copy that
+    came in time still meets its first in the window.
+    """
+    at_ms = arrived_ms(command.arrivals, partition.arrived_ms, now_ms)
+    effect.block = Block(at_ms, pack(folded.fresh.items()))
+    if folded.fresh:
+        await store.write_seen(command.start, effect.block)
+    before_ms = at_ms - WINDOW_MS
+    if before_ms - partition.pruned_ms >= PRUNE_EVERY_MS:
+        effect.prune_before_ms = before_ms
+        await store.forget_seen(before_ms)
+
+
+def arrived_ms(arrivals: Sequence[Arrival], before_ms: int, now_ms: int) -> int:
+    """Return when a slice arrived: never before the slice before it, never after now.
+
+    A replayed event carries the time of its first arrival and says nothing.
+    """
+    times = [a.event.received_ms for a in arrivals if a.event.replay_of is None]
+    return max(before_ms, min(max(times, default=before_ms), now_ms))
+
+
+async def _write_letters(
+    command: FoldSlice,
+    store: FoldStore,
+    partition: PartitionMemory,
+    folded: Folded,
+    now_ms: int,
+    effect: Effect,
+) -> None:
+    letters = [kept(each, command.topic, command.partition, now_ms) for each in folded.letters]
+    effect.new_letters = {letter.key for letter in letters}
+    if letters:
+        await store.write_letters(letters)
+    effect.superseded = {
+        key for key in folded.fresh if key in partition.letters or key in effect.new_letters
+    }
+    if effect.superseded:
+        await store.supersede(effect.superseded)
+
+
+def _stats(folded: Folded) -> dict[SourceName, dict[str, int]]:
+    stats: dict[SourceName, dict[str, int]] = {}
+    for name, source in folded.sources.items():
+        stats[name] = {"accepted": source.accepted, "unmatched": source.unmatched}
+    for name, counts in folded.counts.items():
+        stats.setdefault(name, {}).update(
+            duplicates=counts.duplicates, conflicts=counts.conflicts, dead_letters=counts.dead
+        )
+    return stats
+
+
+async def _judge(
+    store: FoldStore, partition: PartitionMemory, folded: Folded, effect: Effect
+) -> None:
+    """Pause a source of which this partition's last thousand records were mostly bad."""
+    for name in folded.sources.keys() | folded.counts.keys():
+        source = folded.sources.get(name)
+        bad = folded.counts_of(name).dead
+        record = partition.quality.get(name, pausing.Record()).plus(
+            source.accepted if source is not None else 0, bad
+        )
+        if record.mostly_bad:
+            total = record.good + record.bad
+            await store.pause(*name, f"{record.bad} of the last {total} records were bad")
+        effect.quality[name] = pausing.Record() if record.ripe else record
+
+
+def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: OlderIds) -> int:
+    """Take the effect of a committed slice into memory; return how many ids had to leave it."""
+    memory.plans.update(effect.plans)
+    memory.learn_day_sets(effect.day_sets)
+    if effect.block is not None:
+        partition.window.add(effect.block)
+        partition.arrived_ms = effect.block.at_ms
+    if effect.prune_before_ms is not None:
+        partition.window.prune(effect.prune_before_ms)
+        older.prune(effect.prune_before_ms)
+        partition.pruned_ms = effect.prune_before_ms
+    partition.letters |= effect.new_letters
+    partition.letters -= effect.superseded
+    partition.quality.update(effect.quality)
+    if effect.told_ms is not None:
+        partition.completeness.told(effect.told_ms)
+    return spill(memory, partition, older)
+
+
+def spill(memory: Memory, partition: PartitionMemory, older: OlderIds) -> int:
+    """Move the oldest ids out of memory when it holds too many; return how many."""
+    blocks = partition.window.shrink(memory.ids_per_partition)
+    if blocks:
+        older.add(blocks)
+    return sum(len(block) for block in blocks)

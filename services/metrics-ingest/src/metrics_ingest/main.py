@@ -1,0 +1,90 @@
+"""Wiring: store, broker, loops and doors of metrics-ingest."""
+
+from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW
+from metrics_ingest.adapters.definitions import StoredSources
+from metrics_ingest.adapters.foreign import ForeignTopics
+from metrics_ingest.adapters.queries import make_indexes
+from metrics_ingest.adapters.raw_log import KafkaRawLog
+from metrics_ingest.adapters.routes import Counts
+from metrics_ingest.api import make_api
+from metrics_ingest.domain.memory import Memory
+from metrics_ingest.settings import IngestSettings
+from metrics_ingest.stream.folding import FoldHandler
+from metrics_ingest.stream.rekeying import GROUP as REKEY_GROUP
+from metrics_ingest.stream.rekeying import Rekeyer
+from metrics_ingest.stream.watermarks import Prober
+from service_kit.batch import Handler
+from service_kit.kafka_producer import DirectProducer
+from service_kit.loops import Loop, LoopSettings, make_loop
+from service_kit.runtime import Runtime
+from service_kit.service import run_service
+from service_kit.ticker import tick_every
+
+SERVICE = "metrics-ingest"
+PORT = 8101
+
+
+async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
+    """Run the service until it is told to stop."""
+    ingest = ingest or IngestSettings()
+    settings, store, broker, clock = (
+        runtime.settings,
+        runtime.store,
+        runtime.broker,
+        runtime.clock,
+    )
+    await make_indexes(store)
+    counts = Counts(
+        raw=await broker.partition_count(RAW.name),
+        facts=await broker.partition_count(FACTS.name),
+        metric_definitions=await broker.partition_count(METRIC_DEFINITIONS.name),
+    )
+    raw = KafkaRawLog(DirectProducer(settings.kafka, settings.prefix), RAW.name, counts.raw)
+    memory = Memory(ingest.window_bytes)
+    handler = FoldHandler(store, clock, counts, memory)
+    applier = await runtime.applier(handler, group=SERVICE, gapless=frozenset({RAW.name}))
+    fold_loop = make_loop(
+        _kind(runtime),
+        _loop_settings(runtime, SERVICE, RAW.name, ingest.batch),
+        applier,
+        runtime.guards,
+    )
+
+    async def foreign_loop(handler: Handler, topic: str) -> Loop:
+        applier = await runtime.applier(handler, group=REKEY_GROUP)
+        # A group of its own for each topic: a static member's topics cannot change.
+        group = f"{REKEY_GROUP}.{broker.physical(topic)}"
+        wanted = _loop_settings(runtime, group, topic, ingest.batch)
+        return make_loop(_kind(runtime), wanted, applier, runtime.guards)
+
+    foreign = ForeignTopics(store, broker, REKEY_GROUP)
+    rekeyer = Rekeyer(store, foreign, clock, raw, foreign_loop, ingest.look_seconds)
+    prober = Prober(clock, memory, broker.ends, foreign, StoredSources(store))
+    await runtime.serve(
+        make_api(runtime, raw, counts),
+        fold_loop.run(),
+        rekeyer.run(),
+        tick_every(applier, settings.watermark_seconds, prober.probe),
+    )
+
+
+def _kind(runtime: Runtime) -> str:
+    """Single events at a high rate: confluent-kafka, unless the plain loop is asked for."""
+    return "aiokafka" if runtime.settings.loop == "aiokafka" else "confluent"
+
+
+def _loop_settings(runtime: Runtime, group: str, topic: str, batch: int) -> LoopSettings:
+    settings = runtime.settings
+    return LoopSettings(
+        bootstrap=settings.kafka,
+        prefix=settings.prefix,
+        group=group,
+        instance=settings.instance,
+        topics=(topic,),
+        batch=batch,
+    )
+
+
+def main() -> None:
+    """Start the process."""
+    run_service(SERVICE, PORT, run)

@@ -1,0 +1,30 @@
+"""Every metric that this service exports, with the operator's sentence."""
+
+from service_kit.metrics import counter, gauge
+
+FOLDED = counter(
+    "ingest_folded_events",
+    "Events by what became of them: accepted, unmatched, duplicate, conflict, dead-letter.",
+    ["outcome"],
+)
+DEAD = counter(
+    "ingest_dead_letters", "Events that cannot count, by cause; see /v1/dead-letters.", ["cause"]
+)
+OTHER_SETS = counter(
+    "ingest_other_dimension_events",
+    "Events booked under `other`: their metric has more dimension sets a day than are kept.",
+)
+DOOR = counter("ingest_http_events", "Events at the HTTP door: accepted or rejected.", ["outcome"])
+REKEYED = counter("ingest_rekeyed_events", "Events taken from the organisation's own topics.")
+WINDOW_IDS = gauge("ingest_window_ids", "Seen ids held in memory.")
+WINDOW_SPILLED = counter(
+    "ingest_window_spilled_ids",
+    "Seen ids moved from memory to disk because the bound was reached: give it more memory.",
+)
+FOREIGN_TOPICS = gauge(
+    "ingest_foreign_topics", "Foreign topics by state: read, or absent from the broker.", ["state"]
+)
+WATERMARK_WAITS = gauge(
+    "ingest_watermark_waiting_partitions",
+    "Foreign partitions that hold the watermark back because they are not re-keyed far enough.",
+)

@@ -1,0 +1,193 @@
+"""What the handlers need of the world; adapters and doors give it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from event_contracts.facts import FactBatch
+from event_contracts.metrics import MetricDefined
+from event_contracts.raw import RawEvent
+from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.folding import BusinessRecord
+from metrics_ingest.domain.letters import KeptLetter
+from metrics_ingest.domain.window import Block
+
+SourceName = tuple[str, str]
+DaySet = tuple[str, str, int]
+
+
+class Sources(Protocol):
+    """Finds the current version of a source."""
+
+    async def source(self, tenant: str, name: str) -> Source | None:
+        """Return the source, None when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """An event as it will stand in the log of accepted events."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class RawLog(Protocol):
+    """The log of accepted events."""
+
+    def record_of(self, event: RawEvent) -> RawRecord:
+        """Return the event's record: its place follows from tenant, source and id."""
+        ...
+
+    async def append(self, record: RawRecord) -> None:
+        """Return when the record stands on all in-sync replicas; raises Infrastructure."""
+        ...
+
+
+class DefinitionStore(Sources, Protocol):
+    """The definitions in one transaction. Each change moves the tenant's head."""
+
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return the current version of a metric."""
+        ...
+
+    async def metrics_of(self, tenant: str, source: str) -> list[Metric]:
+        """Return the current metrics folded from a source."""
+        ...
+
+    async def write_source(self, tenant: str, source: Source) -> None:
+        """Write a version and make it the current one."""
+        ...
+
+    async def write_metric(self, tenant: str, metric: Metric) -> None:
+        """Write a version and make it the current one."""
+        ...
+
+    async def claim_topics(self, tenant: str, source: str, topics: Collection[str]) -> str | None:
+        """Make these, and no others, the topics of the source; return one that is not to be had."""
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
+class LetterStore(Sources, Protocol):
+    """The dead letters in one transaction of a replay."""
+
+    async def new_letters(
+        self, tenant: str, ids: Sequence[str], source: str | None, cause: str | None, limit: int
+    ) -> list[KeptLetter]:
+        """Return letters in state new, the oldest first."""
+        ...
+
+    async def mark_replayed(self, ids: Sequence[str]) -> None:
+        """Move letters to the state replayed."""
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
+class FoldStore(Protocol):
+    """What a fold reads and writes in its transaction."""
+
+    async def heads(self, tenants: Collection[str]) -> dict[str, int]:
+        """Return the versions of the tenants' definitions; a tenant without any is left out."""
+        ...
+
+    async def definitions(self, tenant: str) -> Definitions:
+        """Return all current definitions of a tenant."""
+        ...
+
+    async def day_sets(self, wanted: Collection[DaySet]) -> dict[DaySet, set[bytes]]:
+        """Return the known dimension sets of (tenant, metric, day)."""
+        ...
+
+    async def write_day_sets(self, sets: Mapping[DaySet, Collection[bytes]]) -> None:
+        """Write the whole sets of these days."""
+        ...
+
+    async def write_seen(self, start: int, block: Block) -> None:
+        """Keep the ids of the slice that begins at offset ``start``."""
+        ...
+
+    async def forget_seen(self, before_ms: int) -> None:
+        """Delete the blocks that arrived before."""
+        ...
+
+    async def write_records(self, records: Sequence[BusinessRecord]) -> None:
+        """Keep business records."""
+        ...
+
+    async def write_letters(self, letters: Sequence[KeptLetter]) -> None:
+        """Keep dead letters: one that is there is counted and becomes new again."""
+        ...
+
+    async def supersede(self, keys: Collection[bytes]) -> None:
+        """Close the new letters of ids that have been accepted after all."""
+        ...
+
+    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
+        """Add to the counters of the sources."""
+        ...
+
+    async def pause(self, tenant: str, source: str, reason: str) -> None:
+        """Pause a source, for all workers."""
+        ...
+
+
+class OlderIds(Protocol):
+    """Where the seen ids are looked up that memory has no room for."""
+
+    def __len__(self) -> int: ...
+
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the stamps of those keys that are known."""
+        ...
+
+    def add(self, blocks: Sequence[Block]) -> None:
+        """Take blocks over from memory."""
+        ...
+
+    def prune(self, before_ms: int) -> None:
+        """Drop what arrived before."""
+        ...
+
+    def close(self) -> None:
+        """Drop everything."""
+        ...
+
+
+class Facts(Protocol):
+    """Where facts go: each to the log of its metric, in the order of the calls."""
+
+    def publish(self, batch: FactBatch) -> None:
+        """Send a batch with the transaction."""
+        ...
+
+    def complete(self, origin: str, at_ms: int) -> None:
+        """Tell every log that all accepted before ``at_ms`` on the origin stands before this."""
+        ...
+
+
+class Announcements(Protocol):
+    """Where the definition of a metric goes."""
+
+    def publish(self, definition: MetricDefined) -> None:
+        """Send it with the transaction."""
+        ...
+
+
+class Replays(Protocol):
+    """Where replayed events go."""
+
+    def publish(self, event: RawEvent) -> None:
+        """Send it with the transaction."""
+        ...

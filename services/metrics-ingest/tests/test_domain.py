@@ -1,0 +1,300 @@
+"""Pure rules: values, times, mappings, the window, probes, dimension sets, definitions."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics_ingest.adapters.older_ids import SqliteOlderIds
+from metrics_ingest.domain.batches import limit
+from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.checks import check_metric, check_source
+from metrics_ingest.domain.cloudevents import from_kafka, split_batch
+from metrics_ingest.domain.definitions import Condition, Definitions, Kind, Metric, Op, Source
+from metrics_ingest.domain.folding import Arrival, fold
+from metrics_ingest.domain.plans import TenantPlan, predicate_of
+from metrics_ingest.domain.values import decimal_of, instant_of, integer_of, text_of
+from metrics_ingest.domain.watermarks import Completeness
+from metrics_ingest.domain.window import Block, Window, pack
+from service_kit.errors import UserError
+
+LONDON = ZoneInfo("Europe/London")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (10, Decimal(10)),
+        (Decimal("139.12"), Decimal("139.12")),
+        ("139.120", Decimal("139.12")),
+        ("-0.5", Decimal("-0.5")),
+        (Decimal("1.0000000000000000"), Decimal(1)),
+        (Decimal("0E-30"), Decimal(0)),
+        (10**18 - 1, Decimal(10**18 - 1)),
+    ],
+)
+def test_a_decimal_is_read_to_the_digit(value: Any, expected: Decimal) -> None:
+    assert decimal_of(value, "x") == expected
+
+
+@pytest.mark.parametrize("value", [True, "1e3", "", " 1", "１", "NaN", [], {}, 10**18, "1" * 41])
+def test_what_is_no_plain_decimal_is_refused(value: Any) -> None:
+    with pytest.raises(Unfit):
+        decimal_of(value, "x")
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    assert integer_of(Decimal("7.0"), "x") == 7
+    with pytest.raises(Unfit, match="fraction"):
+        integer_of(Decimal("7.5"), "x")
+
+
+def test_numbers_and_booleans_may_stand_where_a_text_is_wanted() -> None:
+    assert [text_of(v, "x") for v in (2**70, True, "é")] == [str(2**70), "true", "é"]
+    with pytest.raises(Unfit, match="number"):
+        text_of(Decimal("1.5"), "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2011-05-06T13:07:00", "2011-05-06T12:07:00"),  # summer time
+        ("2010-12-01 08:26", "2010-12-01T08:26:00"),
+        ("2010-12-01T08:26:00Z", "2010-12-01T08:26:00"),
+        ("2010-12-01t08:26:00.999999z", "2010-12-01T08:26:00.999"),
+        ("2026-11-03T10:18:45+08:00", "2026-11-03T02:18:45"),
+        ("2026-11-03T10:18:45+0800", "2026-11-03T02:18:45"),
+        ("2011-10-30T01:30:00", "2011-10-30T00:30:00"),  # twice: the first
+        ("2011-03-27T01:30:00", "2011-03-27T01:30:00"),  # never: the offset before
+    ],
+)
+def test_an_instant_is_read_in_the_sources_zone(text: str, utc: str) -> None:
+    expected = datetime.fromisoformat(utc).replace(tzinfo=UTC)
+    ms = (expected - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    assert instant_of(text, "x", LONDON) == ms
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2015-2-02T10:00:00", "2011-02-30T10:00:00", "2011-05-06", "10:00", "", "1960-01-01T00:00:00Z",
+     "0001-01-01T00:00:00", "9999-12-31T23:59:59-23:59", "2011-05-06T24:00:01", "２０１１-05-06T10:00"],
+)  # fmt: skip
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    with pytest.raises(Unfit):
+        instant_of(text, "x", LONDON)
+
+
+@given(st.datetimes(datetime(1970, 1, 2), datetime(9998, 1, 1)))
+def test_every_instant_is_exact_to_the_millisecond(moment: datetime) -> None:
+    ms = (moment - datetime(1970, 1, 1)) // timedelta(milliseconds=1)
+    assert instant_of(moment.isoformat() + "Z", "x", LONDON) == ms
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "fields", "expected"),
+    [
+        (Op.GT, 0, {"f": Decimal("0.01")}, True),
+        (Op.GT, 0, {"f": Decimal(0)}, False),
+        (Op.GT, "0", {}, False),
+        (Op.NE, 1, {}, True),
+        (Op.EQ, "1.0", {"f": Decimal(1)}, True),
+        (Op.IN, [1, 2], {"f": Decimal(2)}, True),
+        (Op.IN, [1, 2], {}, False),
+        (Op.EXISTS, None, {"f": Decimal(0)}, True),
+        (Op.EXISTS, False, {}, True),
+        (Op.LE, 3, {"f": Decimal(3)}, True),
+    ],
+)
+def test_a_condition_holds_as_it_says(op: Op, value: Any, fields: Any, expected: bool) -> None:
+    assert predicate_of(Condition(field="f", op=op, value=value), Kind.DECIMAL)(fields) is expected
+
+
+def test_sums_of_many_digits_stay_exact(make: Any) -> None:
+    plan = plan_of(make)
+    large, small = "999999999999999999.999999999999", "0.000000000001"
+    events = [
+        make.raw_event(make.cloud(make.order(str(n), v))) for n, v in enumerate([large, small] * 50)
+    ]
+    arrivals = [Arrival(n, bytes([n]) * 16, event) for n, event in enumerate(events)]
+    folded = fold(arrivals, plan, lambda key: None)
+    (cell,) = folded.sources["acme", "shop"].cells["gross_revenue"].values()
+    assert cell == [Decimal(50) * 10**18, 100]
+
+
+def test_sums_in_the_set_other_stay_exact_too() -> None:
+    cells: Any = {
+        (1, ("a",)): [Decimal("999999999999999999.999999999999"), 1],
+        (1, ("b",)): [Decimal("0.000000000001"), 1],
+        (1, ("c",)): [Decimal("999999999999999999.999999999999"), 1],
+    }
+    limited = limit(cells, {}, most=0)
+    assert limited.cells == {(1, ("other",)): [Decimal("1999999999999999999.999999999999"), 3]}
+    assert limited.others == 3
+
+
+def test_the_order_of_events_does_not_change_what_they_come_to(make: Any) -> None:
+    plan = plan_of(make)
+    events = [
+        make.raw_event(make.cloud(make.order(str(n), n, country="AB"[n % 2]))) for n in range(9)
+    ]
+    arrivals = [Arrival(n, bytes([n]) * 16, event) for n, event in enumerate(events)]
+    there = fold(arrivals, plan, lambda key: None).sources["acme", "shop"]
+    back = fold(arrivals[::-1], plan, lambda key: None).sources["acme", "shop"]
+    assert (there.cells, there.quarters) == (back.cells, back.quarters)
+
+
+def plan_of(make: Any) -> Any:
+    source = msgspec.convert(make.shop(), Source)
+    metrics = tuple(msgspec.convert(m, Metric) for m in make.shop_metrics())
+    plan = TenantPlan.of(Definitions("acme", 1, (source,), metrics))
+    return {("acme", name): each for name, each in plan.sources.items()}
+
+
+def block(at_ms: int, *keys: int) -> Block:
+    return Block(at_ms, pack((key.to_bytes(16, "big"), key + 1) for key in keys))
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def test_the_window_finds_what_it_was_given_until_it_is_pruned() -> None:
+    window = Window()
+    window.add(block(10, 1, 2))
+    window.add(block(20, 3))
+    window.add(block(30))
+    assert (window.get(key(2)), window.get(key(3)), window.get(key(4))) == (3, 4, None)
+    assert (window.prune(20), len(window), window.oldest_ms) == (2, 1, 20)
+    assert window.get(key(2)) is None
+
+
+def test_a_full_window_hands_over_its_oldest_blocks() -> None:
+    window = Window()
+    for number in range(10):
+        window.add(block(number, number * 2, number * 2 + 1))
+    assert window.shrink(5) == [block(n, n * 2, n * 2 + 1) for n in range(8)]
+    assert len(window) == 4
+
+
+def test_older_ids_are_found_on_disk_until_they_are_pruned() -> None:
+    older = SqliteOlderIds()
+    assert (len(older), older.find([key(1)])) == (0, {})
+    older.add([block(10, *range(700)), block(20, 2**64 - 2, 701)])
+    assert len(older) == 702
+    assert older.find([key(n) for n in range(800)]) == {key(n): n + 1 for n in [*range(700), 701]}
+    assert older.find([key(2**64 - 2)]) == {key(2**64 - 2): 2**64 - 1}
+    older.prune(20)
+    assert len(older) == 2
+    older.close()
+
+
+def test_a_probe_is_told_once_its_end_is_reached_and_under_load_the_oldest_first() -> None:
+    known = Completeness()
+    known.probe(1000, 10)
+    known.probe(2000, 20)
+    known.probe(1500, 30)  # older than what is noted already
+    assert [known.reached(position) for position in (9, 10, 19, 20)] == [None, 1000, 1000, 2000]
+    known.told(1000)
+    assert (known.reached(19), known.reached(25)) == (None, 2000)
+    known.told(2000)
+    known.probe(2000, 0)
+    assert known.reached(100) is None
+
+
+def test_too_many_probes_leave_the_near_ones_to_be_met() -> None:
+    known = Completeness()
+    for number in range(5000):
+        known.probe(number, number)
+    assert known.reached(0) == 0
+
+
+@given(
+    st.lists(st.sampled_from([b"1", b'"a,]"', b'{"a":[1,"}"]}', b"[[],{}]", b'"\\"["', b"\xff"]))
+)
+def test_a_batch_is_cut_at_its_own_commas(items: list[bytes]) -> None:
+    assert split_batch(b" [" + b" ,".join(items) + b"]\n") == items
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[", b"[1", b"[1]]", b"[1]1", b"[}", b'["'])
+def test_what_is_no_array_is_refused(text: bytes) -> None:
+    with pytest.raises(UserError):
+        split_batch(text)
+
+
+def test_a_binary_record_of_kafka_is_joined_from_headers_and_value() -> None:
+    headers = {"ce_specversion": b"1.0", "ce_id": "é".encode(), "content-type": b"application/avro"}
+    joined = msgspec.json.decode(from_kafka(headers, b"\x00") or b"")
+    assert joined == {
+        "specversion": "1.0", "id": "é", "datacontenttype": "application/avro", "data_base64": "AA=="
+    }  # fmt: skip
+    assert from_kafka({}, None) is None
+    assert from_kafka({}, b"x") == b"x"
+
+
+def with_path(document: Any, path: list[Any], value: Any) -> Any:
+    copy = msgspec.json.decode(msgspec.json.encode(document))
+    node = copy
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where"),
+    [
+        (["name"], "Shop", "$.name"),
+        (["zone"], "Mars/Olympus", "$.zone"),
+        (["zone"], "../etc/passwd", "$.zone"),
+        (["doors"], {}, "$.doors"),
+        (["doors", "ftp"], "http", '$.doors["ftp"]'),
+        (["doors", "topic:paceline.raw"], "http", '$.doors["topic:paceline.raw"]'),
+        (["doors", "topic:a b"], "http", '$.doors["topic:a b"]'),
+        (["doors", "http", "id"], [], '$.doors["http"].id'),
+        (["doors", "http", "id"], ["a..b"], '$.doors["http"].id[0]'),
+        (["doors", "http", "fields", "$where"], {"paths": ["a"]}, '$.doors["http"].fields.$where'),
+        (["doors", "http", "fields", "gross", "kind"], "string", "$.doors"),
+        (["records"], [""], "$.records[0]"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_refused_with_the_place(
+    make: Any, path: list[Any], value: Any, where: str
+) -> None:
+    document = make.shop()
+    document = with_path(document, path, document["doors"]["http"] if value == "http" else value)
+    with pytest.raises(UserError) as refused:
+        check_source(msgspec.convert(document, Source), (), "paceline.")
+    assert refused.value.where == where
+    assert refused.value.zh != refused.value.en
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"kind": "ratio"}, "$.kind"),
+        ({"value": "country"}, "$.value"),
+        ({"value": "nothing"}, "$.value"),
+        ({"dims": ["gross"]}, "$.dims[0]"),
+        ({"dims": ["country", "country"]}, "$.dims"),
+        ({"where": [{"field": "gross", "op": "gt", "value": "x"}]}, "$.where[0].value"),
+        ({"where": [{"field": "gross", "op": "in", "value": []}]}, "$.where[0].value"),
+        ({"where": [{"field": "gross", "op": "in", "value": [1, "x"]}]}, "$.where[0].value[1]"),
+        ({"where": [{"field": "nope", "op": "exists"}]}, "$.where[0].field"),
+        ({"where": [{"field": "gross", "op": "exists", "value": 3}]}, "$.where[0].value"),
+        ({"good": "sideways"}, "$.good"),
+        ({"currency": "pounds"}, "$.currency"),
+    ],
+)
+def test_a_metric_that_cannot_be_folded_is_refused_with_the_place(
+    make: Any, change: dict[str, Any], where: str
+) -> None:
+    source = msgspec.convert(make.shop(), Source)
+    metric = msgspec.convert(make.shop_metrics()[0] | change, Metric)
+    with pytest.raises(UserError) as refused:
+        check_metric(metric, source)
+    assert refused.value.where == where
