@@ -11,12 +11,15 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from paceline.trial import retail
 from paceline.trial.check import check_shop
 from paceline.trial.replay import Replay
 from paceline.trial.system import System
 from paceline.trial.variants import VARIANTS
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LAST = date(2011, 1, 21)  # shut over Christmas, the giant order and its cancellation on 18 January
 
@@ -27,7 +30,7 @@ class Window:
     path: Path
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def window(
     shared_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Window]:
@@ -55,7 +58,7 @@ async def test_the_shop_ends_with_its_published_lights_and_totals(
     assert differences == []
 
 
-def test_the_window_holds_every_colour(window: Window) -> None:
+async def test_the_window_holds_every_colour(window: Window) -> None:
     lights = retail.expected_lights(window.path)
     colours = Counter(
         light for days in lights.values() for day, light in days.items() if day <= LAST

@@ -54,7 +54,9 @@ async def test_the_same_event_structured_and_binary_counts_once(stage: Stage) ->
     goal = await team.goal(monday, monday + timedelta(days=4), 100)
     event = team.event(noon(monday), "7.25")
     structured = {"Content-Type": "application/cloudevents+json", "X-Paceline-Source": "crm"}
-    attributes = {f"ce-{name}": event[name] for name in ("specversion", "id", "source", "type", "time")}
+    attributes = {
+        f"ce-{name}": event[name] for name in ("specversion", "id", "source", "type", "time")
+    }
     binary = {"Content-Type": "application/json", "X-Paceline-Source": "crm"} | attributes
 
     for headers, body in ((structured, event), (binary, event["data"]), (structured, event)):
@@ -93,7 +95,8 @@ async def test_a_topic_that_is_already_there_is_read_from_its_beginning(stage: S
     team = await stage.tenant()
     topic = f"legacy.{team.name}.leads"
     kafka = {"bootstrap.servers": stage.system.facts()["kafka"]}
-    await asyncio.to_thread(AdminClient(kafka).create_topics([NewTopic(topic, 2, 1)])[topic].result)
+    admin = AdminClient(kafka)
+    await asyncio.to_thread(admin.create_topics([NewTopic(topic, 2, 1)])[topic].result)
     producer = Producer(kafka)
     for number in range(10):
         lead = {"uid": f"L{number % 9}", "kind": "lead", "when": f"{monday} 09:00:00", "n": 1.5}
@@ -158,9 +161,7 @@ async def test_a_dead_letter_keeps_its_reason_and_counts_after_the_mapping_is_me
     body = {key: source[key] for key in ("name", "zone", "records", "doors")}
     await team.api.call("PUT", "metrics-ingest", "/v1/sources/crm", body | {"reason": "renamed"})
     for _ in range(2):  # the second replay finds nothing left
-        await team.api.call(
-            "POST", "metrics-ingest", "/v1/dead-letters/replay", {"source": "crm"}
-        )
+        await team.api.call("POST", "metrics-ingest", "/v1/dead-letters/replay", {"source": "crm"})
 
     await team.total_becomes(goal, "13.5")
     await team.settled()

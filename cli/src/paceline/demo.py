@@ -2,58 +2,43 @@
 
 import asyncio
 import contextlib
-import json
-import shutil
 import signal
-import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from confluent_kafka import Producer
-from rich.console import Console, RenderableType
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-from service_kit.embedded import end_leftovers
+from rich.console import Console
 
-from paceline.demo_folder import demo_folder
-from paceline.demo_model import News, Picture
+from paceline.demo_end import Farewell
+from paceline.demo_place import Place, free_base_port
 from paceline.demo_play import Player, Watcher, first_picture
-from paceline.demo_view import View, facts, news_line, status_line
+from paceline.demo_show import choose
 from paceline.demo_words import Words, language
 from paceline.demo_year import Year, the_year
-from paceline.ports import taken
 from paceline.trial import retail
-from paceline.trial.api import Api, Refused
+from paceline.trial.api import Api
 from paceline.trial.replay import Shop
-from paceline.trial.system import System, TrialFailed, until
+from paceline.trial.system import System, TrialFailed
 from paceline.trial.variants import Variant
-from paceline.up import MODULES, SERVER_PORT
 
 YEAR_SECONDS = 90.0
+YEAR_DAYS = (retail.END - retail.START).days + 1
 BASE_PORT = 8100
-PORT_STEP, LAST_PORT = 100, 9900
-FRAMES_PER_SECOND = 6
-STATUS_EVERY_DAYS = 7  # of the plain output
 WATERMARK_SECONDS = "0.2"  # at four days a second, lights shall follow within a day
-EXAMPLE = "example.ndjson"
+FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was asked for. ``stay`` None: after the year until Ctrl-C."""
+    """What was asked for. ``stay``: seconds after the year, None until Ctrl-C."""
 
-    days: int | None
     seconds_per_day: float
     stay: float | None
     base_port: int
-    folder: Path | None
+    data: Path | None
 
 
 def demo(
@@ -62,27 +47,140 @@ def demo(
     ] = None,
     speed: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Days per second; without it the year takes 90 seconds."),
+        typer.Option(min=0.01, help="Days a second; without it the year takes 90 seconds."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Leave when the year is over.")] = False,
     seconds: Annotated[
         float | None,
         typer.Option("--for", min=0, help="Leave so many seconds after the year is over."),
     ] = None,
-    lang: Annotated[
-        str | None, typer.Option(help="zh or en; without it as LANG says.", metavar="LANG")
-    ] = None,
+    lang: Annotated[str | None, typer.Option(help="zh or en; else as LANG says.")] = None,
     base_port: Annotated[
-        int, typer.Option(help="Services listen from here on; others are taken when it is busy.")
+        int, typer.Option(help="Services listen from here on; when it is busy, further on.")
     ] = BASE_PORT,
     data: Annotated[
-        Path | None, typer.Option(help="An empty or new folder; without it one in the cache.")
+        Path | None, typer.Option(help="A new folder for the data, instead of one in the cache.")
     ] = None,
 ) -> None:
-    """Start everything and replay a year of a real web shop, with goals, lights and praise."""
-    year = the_year(days)
-    per_day = 1 / speed if speed else YEAR_SECONDS / len(the_days())
-    stay = 0.0 if once else seconds
-    wishes = Wishes(days, per_day, stay, base_port, data)
-    stage = Stage(wishes, year, Words(language(lang)), Console(highlight=False))
-    raise typer.Exit(asyncio.run(stage.run()))
+    """Start everything and replay a year of a real web shop: goals, lights, praise."""
+    words = Words(language(lang))
+    console = Console(highlight=False)
+    if data is not None and data.exists() and any(data.iterdir()):
+        console.print(words.say("folder.used", folder=data), style="red", soft_wrap=True)
+        raise typer.Exit(FAILED)
+    per_day = 1 / speed if speed else YEAR_SECONDS / YEAR_DAYS
+    wishes = Wishes(per_day, 0.0 if once else seconds, base_port, data)
+    raise typer.Exit(asyncio.run(Stage(wishes, the_year(days), words, console).run()))
+
+
+class Stage:
+    """A demonstration from the start of its servers to their end."""
+
+    def __init__(self, wishes: Wishes, year: Year, words: Words, console: Console) -> None:
+        self._wishes = wishes
+        self._year = year
+        self._words = words
+        self._console = console
+
+    async def run(self) -> int:
+        """Carry it out; return the exit code. However it ends, nothing is left running."""
+        place = Place(self._wishes.data)
+        system = System(
+            place.folder,
+            self._port(),
+            clock_at=retail.local(retail.START, 0),
+            environment={"PACELINE_WATERMARK_SECONDS": WATERMARK_SECONDS},
+        )
+        starting = asyncio.ensure_future(asyncio.to_thread(system.start))
+        try:
+            return await until_stopped(lambda: self._perform(system, starting))
+        except TrialFailed as error:
+            self._console.print(f"{error}", style="red", markup=False, soft_wrap=True)
+            return FAILED
+        finally:
+            self._say("stopping")
+            await _end(system, starting)
+            place.leave()
+            self._say("stopped")
+
+    def _port(self) -> int:
+        wanted = self._wishes.base_port
+        port = free_base_port(wanted)
+        if port != wanted:
+            self._say("port", wanted=wanted, port=port)
+        return port
+
+    async def _perform(self, system: System, starting: Awaitable[System]) -> None:
+        self._say("generated" if self._year.generated else "credit")
+        with self._console.status(self._words.say("starting")):
+            await asyncio.shield(starting)
+        facts = system.facts()
+        producer = Producer({"bootstrap.servers": facts["kafka"]})
+        async with Api(system, facts["api_key"]) as api:
+            shop = Shop(Variant("demo", "http"), api, producer)
+            await shop.declare()
+            farewell = Farewell(system, shop, self._year, self._words, self._console)
+            await self._play(system, shop)
+            await farewell.say(self._wishes.stay)
+        await _stay(self._wishes.stay)
+
+    async def _play(self, system: System, shop: Shop) -> None:
+        picture = first_picture(self._year)
+        show = choose(self._console, picture, self._words)
+        watcher = Watcher(shop.api, picture, show.tell)
+        player = Player(system, shop, self._year, picture, show.tell)
+        beside = [asyncio.ensure_future(work) for work in (watcher.watch(), show.show())]
+        playing = asyncio.ensure_future(player.play(self._wishes.seconds_per_day))
+        try:
+            await asyncio.wait([playing, *beside], return_when=asyncio.FIRST_COMPLETED)
+            for task in [playing, *beside]:
+                if task.done():  # the player has finished, or one of them has failed
+                    task.result()
+            await cancelled(beside[0])
+            await watcher.look()
+            picture.over = True
+        finally:
+            for task in [playing, *beside]:
+                await cancelled(task)
+
+    def _say(self, key: str, **values: Any) -> None:
+        self._console.print(
+            self._words.say(key, **values), style="bright_black", markup=False, soft_wrap=True
+        )
+
+
+async def until_stopped(work: Callable[[], Awaitable[None]]) -> int:
+    """Await the work, or Ctrl-C and the other ways to be asked to leave; return the exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    working, stopping = asyncio.ensure_future(work()), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        return 0
+    finally:
+        await cancelled(working)
+        await cancelled(stopping)
+
+
+async def cancelled(task: "asyncio.Future[Any]") -> None:
+    """End a task and await its end; what it raised has been looked at, or no longer matters."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+async def _stay(seconds: float | None) -> None:
+    await (asyncio.Event().wait() if seconds is None else asyncio.sleep(seconds))
+
+
+async def _end(system: System, starting: "asyncio.Future[System]") -> None:
+    """End the system, even one whose start has only just begun."""
+    await asyncio.to_thread(system.stop)
+    while not starting.done():
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(system.stop)
+    starting.exception()

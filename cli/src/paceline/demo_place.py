@@ -7,10 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from service_kit.embedded import end_leftovers
-
 from paceline.ports import taken
-from paceline.up import MODULES, SERVER_PORT
+from paceline.system import MODULES, SERVER_PORT
+from service_kit.embedded import end_leftovers
 
 PORT_STEP = 100
 LAST_PORT = 60_000

@@ -35,7 +35,7 @@ def first_picture(year: Year) -> Picture:
 
 
 class Player:
-    """Sends each day's events and steps the clock; a day counts as sent when all is acknowledged."""
+    """Sends each day's events and steps the clock once all of them are acknowledged."""
 
     def __init__(
         self, system: System, shop: Shop, year: Year, picture: Picture, tell: Tell

@@ -1,4 +1,4 @@
-"""How the demonstration looks in a terminal. A light is told by its height as well as its colour."""
+"""How the demonstration looks in a terminal. A light is told by its height and by its colour."""
 
 import time
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ MARKS = {
     "demo": ("·", "bright_black"),
 }
 NARROW = 100  # columns below which the least needed columns are left out
-ABOVE_FEED = 16  # lines of everything but the feed
+ABOVE_FEED = 15  # lines of everything but the feed
+MOST_PRAISED = 3
 
 
 class View:
@@ -62,11 +63,13 @@ class View:
 
     def _goals(self, wide: bool) -> RenderableType:
         say = self._words.say
-        table = Table(box=None, expand=True, padding=(0, 1), header_style="bright_black")
+        table = Table(
+            box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False, header_style="bright_black"
+        )
         table.add_column(say("goal"), no_wrap=True)
         for name in ("plan", "actual", "share"):
             table.add_column(say(name), justify="right", no_wrap=True)
-        table.add_column(say("light"), no_wrap=True, min_width=8)
+        table.add_column(say("light") if wide else "", no_wrap=True)
         table.add_column(say("lights"), no_wrap=True, min_width=SHOWN_DAYS)
         for name in ("to_date", "of_plan", *(["of_target"] if wide else [])):
             table.add_column(say(name), justify="right", no_wrap=True)
@@ -89,25 +92,25 @@ class View:
             amount(last.plan if last else None, goal.unit),
             amount(last.actual if last else None, goal.unit),
             Text(percent(last.ratio if last else None), _style(last)),
-            self._light(last),
+            self._light(last, wide),
             blocks(goal.lights),
             amount(goal.total, goal.unit),
             percent(goal.of_plan(last.day if last else today)),
         ]
         return [*row, percent(goal.of_target)] if wide else row
 
-    def _light(self, last: Light | None) -> Text:
+    def _light(self, last: Light | None, wide: bool) -> Text:
         if last is None:
             return Text("-", "bright_black")
-        return Text(f"● {self._words.say(last.colour)}", _style(last))
+        return Text(f"● {self._words.say(last.colour)}" if wide else "●", _style(last))
 
     def _below(self, wide: bool, lines: int) -> RenderableType:
         deeds = self._panel("deeds", self._feed(lines))
         if not wide:
             return deeds
         both = Table.grid(expand=True)
-        both.add_column(ratio=63)
-        both.add_column(ratio=37)
+        both.add_column(ratio=70)
+        both.add_column(ratio=30)
         both.add_row(deeds, self._panel("praise", self._praise(lines)))
         return both
 
@@ -125,24 +128,21 @@ class View:
         return _lines([news_line(news, self._words) for news in reversed(newest)], lines)
 
     def _praise(self, lines: int) -> Text:
-        picture, say = self._picture, self._words.say
-        often = picture.praised.most_common(4)
-        summary = ", ".join(say("often", value=value, count=count) for value, count in often)
-        newest = list(picture.praises)[-(lines - 1) :]
+        picture = self._picture
+        often = [
+            self._words.say("often", value=value, count=count)
+            for value, count in picture.praised.most_common(MOST_PRAISED)
+        ]
+        newest = list(picture.praises)[-max(1, lines - len(often)) :]
         rows = [
             Text.assemble(
-                (f"{praise.day} ", "bright_black"),
+                (f"{praise.day:%m-%d} ", "bright_black"),
                 ("★ ", "yellow"),
-                say(
-                    "praised",
-                    value=praise.value,
-                    threshold=f"{praise.threshold:,.0f}",
-                    actual=f"{praise.actual:,.0f}",
-                ),
+                f"{praise.value} {praise.actual:,.0f}",
             )
             for praise in reversed(newest)
         ]
-        return _lines([Text(summary, "yellow"), *rows], lines)
+        return _lines([*(Text(text, "yellow") for text in often), *rows], lines)
 
 
 def blocks(lights: Sequence[Light]) -> Text:

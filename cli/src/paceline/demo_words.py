@@ -18,8 +18,8 @@ SYMBOLS = {"GBP": "£"}
 TEXTS: dict[str, tuple[str, str]] = {
     "title": ("a year of a real web shop, replayed", "一家真实网店的一年，快速回放"),
     "title.generated": (
-        "a generated year: the real shop's data are not on this machine",
-        "生成的一年数据：本机没有真实网店的数据",
+        "a generated year of a web shop, replayed",
+        "一家网店的一年（生成数据），快速回放",
     ),
     "starting": (
         "starting Kafka, the document server and the four services ...",
@@ -34,7 +34,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "over": ("the year is over", "这一年已播完"),
     "goals": ("Goals, judged every working day", "目标（每个工作日判定）"),
     "goal": ("goal", "目标"),
-    "judged": ("judged", "判定日"),
     "plan": ("plan", "计划"),
     "actual": ("actual", "实际"),
     "share": ("%", "%"),
@@ -53,7 +52,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "target": ("target", "目标值"),
     "stretch": ("stretch goal", "冲刺值"),
     "deeds": ("What happened", "发生了什么"),
-    "praise": ("Praise: a country passes 10,000 in a day", "表扬：某国单日超过 10,000"),
+    "praise": ("Praise: over 10,000 in a day", "表扬：单日超过 10,000"),
     "facts": (
         "{sent:,} events sent · {rate:,.0f} a second · numbers complete to {complete} · "
         "{lag} behind · {deeds} goal events · {praise} praises",
@@ -62,9 +61,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "seconds": ("{number:.1f} s", "{number:.1f} 秒"),
     "unknown": ("-", "-"),
-    "stop": ("Ctrl-C ends it", "按 Ctrl-C 结束"),
     "goal.off_track": (
-        "{goal} turned red: third day in a row below 70 % ({actual} of {plan})",
+        "{goal} turned red: third day below 70 % ({actual} of {plan})",
         "{goal}转红：连续第三天低于 70 %（{actual}，计划 {plan}）",
     ),
     "light.changed": (
@@ -72,11 +70,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{goal}走出红灯：{actual}，计划 {plan}，{light}",
     ),
     "goal.restated": (
-        "{goal} corrected: {light} now, was {before}; late orders are counted in ({actual})",
+        "{goal} corrected to {light}, was {before}: late orders count ({actual})",
         "{goal}已更正：由{before}改为{light}，迟到的订单已计入（{actual}）",
     ),
     "goal.recovered": (
-        "{goal} recovered: the red of this day is taken back",
+        "{goal} recovered: this day's red is taken back",
         "{goal}恢复：当天的红灯已撤销",
     ),
     "goal.reached": (
@@ -84,19 +82,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{goal}达成全年{tier}：{amount}",
     ),
     "goal.missed": (
-        "{goal} missed its year: {actual}, the floor was {floor}",
+        "{goal} missed its year: {actual}, floor {floor}",
         "{goal}全年未达成：{actual}，保底值 {floor}",
     ),
     "held": (
-        "(demo) orders from abroad are held back for two days: a partner reports late",
+        "(demo) orders from abroad are held back: a partner reports two days late",
         "（演示）国外订单晚两天到达：合作方上报延迟",
     ),
     "arrived": (
         "(demo) the late orders of {day} arrive",
         "（演示）{day} 的迟到订单已到达",
     ),
-    "praised": ("{value} passed {threshold}: {actual}", "{value} 超过 {threshold}：{actual}"),
-    "often": ("{value} on {count} days", "{value} {count} 天"),
+    "often": ("{value} {count} x", "{value} {count} 次"),
     "equal": (
         "All {count:,} lights are exactly the published ones.",
         "全部 {count:,} 个灯与公布的结果完全一致。",
@@ -105,19 +102,25 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{wrong} of {count:,} lights differ from the published ones: {first}",
         "{count:,} 个灯中有 {wrong} 个与公布的结果不同：{first}",
     ),
-    "running": (
-        "The system keeps running{until}. The clock now shows the present.",
-        "系统继续运行{until}。时钟已拨回现在。",
-    ),
+    "running": ("Everything keeps running{until}.", "系统继续运行{until}。"),
+    "clock.now": ("Its clock now shows the present.", "系统时钟已调到现在。"),
+    "clock.there": ("Its clock stands still there.", "系统时钟停在该时刻。"),
     "until.stop": (" until Ctrl-C", "，按 Ctrl-C 结束"),
     "until.for": (" for {seconds:.0f} s more", "，再运行 {seconds:.0f} 秒"),
-    "services": ("Services", "服务"),
     "key": ("API key", "API 密钥"),
     "next": ("Try next, in another terminal:", "接下来，在另一个终端试试："),
     "try.goals": ("what is wanted, and how far it is", "目标是什么，完成多少"),
     "try.lights": ("every judged day of a goal", "某个目标每个判定日的灯"),
     "try.watch": ("goal events, live", "实时查看目标事件"),
-    "try.send": ("send events of your own", "发送你自己的事件"),
+    "try.send": ("a late order: turns a day green", "补发一笔迟到订单：让某天转绿"),
+    "folder.used": (
+        "{folder} is not empty; name a new folder",
+        "{folder} 不是空文件夹；请指定新文件夹",
+    ),
+    "generated": (
+        "The real shop's data are not on this machine: playing a generated year instead.",
+        "本机没有真实网店的数据：改为播放生成的一年。",
+    ),
     "stopping": ("stopping ...", "正在停止……"),
     "stopped": ("stopped; nothing is left running", "已停止，没有遗留进程"),
 }

@@ -1,4 +1,4 @@
-"""``paceline drill``: kill parts of a running system under load, and count what is lost or doubled."""
+"""``paceline drill``: kill parts of a system under load, and count what is lost or doubled."""
 
 import asyncio
 import shutil

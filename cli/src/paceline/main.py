@@ -2,7 +2,7 @@
 
 import typer
 
-from paceline import deadletters, doctor, goals, lights, send, topics, up, watch
+from paceline import bench, deadletters, demo, doctor, goals, lights, send, topics, up, watch
 
 app = typer.Typer(
     help="Goals that live from events: what was promised, what is, and what that means.",
@@ -17,6 +17,8 @@ app.command()(lights.lights)
 app.command()(watch.watch)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
+app.command()(demo.demo)
+app.add_typer(bench.app, name="bench")
 
 if __name__ == "__main__":
     app()

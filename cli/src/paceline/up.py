@@ -51,9 +51,8 @@ def up(
         mongodb=os.environ.get("PACELINE_MONGODB"),
     )
     plan.data.mkdir(parents=True, exist_ok=True)
-    lock = take_folder(plan.data)
-    System(plan).run(seconds)
-    lock.close()
+    with take_folder(plan.data):
+        System(plan).run(seconds)
 
 
 def _path(text: str | None) -> Path | None:

@@ -77,9 +77,7 @@ def strip(rows: list[dict[str, Any]]) -> Text:
     for row in rows:
         dot = "○" if row.get("provisional") else "●"
         colour = text(row.get("light", row.get("colour")))
-        line.append(
-            dot, style=COLOURS.get(text(row.get("light", row.get("colour"))), "bright_black")
-        )
+        line.append(dot, style=COLOURS.get(colour, "bright_black"))
     return line
 
 

@@ -1,8 +1,7 @@
 """A stage for goal-service: the kit's applier on an in-memory store, fed with rows of ``facts``."""
 
-import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from event_contracts.facts import Accepted, Cell, Condition, FactBatch, GoalControl, Watermark
+from event_contracts.facts import Accepted, Cell, FactBatch, GoalControl, Watermark
 from event_contracts.metrics import MetricDefined
 from event_contracts.progress import DayProgress, ProgressMessage
 from event_contracts.wire import Event, decoder_of, encode, key_of
@@ -180,20 +179,6 @@ def control(goal: str, **fields: Any) -> GoalControl:
         "where": (),
     }
     return GoalControl(**(plain | fields))
-
-
-def only(dim: str, *values: str) -> tuple[Condition, ...]:
-    return (Condition(dim=dim, any_of=values),)
-
-
-def without(dim: str, *values: str) -> tuple[Condition, ...]:
-    return (Condition(dim=dim, none_of=values),)
-
-
-def shuffled(rows: Iterable[Any], rng: random.Random) -> list[Any]:
-    found = list(rows)
-    rng.shuffle(found)
-    return found
 
 
 @pytest.fixture

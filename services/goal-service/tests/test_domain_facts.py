@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -198,7 +199,7 @@ def test_blocks_hold_the_sums_of_all_that_was_merged_and_stay_within_their_limit
     assert blocks.sums_of(stored.values()) == expected
     assert max(len(sheet.cells) for sheet in stored.values()) <= 40
     edges = sorted(stored)
-    assert all(a.end == b.begin for a, b in zip(edges, edges[1:], strict=False))
+    assert all(a.end == b.begin for a, b in pairwise(edges))
 
 
 def test_a_minute_with_more_cells_than_the_limit_stays_one_block() -> None:

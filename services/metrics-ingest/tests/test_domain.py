@@ -82,7 +82,8 @@ def test_an_instant_is_read_in_the_sources_zone(text: str, utc: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["2015-2-02T10:00:00", "2011-02-30T10:00:00", "2011-05-06", "10:00", "", "1960-01-01T00:00:00Z",
-     "0001-01-01T00:00:00", "9999-12-31T23:59:59-23:59", "2011-05-06T24:00:01", "２０１１-05-06T10:00"],
+     "0001-01-01T00:00:00", "9999-12-31T23:59:59-23:59", "2011-05-06T24:00:01",
+     "２０１１-05-06T10:00"],
 )  # fmt: skip
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(Unfit):
@@ -230,8 +231,11 @@ def test_a_binary_record_of_kafka_is_joined_from_headers_and_value() -> None:
     headers = {"ce_specversion": b"1.0", "ce_id": "é".encode(), "content-type": b"application/avro"}
     joined = msgspec.json.decode(from_kafka(headers, b"\x00") or b"")
     assert joined == {
-        "specversion": "1.0", "id": "é", "datacontenttype": "application/avro", "data_base64": "AA=="
-    }  # fmt: skip
+        "specversion": "1.0",
+        "id": "é",
+        "datacontenttype": "application/avro",
+        "data_base64": "AA==",
+    }
     assert from_kafka({}, None) is None
     assert from_kafka({}, b"x") == b"x"
 

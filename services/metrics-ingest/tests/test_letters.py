@@ -159,7 +159,7 @@ async def test_a_source_whose_last_thousand_were_mostly_bad_is_paused_and_resume
     stage: Any, make: Any
 ) -> None:
     await stage.declare()
-    names = [f"b{n}" for n in range(3000) if partition_of(2, "acme", "shop", f"b{n}") == 0]
+    names = [f"b{n}" for n in range(6000) if partition_of(2, "acme", "shop", f"b{n}") == 0]
     await stage.send(*[make.cloud(make.order(name, None, 1)) for name in names[:1000]])
     await stage.pump()
     source = await stage.done("GET", "/v1/sources/shop")
@@ -169,13 +169,20 @@ async def test_a_source_whose_last_thousand_were_mostly_bad_is_paused_and_resume
     await stage.pump()
     (letter,) = await stage.letters(cause="source-paused")
     assert letter["event_id"] == "good"
+    await stage.send(*[make.cloud(make.order(name, 0)) for name in names[1000:2300]])
+    await stage.pump()
 
     assert (await stage.done("POST", "/v1/sources/shop/resume"))["paused"] is None
-    await stage.done(
-        "POST", "/v1/dead-letters/replay", {"source": "shop", "cause": "source-paused"}
-    )
+    await stage.send(make.cloud(make.order(names[-1], None, 1)))
     await stage.pump()
-    assert await stage.total("gross_revenue") == (Decimal(3), 1)
+    assert (await stage.done("GET", "/v1/sources/shop"))["paused"] is None
+    wanted = {"source": "shop", "cause": "source-paused"}
+    done = await stage.done("POST", "/v1/dead-letters/replay", wanted)
+    assert (done["replayed"], done["more"]) == (1000, True)
+    done = await stage.done("POST", "/v1/dead-letters/replay", wanted)
+    assert (done["replayed"], done["more"]) == (301, False)
+    await stage.pump()
+    assert await stage.total("gross_revenue") == (Decimal(3), 1301)
     actions = [
         e["action"]
         for e in await stage.store.db["audit"]
@@ -183,7 +190,7 @@ async def test_a_source_whose_last_thousand_were_mostly_bad_is_paused_and_resume
         .to_list(None)
     ]
     assert actions.count("source.paused") == 1
-    assert actions[-2:] == ["source.resumed", "dead-letters.replayed"]
+    assert actions[-3:] == ["source.resumed", *["dead-letters.replayed"] * 2]
 
 
 async def test_half_bad_is_not_mostly_bad(stage: Any, make: Any) -> None:

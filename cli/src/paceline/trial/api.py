@@ -1,4 +1,4 @@
-"""Talking to a system whose parts may be dead this very moment: the same request again, same ids."""
+"""Talking to a system whose parts may be dead just now: the same request again, the same ids."""
 
 import asyncio
 import time

@@ -7,12 +7,13 @@ prove nothing. The switches are environment variables (service_kit.guards) that 
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from paceline.trial.system import System
 
-Harm = Callable[[System, Callable[[], bool]], Awaitable[None]]
+Harm = Callable[[System, Callable[[], bool]], Coroutine[Any, Any, None]]
 SESSION_SECONDS = 6.0
 
 

@@ -1,4 +1,4 @@
-"""What a system shows, held against the journal: what is missing is lost, what is too much doubled."""
+"""What a system shows against the journal: what is missing is lost, what is too much doubled."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 from paceline.trial import oracle
 from paceline.trial.api import Api
 from paceline.trial.oracle import Deed
-from paceline.trial.world import PRAISE_AT, Journal, World, praise_sums
+from paceline.trial.world import LATE_DAYS, PRAISE_AT, Journal, World, praise_sums
 
 SHOWN = 20
 
@@ -115,7 +115,7 @@ async def _deeds(
     for name, wanted in world.goals().items():
         mine = [d for d in deeds if d["goal"] == name]
         verdict.sets("deed seq", range(1, len(mine) + 1), [d["seq"] for d in mine])
-        expected = oracle.all_deeds(wanted, judged[name], finally_[name], world.days[-1])
+        expected = oracle.all_deeds(wanted, judged[name], finally_[name], LATE_DAYS)
         found = [Deed(d["kind"], date.fromisoformat(d["span"]["start"]), _what(d)) for d in mine]
         verdict.sets("deeds", [(name, d) for d in expected], [(name, d) for d in found])
 

@@ -13,7 +13,15 @@ import httpx
 
 from paceline.trial.system import System, until
 
-TARGETS = ("metrics-ingest", "goal-service", "alerting", "incentives", "relay", "kafka", "mongodb")
+TARGETS = (
+    "metrics-ingest",
+    "goal-service",
+    "alerting",
+    "incentives",
+    "relay",
+    "kafka",
+    "documents",
+)
 SERVICES = TARGETS[:4]
 RECOVERY_WITHIN = 120.0
 

@@ -1,4 +1,4 @@
-"""The drill's load: days of events over HTTP at a steady rate, each day acknowledged before the next."""
+"""The drill's load: days of events over HTTP, each day acknowledged before the next."""
 
 import asyncio
 import time
@@ -10,12 +10,12 @@ from typing import Any
 from paceline.trial.api import Api
 from paceline.trial.oracle import working
 from paceline.trial.system import System, TrialFailed, until
-from paceline.trial.world import PRAISE_AT, REGIONS, START, Journal, Order, World
+from paceline.trial.world import LATE_DAYS, PRAISE_AT, REGIONS, START, Journal, Order, World
 
 BATCH = 100
 SENDERS = 8
 AGAIN_SHARE = 50  # one batch in so many is sent a second time
-LATE_BY = timedelta(days=2)
+LATE_BY = timedelta(days=LATE_DAYS)
 
 
 async def declare(api: Api, world: World) -> None:

@@ -1,7 +1,7 @@
 """The truth, computed again: lights and deeds from plain sums, without the services' code.
 
-Written against product.md's settled rules and nothing else, so that an error in the services' domain
-is not repeated here. Grain day, Monday to Friday, an empty day counts as 0, weekends left out of
+Written from product.md's settled rules alone, so that an error of the services is not repeated.
+ Grain day, Monday to Friday, an empty day counts as 0, weekends left out of
 the day's light but not of the period's total.
 """
 
@@ -66,7 +66,7 @@ def first_deeds(wanted: Wanted, values: Mapping[date, Decimal], last: date) -> l
     found: list[Deed] = []
     before: str | None = None
     for day, colour in colours.items():
-        if before is not None and colour != before:
+        if colour != before:  # the first light differs from none
             found.append(Deed("light.changed", day, colour))
         if colour == "red" and before != "red":
             found.append(Deed("goal.off_track", day))
@@ -84,7 +84,7 @@ def _reached(wanted: Wanted, values: Mapping[date, Decimal], judged: Sequence[da
     for day in judged:
         total = sum((v for d, v in values.items() if wanted.start <= d <= day), Decimal(0))
         for tier in [tier for tier, amount in tiers.items() if total >= amount]:
-            found.append(Deed("goal.reached", day, tier))
+            found.append(Deed("goal.reached", wanted.start, tier))
             del tiers[tier]
     return found
 
@@ -103,3 +103,76 @@ def restated(wanted: Wanted, history: Sequence[tuple[date, Mapping[date, Decimal
         found += [day for day, colour in judged.items() if now[day] != colour]
         judged = now
     return sorted(found)
+
+
+def all_deeds(
+    wanted: Wanted, early: Mapping[date, Decimal], final: Mapping[date, Decimal], late_days: int
+) -> list[Deed]:
+    """Return the deeds of a goal whose days are judged ``early`` and corrected to ``final``.
+
+    What comes late for a day is known ``late_days`` later, together with that day's own close.
+    """
+    found: list[Deed] = []
+    judged: dict[date, str] = {}
+    alarms: dict[date, date] = {}
+    tiers = {"floor": wanted.floor, "target": wanted.target, "stretch": wanted.stretch}
+    missed = False
+    for step in days(wanted.start, wanted.end + timedelta(days=late_days + 1)):
+        ripe = step - timedelta(days=late_days)
+        known = {
+            day: (final if day <= ripe else early).get(day, Decimal(0))
+            for day in days(wanted.start, min(step, wanted.end))
+        }
+        now = lights(wanted, known, step)
+        found += _told(judged, now)
+        alarms, more = _alarmed(alarms, now)
+        found += more
+        for tier, amount in list(tiers.items()):
+            sums = (sum(v for d, v in known.items() if d <= day) for day in [*now, step])
+            if any(total >= amount for total in sums):
+                found.append(Deed("goal.reached", wanted.start, tier))
+                del tiers[tier]
+        if step >= wanted.end:
+            short = sum(known.values()) < wanted.floor
+            if short != missed:
+                found.append(Deed("goal.missed" if short else "goal.recovered", wanted.start))
+            missed = short
+        judged = now
+    return sorted(found)
+
+
+def _told(judged: Mapping[date, str], now: Mapping[date, str]) -> list[Deed]:
+    """Return what follows from each span's colour: changed against before, or judged anew."""
+    found: list[Deed] = []
+    before: str | None = None
+    for day, colour in now.items():
+        if day in judged and judged[day] != colour:
+            found += [Deed("goal.restated", day), Deed("light.changed", day, colour)]
+        elif day not in judged and colour != before:
+            found.append(Deed("light.changed", day, colour))
+        before = colour
+    return found
+
+
+def _alarmed(
+    alarms: Mapping[date, date], now: Mapping[date, str]
+) -> tuple[dict[date, date], list[Deed]]:
+    """Return the alarm over each red day, and the alarms raised and taken back."""
+    runs: list[list[date]] = []
+    before: str | None = None
+    for day, colour in now.items():
+        if colour == "red":
+            runs = runs if before == "red" else [*runs, []]
+            runs[-1].append(day)
+        before = colour
+    kept: dict[date, date] = {}
+    found: list[Deed] = []
+    for run in runs:
+        old = next((alarms[day] for day in run if day in alarms), None)
+        if old is None:
+            found.append(Deed("goal.off_track", run[0]))
+        kept |= dict.fromkeys(run, old or run[0])
+    for gone in sorted(set(alarms.values()) - set(kept.values())):
+        first = min(day for day, alarm in alarms.items() if alarm == gone)
+        found.append(Deed("goal.recovered", first))
+    return kept, found

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import msgspec
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from paceline.trial import retail
 from paceline.trial.api import Api

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from paceline.trial.api import Api
+from paceline.trial.api import Api, Refused
 from paceline.trial.replay import make_key
 from paceline.trial.system import System, until
 
@@ -22,6 +22,7 @@ class Stage:
     def __init__(self, system: System) -> None:
         self.system = system
         self._next = OPENING
+        self._open: list[Api] = []
 
     def weeks(self, number: int) -> date:
         """Reserve whole weeks and return their first day, a Monday."""
@@ -36,9 +37,16 @@ class Stage:
     async def tenant(self, zone: str = "UTC") -> "Tenant":
         """Open a tenant of its own, with a source ``crm`` and a metric ``leads``."""
         name = f"t{uuid4().hex[:10]}"
-        tenant = Tenant(self, name, Api(self.system, await make_key(self.system, name)), zone)
+        api = Api(self.system, await make_key(self.system, name))
+        self._open.append(api)
+        tenant = Tenant(self, name, api, zone)
         await tenant.declare()
         return tenant
+
+    async def close(self) -> None:
+        """Close the connections of all tenants; the system runs on."""
+        while self._open:
+            await self._open.pop().__aexit__()
 
 
 class Tenant:
@@ -132,7 +140,10 @@ class Tenant:
     async def light(self, goal: str, day: date) -> dict[str, Any] | None:
         """Return the light of the day's span, judged or provisional."""
         bounds = {"from": str(day), "to": str(day)}
-        page = await self.api.get("alerting", "/v1/lights", goal=goal, **bounds)
+        try:
+            page = await self.api.get("alerting", "/v1/lights", goal=goal, **bounds)
+        except Refused:  # alerting has not heard of the goal yet
+            return None
         return page["items"][0] if page["items"] else None
 
     async def judged(self, goal: str, day: date) -> dict[str, Any]:

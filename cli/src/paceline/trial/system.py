@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ class System:
     data: Path
     base_port: int
     clock_at: float | None = None
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     child: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -55,20 +56,23 @@ class System:
             command += ["--clock", str(self.clock)]
         with (self.data / "up.log").open("ab") as log:
             self.child = subprocess.Popen(
-                command, stdout=log, stderr=log, env=os.environ | self.environment
+                command, stdout=log, stderr=log, env={**os.environ, **self.environment}
             )
         self._wait()
         return self
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_WITHIN
-        while not self.file.exists():
+        while not self._ready():
             assert self.child is not None
             if self.child.poll() is not None or time.monotonic() > deadline:
                 tail = (self.data / "up.log").read_text(errors="replace")[-3000:]
                 self.stop()
                 raise TrialFailed(f"paceline up did not get ready; its log ends with:\n{tail}")
             time.sleep(0.05)
+
+    def _ready(self) -> bool:
+        return self.file.exists() and bool(self.facts()["ready"])
 
     def facts(self) -> dict[str, Any]:
         """Return what ``up`` says of itself: addresses, key, pids."""

@@ -17,6 +17,7 @@ REGIONS = ("north", "south", "east", "west", "centre", "coast", "hills", "isles"
 START = date(2026, 3, 2)  # a Monday
 DAILY = Decimal(1000)  # every goal's plan per working day and region
 LATE_EVERY = 5
+LATE_DAYS = 2
 MOODS = (
     Decimal("0.5"),
     Decimal("0.6"),

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from service_kit import offsets
@@ -115,7 +116,7 @@ class Applier:
         async with self._turn:
             while ready := await self._ready(slices):
                 try:
-                    effects = await self._session.run(lambda tx, ready=ready: self._body(tx, ready))
+                    effects = await self._session.run(partial(self._body, slices=ready))
                 except Moved as moved:
                     log.warning("%s; loading it again", moved)
                     await self._load([moved.partition])

@@ -32,6 +32,8 @@ LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 PASSING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError._TRANSPORT,
 }
 

@@ -28,7 +28,7 @@ class SystemClock:
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """The clock's file: at real time ``real0`` it is ``sim0``; ``rate`` simulated per real second."""
+    """The clock's file: at real time ``real0`` it is ``sim0``, then ``rate`` times as fast."""
 
     real0: float
     sim0: float

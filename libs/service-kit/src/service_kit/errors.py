@@ -4,7 +4,7 @@ PacelineError
 ├── Infrastructure   a part of the machine failed: the process exits, the supervisor starts it again
 ├── Halted           a partition may not go on: it is marked, paused and reported; the others go on
 │   ├── Gap          records between ``next`` and the first offset read are missing
-│   ├── LogMoved     ``next`` is outside the log, or the topic is not the one that ``next`` counts in
+│   ├── LogMoved     ``next`` is outside the log, or the topic is another one than before
 │   └── LaneConflict the same lane seq came with another input range
 ├── Moved            somebody else wrote the offset document: forget, load, go on
 ├── BadRecord        a record that nothing can apply: it becomes a dead letter and counts as handled

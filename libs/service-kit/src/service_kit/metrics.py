@@ -95,7 +95,6 @@ HALTED = gauge(
     "halted_partitions", "Partitions that wait for an operator; see `paceline doctor`.", ["group"]
 )
 LAG = gauge("lag_records", "Records behind the end of the log.", ["group", "topic", "partition"])
-RELAYED = counter("relay_rows", "Outbox rows sent to Kafka.", ["database"])
 
 
 class MeteredHandler:

@@ -6,6 +6,7 @@ origin's document: the offset document of an input partition, or the document of
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from service_kit.records import Partition
@@ -24,6 +25,14 @@ class Message:
 def lane_name(origin: str, to: Partition) -> str:
     """Return the lane's id, e.g. ``metrics-ingest:raw/0>facts/3``."""
     return f"{origin}>{to}"
+
+
+def row_id(lane: str, seq: int) -> str:
+    """Return the id of a lane's row. Rows are only ever asked for by it.
+
+    A range of ids is a walk over the whole collection on one of the document servers in use.
+    """
+    return f"{lane}#{seq:012d}"
 
 
 def slot(to: Partition) -> str:
@@ -51,7 +60,7 @@ class Outbox:
         lane = lane_name(self.origin, message.to)
         self._rows.append(
             {
-                "_id": f"{lane}#{seq:012d}",
+                "_id": row_id(lane, seq),
                 "lane": lane,
                 "seq": seq,
                 "topic": message.to.topic,
@@ -59,6 +68,7 @@ class Outbox:
                 "range": self._range,
                 "key": message.key,
                 "value": message.value,
+                "at": datetime.now(UTC),  # real time: how long a sent row is kept
             }
         )
 

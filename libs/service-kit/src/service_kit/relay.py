@@ -15,13 +15,16 @@ from pymongo import UpdateOne
 
 from service_kit.errors import Infrastructure
 from service_kit.lanes import Stamp
+from service_kit.outbox import row_id
 from service_kit.records import Partition
+from service_kit.relay_trim import Trimmer
 from service_kit.store import Document, Store
 
 log = logging.getLogger(__name__)
 
 LEASE = 3.0
-CHUNK = 500
+STEP = 1000
+IDLE_SECONDS = 0.25
 
 
 class Producer(Protocol):
@@ -57,6 +60,7 @@ class Relay:
         self._epoch = 0
         self._cursors: dict[str, int] = {}
         self._beaten = 0.0
+        self._trimmer = Trimmer(store)
         self.sent = 0
 
     async def run(self) -> None:
@@ -65,30 +69,41 @@ class Relay:
             await self._acquire()
             while await self._beat():
                 if not await self.step():
-                    await self._wake.wait(0.25)
+                    await self._wake.wait(IDLE_SECONDS)
+                await self._trimmer.step(self._cursors)
 
     async def step(self) -> int:
-        """Send what stands beyond the cursors, at most CHUNK rows a lane; return how many."""
-        rows: list[Document] = []
-        for lane, head in (await self._heads()).items():
-            cursor = self._cursors.get(lane, 0)
-            if head > cursor:
-                rows += await self._beyond(lane, cursor)
+        """Send what stands beyond the cursors, about STEP rows; return how many."""
+        rows = await self._read(self._due(await self._heads()))
         if rows:
             await self._producer.send(rows)
             await self._move(rows)
         self.sent += len(rows)
         return len(rows)
 
-    async def _beyond(self, lane: str, cursor: int) -> list[Document]:
-        query = {"_id": {"$gt": f"{lane}#{cursor:012d}", "$lt": f"{lane}#:"}}
-        rows: list[Document] = await (
-            self._db["outbox"].find(query, sort=[("_id", 1)], limit=CHUNK).to_list(None)
-        )
-        expected = range(cursor + 1, cursor + 1 + len(rows))
-        if [row["seq"] for row in rows] != list(expected):
-            raise Infrastructure(f"outbox lane {lane}: rows after {cursor} are not contiguous")
-        return rows
+    def _due(self, heads: dict[str, int]) -> list[str]:
+        """Return the ids of the next rows; every waiting lane gets a share of the step."""
+        waiting = {lane: head for lane, head in heads.items() if head > self._cursors.get(lane, 0)}
+        share = max(STEP // max(len(waiting), 1), 1)
+        return [
+            row_id(lane, seq)
+            for lane, head in waiting.items()
+            for seq in range(
+                self._cursors.get(lane, 0) + 1,
+                min(head, self._cursors.get(lane, 0) + share) + 1,
+            )
+        ]
+
+    async def _read(self, ids: Sequence[str]) -> list[Document]:
+        """Return the rows in this order, all lanes in one query."""
+        if not ids:
+            return []
+        found = await self._db["outbox"].find({"_id": {"$in": list(ids)}}).to_list(None)
+        rows = {row["_id"]: row for row in found}
+        if len(rows) != len(ids):
+            missing = next(i for i in ids if i not in rows)
+            raise Infrastructure(f"the outbox of {self._db.name} has no row {missing}")
+        return [rows[i] for i in ids]
 
     async def _move(self, rows: Sequence[Document]) -> None:
         last = {row["lane"]: row["seq"] for row in rows}
@@ -116,7 +131,9 @@ class Relay:
                 [
                     UpdateOne(
                         {"_id": lane},
-                        {"$setOnInsert": {"cursor": 0}, "$set": {"epoch": self._epoch}},
+                        # Never on an existing one: a relay that was frozen here would undo its
+                        # successor's fence and then move the cursor back.
+                        {"$setOnInsert": {"cursor": 0, "epoch": self._epoch}},
                         upsert=True,
                     )
                     for lane in fresh
@@ -142,9 +159,12 @@ class Relay:
                 break
         self._epoch = seen["epoch"] + 1
         self._beaten = asyncio.get_running_loop().time()
-        await self._db["relay"].update_many({}, {"$set": {"epoch": self._epoch}})
+        await self._db["relay"].update_many(
+            {"epoch": {"$lt": self._epoch}}, {"$set": {"epoch": self._epoch}}
+        )
         documents: list[dict[str, Any]] = await self._db["relay"].find({}).to_list(None)
         self._cursors = {document["_id"]: document["cursor"] for document in documents}
+        self._trimmer.begin({document["_id"]: document.get("trimmed", 0) for document in documents})
         log.info("relay %s holds %s, epoch %d", self._me, self._db.name, self._epoch)
 
     async def _beat(self) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
+from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
 from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -24,7 +25,7 @@ MAJORITY = WriteConcern("majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
 
 
-class _DecimalCodec(TypeCodec):  # type: ignore[type-arg]
+class _DecimalCodec(TypeCodec):
     """Decimals are stored as Decimal128: 34 digits, exact."""
 
     python_type = Decimal
@@ -37,8 +38,17 @@ class _DecimalCodec(TypeCodec):  # type: ignore[type-arg]
         return value.to_decimal()
 
 
+class _PlainIntegers(TypeDecoder):
+    """Whole numbers come back as int, not as the driver's subclass, which no encoder knows."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Int64) -> int:
+        return int(value)
+
+
 CODEC: CodecOptions[Document] = CodecOptions(
-    type_registry=TypeRegistry([_DecimalCodec()]), tz_aware=True
+    type_registry=TypeRegistry([_DecimalCodec(), _PlainIntegers()]), tz_aware=True
 )
 
 
@@ -61,7 +71,7 @@ class Collection:
         return found
 
     async def insert_many(self, documents: Sequence[Document]) -> None:
-        """Insert documents; none is fine. An existing ``_id`` aborts: use upserts where it may be."""
+        """Insert documents; none is fine. An existing ``_id`` aborts the transaction."""
         if documents:
             await self._raw.insert_many(documents, session=self._session)
 

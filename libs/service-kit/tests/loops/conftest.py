@@ -18,7 +18,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
-from service_kit.broker import Broker, TopicSpec
+from service_kit.broker import LATEST, Broker, TopicSpec
 from service_kit.embedded import DocumentStore, Kafka
 from service_kit.guards import Guards
 from service_kit.loops import KINDS, make_loop
@@ -96,6 +96,7 @@ class World:
         self.broker = Broker(kafka, f"{self.name}.")
         self.admin = AdminClient({"bootstrap.servers": kafka})
         self.log = log
+        self.guards = Guards.from_environment()
         self.processes: list[subprocess.Popen[bytes]] = []
         self.job = Job(
             kind=kind,
@@ -119,15 +120,24 @@ class World:
         if transaction:
             settings["transactional.id"] = self.name
         producer = Producer(settings)
+        before = self._end(number)
         if transaction:
             producer.init_transactions(20)
             producer.begin_transaction()
         for value in values:
             sent = value.encode() if value else None
             producer.produce(self.broker.physical(TOPIC), sent, b"k-" + value.encode(), number)
+        assert producer.flush(20) == 0
         if transaction:
             producer.commit_transaction(20)
-        assert producer.flush(20) == 0
+            # The marker comes a little after the answer; what follows must stand behind it.
+            while self._end(number) <= before + len(values):
+                time.sleep(0.01)
+
+    def _end(self, number: int) -> int:
+        where = KafkaPartition(self.broker.physical(TOPIC), number)
+        answers = self.admin.list_offsets({where: LATEST}, request_timeout=20)
+        return int(answers[where].result().offset)
 
     def commit_to_kafka(self, number: int, offset: int) -> None:
         """Move the group's committed offset by hand."""
@@ -172,7 +182,7 @@ class World:
 
     def worker(self, *, guards: Guards | None = None, **changes: Any) -> Worker:
         """A worker in this process."""
-        return Worker(self, msgspec.structs.replace(self.job, **changes), guards or Guards())
+        return Worker(self, msgspec.structs.replace(self.job, **changes), guards or self.guards)
 
     def process(self, **changes: Any) -> subprocess.Popen[bytes]:
         """Start a worker as a process of its own."""

@@ -31,7 +31,7 @@ class DefineMetric:
 
 @dataclass(frozen=True, slots=True)
 class CreateGoal:
-    """Make a goal; ``actor`` says so at ``at_ms``, epoch milliseconds of the organisation's clock."""
+    """Make a goal; ``actor`` says so at ``at_ms`` of the organisation's clock."""
 
     tenant: str
     goal: str

@@ -29,7 +29,7 @@ def first_minute(zone: str, day: date) -> int:
 
 
 def windows(start: date, end: date, days: int) -> Iterator[tuple[date, date]]:
-    """Split the days from ``start`` to ``end``, both inclusive, into stretches of at most ``days``."""
+    """Split ``start`` to ``end``, both inclusive, into stretches of at most ``days`` days."""
     while start <= end:
         last = min(end, start + timedelta(days=days - 1))
         yield start, last

@@ -258,7 +258,9 @@ def _target(draft: Draft, days: tuple[date, ...]) -> Decimal:
 
 
 def _share(amount: Amount | None, target: Decimal) -> Decimal | None:
-    return multiply(target, amount.of_target) if isinstance(amount, Share) else amount
+    if isinstance(amount, Share):
+        return Decimal(plain(multiply(target, amount.of_target)))
+    return amount
 
 
 def _check_tiers(floor: Decimal | None, target: Decimal, stretch: Decimal | None) -> None:

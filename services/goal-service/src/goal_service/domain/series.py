@@ -13,6 +13,7 @@ from goal_service.domain.sheets import Sheet
 from service_kit.errors import UserError
 
 MOST_BUCKETS = 100_000
+_DAY_LENGTH = len("2026-05-01")
 
 
 class Question(NamedTuple):
@@ -117,18 +118,7 @@ def minute_of(text: str, zone: str, where: str) -> int:
     ``to`` as a day means up to its end. A time without an offset is one of the zone.
     """
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return _instant(text, zone, where)
-    return first_minute(zone, day + timedelta(days=1) if where == "to" else day)
-
-
-def _instant(text: str, zone: str, where: str) -> int:
-    try:
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is None:
-            instant = instant.replace(tzinfo=ZoneInfo(zone))
-        return int(instant.astimezone(UTC).timestamp()) // 60
+        return _day_edge(text, zone, where) if len(text) == _DAY_LENGTH else _instant(text, zone)
     except (ValueError, OverflowError) as error:
         raise UserError(
             "time-unreadable",
@@ -136,3 +126,15 @@ def _instant(text: str, zone: str, where: str) -> int:
             f"{text!r} is no day (2026-05-01) and no time (2026-05-01T08:00:00Z)",
             f"{text!r} 既不是日期（2026-05-01）也不是时间（2026-05-01T08:00:00Z）",
         ) from error
+
+
+def _day_edge(text: str, zone: str, where: str) -> int:
+    day = date.fromisoformat(text)
+    return first_minute(zone, day + timedelta(days=1) if where == "to" else day)
+
+
+def _instant(text: str, zone: str) -> int:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=ZoneInfo(zone))
+    return int(instant.astimezone(UTC).timestamp()) // 60

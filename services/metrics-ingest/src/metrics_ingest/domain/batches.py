@@ -8,8 +8,9 @@ import msgspec
 import xxhash
 
 from event_contracts.facts import Accepted, Cell, FactBatch
-from metrics_ingest.domain.folding import EXACT, CellKey, Dims, SourceFold
+from metrics_ingest.domain.folding import CellKey, Dims, SourceFold
 from metrics_ingest.domain.plans import MetricPlan
+from metrics_ingest.domain.values import EXACT
 
 SETS_A_DAY = 10_000
 OTHER = "other"

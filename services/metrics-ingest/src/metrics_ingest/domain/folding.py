@@ -1,12 +1,12 @@
 """The fold: from raw events to cells, records and dead letters, each event once.
 
 Pure: what has been seen and what is defined comes in, what a batch adds comes out. Sums are exact:
-amounts have at most 30 digits (see values), and the context holds twice as many.
+see values.EXACT.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, Inexact, localcontext
+from decimal import Decimal, localcontext
 
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain.causes import (
@@ -17,9 +17,7 @@ from metrics_ingest.domain.causes import (
 )
 from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
-from metrics_ingest.domain.values import Value
-
-EXACT = Context(prec=60, traps=[Inexact])
+from metrics_ingest.domain.values import EXACT, Value
 
 Dims = tuple[Value | None, ...]
 CellKey = tuple[int, Dims]
@@ -97,11 +95,15 @@ class SourceFold:
 
 @dataclass(slots=True)
 class Counts:
-    """Outcomes of one source's records that add nothing to a metric."""
+    """Outcomes of one source's records that add nothing to a metric.
+
+    ``bad`` are the dead ones that were tried: what a paused source sends says nothing about it.
+    """
 
     duplicates: int = 0
     conflicts: int = 0
     dead: int = 0
+    bad: int = 0
 
 
 @dataclass(slots=True)
@@ -147,7 +149,9 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         plan, event = _read(plan, raw)
     except Unfit as unfit:
         folded.letters.append(Letter(arrival, unfit.cause, unfit.where, unfit.detail))
-        folded.counts_of(name).dead += 1
+        counts = folded.counts_of(name)
+        counts.dead += 1
+        counts.bad += unfit.cause != SOURCE_PAUSED
         return
     folded.fresh[arrival.key] = content_stamp(event, plan.head)
     source = folded.sources.get(name)

@@ -9,7 +9,7 @@ import xxhash
 
 from metrics_ingest.domain.causes import MISSING_FIELD, OUT_OF_RANGE, UNREADABLE, Unfit
 from metrics_ingest.domain.definitions import FieldMapping, Mapping
-from metrics_ingest.domain.values import CONVERT, Value, instant_of, text_of
+from metrics_ingest.domain.values import CONVERT, EXACT, Value, instant_of, text_of
 
 ID_LIMIT = 512
 
@@ -132,7 +132,7 @@ def content_stamp(event: Mapped, version: int) -> int:
     The hash is of what was mapped, not of the bytes: the same event through another door, or
     written with other blanks, has the same content.
     """
-    fields = [v.normalize().as_tuple() if type(v) is Decimal else v for v in event.fields.values()]
+    fields = [str(EXACT.normalize(v)) if type(v) is Decimal else v for v in event.fields.values()]
     content = repr((event.type, event.at_ms, event.subject, tuple(event.fields), fields))
     return (version & 0xFF) << 56 | xxhash.xxh3_64_intdigest(content.encode()) >> 8
 

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain.causes import BAD_TIME, OUT_OF_RANGE, WRONG_KIND, Unfit, sort_of
 from metrics_ingest.domain.definitions import Kind
 
 Value = Decimal | str | int
+
+# A value has at most 30 digits; a sum gets twice as many, and an error instead of rounding.
+EXACT = Context(prec=60, traps=[Inexact])
 
 # 18 digits before and 12 after the point leave a sum of ten thousand times the largest value
 # within the 34 digits of Decimal128.
@@ -43,7 +46,7 @@ def _bounded(number: Decimal, where: str) -> Decimal:
     if not -_LIMIT < number < _LIMIT:
         raise Unfit(OUT_OF_RANGE, where, "at most 18 digits before the point")
     if int(number.as_tuple().exponent) < _PLACES:
-        number = number.normalize()
+        number = EXACT.normalize(number)
         if int(number.as_tuple().exponent) < _PLACES:
             raise Unfit(OUT_OF_RANGE, where, "at most 12 digits after the point")
     return number

@@ -231,7 +231,7 @@ async def _judge(
     """Pause a source of which this partition's last thousand records were mostly bad."""
     for name in folded.sources.keys() | folded.counts.keys():
         source = folded.sources.get(name)
-        bad = folded.counts_of(name).dead
+        bad = folded.counts_of(name).bad
         record = partition.quality.get(name, pausing.Record()).plus(
             source.accepted if source is not None else 0, bad
         )

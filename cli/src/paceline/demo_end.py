@@ -1,0 +1,134 @@
+"""What a demonstration says when its year is over: was it right, and what to try next."""
+
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_UP, Decimal
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from paceline.demo_words import Words
+from paceline.demo_year import EXPORT, Year
+from paceline.trial import retail
+from paceline.trial.replay import Shop
+from paceline.trial.retail import Invoice
+from paceline.trial.system import System
+
+EXAMPLE = "late-order.ndjson"
+ABROAD = "France"
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """The last words, after which the system goes on for those who want to try it."""
+
+    system: System
+    shop: Shop
+    year: Year
+    words: Words
+    console: Console
+
+    async def say(self, stay: float | None) -> None:
+        """Compare with the published lights, let the clock show the present, tell what to try."""
+        lights = {goal: await self.shop.lights(goal) for goal in retail.DAILY}
+        self.console.print(self._compared(lights), soft_wrap=True)
+        if stay == 0:
+            return
+        if max(self.year.days) == retail.END:
+            self.system.step_clock(time.time(), rate=1.0)
+        example = self._example(lights[EXPORT])
+        self.console.print(self._services(), self._tries(example, stay))
+
+    def _compared(self, lights: dict[str, dict[date, str]]) -> Text:
+        path = retail.folder()
+        if path is None or self.year.generated:
+            return Text()
+        published = retail.expected_lights(path)
+        wrong = [
+            f"{goal} {day}"
+            for goal, days in lights.items()
+            for day, light in days.items()
+            if published[goal][day] != light
+        ]
+        count = sum(map(len, lights.values()))
+        if wrong:
+            said = self.words.say("unequal", wrong=len(wrong), count=count, first=wrong[0])
+            return Text(said, "bold red")
+        return Text(self.words.say("equal", count=count), "bold green")
+
+    def _example(self, exports: dict[date, str]) -> Path | None:
+        """Write an event that makes the last day of exports that is not green so, and return it."""
+        days = [day for day, light in exports.items() if light in ("yellow", "red")]
+        if not days:
+            return None
+        path = self.system.data / EXAMPLE
+        order = msgspec.json.Encoder(decimal_format="number").encode(
+            late_order(self.year, max(days)).cloud_event()
+        )
+        path.write_bytes(order + b"\n")
+        return path
+
+    def _services(self) -> Table:
+        facts, say = self.system.facts(), self.words.say
+        table = Table.grid(padding=(0, 2))
+        for service, url in facts["services"].items():
+            table.add_row(Text(service, "bold"), f"{url}/docs")
+        table.add_row(Text("Kafka", "bold"), facts["kafka"])
+        table.add_row(Text(say("key"), "bold"), Text(facts["api_key"], no_wrap=True))
+        return table
+
+    def _tries(self, example: Path | None, stay: float | None) -> Table:
+        say = self.words.say
+        program = command()
+        until = say("until.stop") if stay is None else say("until.for", seconds=stay)
+        clock = say("clock.now") if max(self.year.days) == retail.END else say("clock.there")
+        table = Table.grid(padding=(0, 2))
+        table.title, table.title_justify = Text(say("next"), "bold"), "left"
+        table.caption = Text(f"{say('running', until=until)} {clock}", "bold")
+        table.caption_justify = "left"
+        for name, tried in TRIES.items():
+            table.add_row(Text(f"  {program} {tried}", "cyan"), say(name))
+        if example is not None:
+            tried = f"  {program} send {example} --source {retail.SOURCE}"
+            table.add_row(Text(tried, "cyan", overflow="fold"), say("try.send"))
+        return table
+
+
+TRIES = {
+    "try.goals": "goals",
+    "try.lights": f"lights {EXPORT}",
+    "try.watch": "watch",
+}
+
+
+def late_order(year: Year, day: date) -> Invoice:
+    """Return an order from abroad that brings the day's exports up to their plan."""
+    sold = retail.values(list(year.days[day]))[EXPORT].get(day, Decimal(0))
+    missing = (Decimal(retail.DAILY[EXPORT]) - sold + 100).quantize(Decimal(1), ROUND_UP)
+    body = {
+        "event_id": f"late-order-{day}",
+        "type": "order.placed",
+        "occurred_on": day.isoformat(),
+        "occurred_at": f"{day}T15:00:00",
+        "key": "late",
+        "net": missing,
+        "gross": missing,
+        "dims": {"country": ABROAD},
+    }
+    return Invoice(f"late-order-{day}", day, body)
+
+
+def command() -> str:
+    """Return how this program is called in a terminal of this folder."""
+    called = Path(sys.argv[0])
+    if shutil.which("paceline") == str(called.absolute()) or not called.exists():
+        return "paceline"
+    here = Path.cwd()
+    path = called.absolute()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,1 @@
+"""MongoDB and the outbox: the only place that knows collections."""

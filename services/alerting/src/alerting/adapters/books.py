@@ -1,0 +1,54 @@
+"""The books of one transaction: every port that the handlers need, over the same snapshot."""
+
+import asyncio
+from collections.abc import Iterable
+
+from alerting.adapters.dockets import MongoDockets
+from alerting.adapters.goals import MongoGoals
+from alerting.adapters.lights import MongoLights
+from alerting.adapters.post import MongoPost
+from alerting.adapters.values import MongoValues
+from service_kit import heads
+from service_kit.guards import Guards
+from service_kit.outbox import Outbox
+from service_kit.store import Tx
+
+
+class MongoHeads:
+    """The Heads port inside one transaction."""
+
+    def __init__(self, tx: Tx, guards: Guards) -> None:
+        self._tx = tx
+        self._guards = guards
+
+    async def touch(self, ids: Iterable[str]) -> None:
+        """Increment the heads."""
+        await heads.touch(self._tx, "heads", ids, self._guards)
+
+
+class MongoBooks:
+    """Everything, over one transaction."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        outbox: Outbox,
+        guards: Guards,
+        *,
+        partition: int,
+        partitions: int,
+        now_ms: int,
+        hold_seconds: float = 0.0,
+    ) -> None:
+        self._hold_seconds = hold_seconds
+        self.heads = MongoHeads(tx, guards)
+        self.dockets = MongoDockets(tx, now_ms)
+        self.goals = MongoGoals(tx)
+        self.values = MongoValues(tx)
+        self.lights = MongoLights(tx)
+        self.post = MongoPost(tx, outbox, partition, partitions)
+
+    async def pause(self) -> None:
+        """Wait between reading and writing: nothing, but in the drill."""
+        if self._hold_seconds:
+            await asyncio.sleep(self._hold_seconds)

@@ -1,0 +1,139 @@
+"""The due rows: one per goal, with what has happened to it and when it is to be looked at."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from pymongo import UpdateOne
+
+from alerting.domain.goal import Goal, GoalKey
+from alerting.domain.judged import State, Tier
+from alerting.domain.schedule import Position
+from alerting.ports import Correction, Docket, MetricDay
+from event_contracts.wire import key_of
+from service_kit.store import Document, Store, Tx
+
+NOW = 0
+CLEAN = "9999-99-99"  # later than every day, so that $min takes any day over it
+
+
+class MongoDockets:
+    """The Dockets port inside one transaction."""
+
+    def __init__(self, tx: Tx, now_ms: int) -> None:
+        self._due = tx["due"]
+        self._now_ms = now_ms
+
+    async def find(self, keys: Iterable[GoalKey]) -> dict[GoalKey, Docket]:
+        """Return the rows that are there."""
+        ids = [key_of(*key) for key in keys]
+        rows = await self._due.find({"_id": {"$in": ids}})
+        return {docket.key: docket for docket in map(docket_of, rows)}
+
+    async def call(self, keys: Iterable[GoalKey]) -> None:
+        """Have the judge look at the goals; a goal without a row has none."""
+        ids = [key_of(*key) for key in keys]
+        await self._due.update_many({"_id": {"$in": ids}}, {"$set": {"at_ms": NOW}})
+
+    async def open(self, goal: Goal, partition: int) -> None:
+        """Make the goal's row if it has none, and have the judge look at it."""
+        fresh = _fields(Docket(goal.key, partition))
+        now = {
+            "at_ms": NOW,
+            "metric": goal.metric,
+            "always_alive": goal.policy.source_always_alive,
+        }
+        kept = {name: value for name, value in fresh.items() if name not in now}
+        await self._due.update_one(
+            {"_id": key_of(*goal.key)}, {"$set": now, "$setOnInsert": kept}, upsert=True
+        )
+
+    async def correct(self, corrections: Mapping[GoalKey, Correction]) -> None:
+        """Mark judged days as changed; the earliest day and the latest notice hold."""
+        await self._due.bulk_write(
+            [
+                UpdateOne({"_id": key_of(*key)}, _mark(one.since, one.at_ms))
+                for key, one in corrections.items()
+            ]
+        )
+
+    async def correct_silent(self, place: MetricDay, partition: int, quarter_ms: int) -> None:
+        """Mark goals that may have judged the quarter hour's day silent."""
+        query = {
+            "partition": partition,
+            "tenant": place.tenant,
+            "metric": place.metric,
+            "always_alive": False,
+            "judged_close_ms": {"$gt": quarter_ms},
+        }
+        since = date.fromordinal(place.day.toordinal() - 1)  # local days reach over UTC days
+        await self._due.update_many(query, _mark(since, self._now_ms))
+
+    async def close(self, docket: Docket) -> None:
+        """Write the row after a judgement."""
+        await self._due.update_one({"_id": key_of(*docket.key)}, {"$set": _fields(docket)})
+
+
+async def waiting(store: Store, partitions: Iterable[int], now_ms: int) -> list[Document]:
+    """Return the rows of goals that may have something to be judged, the most urgent first."""
+    query = {
+        "partition": {"$in": sorted(partitions)},
+        "$or": [{"at_ms": {"$lte": now_ms}}, {"dirty_from": {"$lt": CLEAN}}],
+    }
+    rows: list[Document] = (
+        await store.db["due"].find(query, sort=[("at_ms", 1)], limit=1000).to_list(None)
+    )
+    return rows
+
+
+async def docket_in(store: Store, key: GoalKey) -> Docket | None:
+    """Return a goal's row outside of any transaction."""
+    row = await store.db["due"].find_one({"_id": key_of(*key)})
+    return None if row is None else docket_of(row)
+
+
+def docket_of(row: Mapping[str, Any]) -> Docket:
+    """Return the row as the judge knows it."""
+    since = row["dirty_from"] if row["dirty_from"] < CLEAN else ""
+    state = row["state"]
+    tiers = {name: Tier(Decimal(t["amount"]), t["ordinal"]) for name, t in state["tiers"].items()}
+    return Docket(
+        key=GoalKey(row["tenant"], row["goal"]),
+        partition=row["partition"],
+        position=Position(
+            date.fromisoformat(row["judged_through"]), date.fromisoformat(row["closed"])
+        ),
+        state=State(state["seq"], tiers, state["missed"], state["turns"]),
+        correction=Correction(date.fromisoformat(since), row["dirty_at"]) if since else None,
+        at_ms=row["at_ms"],
+        judged_close_ms=row["judged_close_ms"],
+    )
+
+
+def _mark(since: date, at_ms: int) -> dict[str, Any]:
+    return {"$min": {"dirty_from": since.isoformat()}, "$max": {"dirty_at": at_ms}}
+
+
+def _fields(docket: Docket) -> Document:
+    correction, state = docket.correction, docket.state
+    return {
+        "tenant": docket.key.tenant,
+        "goal": docket.key.goal,
+        "partition": docket.partition,
+        "at_ms": docket.at_ms,
+        "judged_through": docket.position.judged_through.isoformat(),
+        "closed": docket.position.closed.isoformat(),
+        "judged_close_ms": docket.judged_close_ms,
+        "dirty_from": correction.since.isoformat() if correction else CLEAN,
+        "dirty_at": correction.at_ms if correction else -1,
+        "state": {
+            "seq": state.seq,
+            "tiers": {
+                name: {"amount": tier.amount, "ordinal": tier.ordinal}
+                for name, tier in state.tiers.items()
+            },
+            "missed": state.missed,
+            "turns": state.turns,
+        },
+    }

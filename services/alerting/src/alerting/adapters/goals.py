@@ -1,0 +1,88 @@
+"""Goals in all their versions, kept as they came."""
+
+from alerting.domain.goal import Calendar, Goal, GoalKey, Policy
+from event_contracts.goals import GoalChanged
+from event_contracts.wire import decoder_of, encode, key_of
+from service_kit.store import Document, Store, Tx
+
+_read = decoder_of(GoalChanged)
+
+
+def goal_of(event: GoalChanged) -> Goal:
+    """Return the judge's goal from what goal-service says."""
+    policy = event.policy
+    return Goal(
+        key=GoalKey(event.tenant, event.goal),
+        version=event.version,
+        metric=event.metric,
+        zone=event.zone,
+        start=event.start,
+        end=event.end,
+        target=event.target,
+        floor=event.floor,
+        stretch=event.stretch,
+        daily=event.plan.daily,
+        days=event.plan.days,
+        calendar=Calendar(
+            frozenset(event.calendar.weekdays),
+            frozenset(event.calendar.off),
+            frozenset(event.calendar.on),
+        ),
+        policy=Policy(
+            grain=policy.grain,
+            low=policy.low,
+            green=policy.green,
+            red_after=policy.red_after,
+            add_to_next=policy.non_working == "add_to_next",
+            source_always_alive=policy.source_always_alive,
+            freshness_minutes=policy.freshness_minutes,
+            restate_share=policy.restate_share,
+            incomplete_after_hours=policy.incomplete_after_hours,
+            settle_days=policy.settle_days,
+        ),
+        measure=key_of(event.metric, *(str(condition) for condition in event.where)),
+        name=event.name,
+        unit=event.unit,
+        level=event.level,
+        owner_team=event.owner_team,
+        stopped=event.stopped,
+        changed_ms=event.changed_ms,
+    )
+
+
+class MongoGoals:
+    """The Goals port inside one transaction, but for ``put``, which takes the event."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._goals = tx["goals"]
+
+    async def versions(self, key: GoalKey) -> list[Goal]:
+        """Return the versions, ascending."""
+        return _versions(await self._goals.find_one({"_id": key_of(*key)}))
+
+    async def put(self, event: GoalChanged, partition: int) -> None:
+        """Keep a version."""
+        fields = {
+            "tenant": event.tenant,
+            "goal": event.goal,
+            "partition": partition,
+            f"versions.{event.version}": encode(event),
+        }
+        key = key_of(event.tenant, event.goal)
+        await self._goals.update_one({"_id": key}, {"$set": fields}, upsert=True)
+
+
+async def versions_of(store: Store, key: GoalKey) -> list[Goal]:
+    """Return the versions, ascending, outside of any transaction."""
+    return _versions(await store.db["goals"].find_one({"_id": key_of(*key)}))
+
+
+async def keys_of(store: Store, tenant: str) -> list[GoalKey]:
+    """Return the tenant's goals."""
+    rows = await store.db["goals"].find({"tenant": tenant}, projection=["goal"]).to_list(None)
+    return sorted(GoalKey(tenant, row["goal"]) for row in rows)
+
+
+def _versions(document: Document | None) -> list[Goal]:
+    found = [] if document is None else list(document["versions"].values())
+    return sorted((goal_of(_read(body)) for body in found), key=lambda goal: goal.version)

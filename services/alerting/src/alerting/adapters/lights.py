@@ -1,0 +1,84 @@
+"""Judged spans, one document each."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+from pymongo import ReplaceOne
+
+from alerting.domain.goal import GoalKey
+from alerting.domain.judged import Judged
+from alerting.domain.lights import Colour
+from alerting.ports import Stored
+from event_contracts.wire import key_of
+from service_kit.store import Document, Store, Tx
+
+
+class MongoLights:
+    """The Lights port inside one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._lights = tx["lights"]
+
+    async def since(self, key: GoalKey, first: date) -> Stored:
+        """Return the judged spans from a day on, and what stands before them."""
+        mine: Document = {"tenant": key.tenant, "goal": key.goal}
+        day = first.isoformat()
+        rows = await self._lights.find(mine | {"start": {"$gte": day}}, sort=[("start", 1)])
+        earlier = await self._lights.find(
+            mine | {"start": {"$lt": day}}, sort=[("start", -1)], limit=1
+        )
+        spans = {judged.light.span.start: judged for judged in map(judged_of, rows)}
+        alarms = sorted({one.alarm for one in spans.values() if one.alarm})
+        standing: list[Document] = []
+        if alarms:
+            red = {"start": {"$lt": day}, "colour": str(Colour.RED), "alarm": {"$in": alarms}}
+            standing = await self._lights.find(mine | red)
+        return Stored(
+            spans,
+            judged_of(earlier[0]) if earlier else None,
+            frozenset(row["alarm"] for row in standing),
+        )
+
+    async def write(self, key: GoalKey, spans: Sequence[Judged]) -> None:
+        """Write spans, new or changed."""
+        rows = [_row(key, judged) for judged in spans]
+        await self._lights.bulk_write(
+            [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows]
+        )
+
+
+async def judged_between(
+    store: Store, key: GoalKey, start: str, end: str, limit: int
+) -> list[Judged]:
+    """Return judged spans that start within the days, both inclusive, in order."""
+    query = {"tenant": key.tenant, "goal": key.goal, "start": {"$gte": start, "$lte": end}}
+    rows = await store.db["lights"].find(query, sort=[("start", 1)], limit=limit).to_list(None)
+    return [judged_of(row) for row in rows]
+
+
+async def last_judged(store: Store, key: GoalKey) -> Judged | None:
+    """Return the last judged span."""
+    query = {"tenant": key.tenant, "goal": key.goal}
+    rows = await store.db["lights"].find(query, sort=[("start", -1)], limit=1).to_list(None)
+    return judged_of(rows[0]) if rows else None
+
+
+def judged_of(row: Document) -> Judged:
+    """Return the span as the judge knows it."""
+    return msgspec.convert(row["judged"], Judged)
+
+
+def _row(key: GoalKey, judged: Judged) -> Document:
+    body: Any = msgspec.to_builtins(judged)
+    start = judged.light.span.start.isoformat()
+    return {
+        "_id": key_of(*key, start),
+        "tenant": key.tenant,
+        "goal": key.goal,
+        "start": start,
+        "colour": str(judged.light.colour),
+        "alarm": judged.alarm,
+        "judged": body,
+    }

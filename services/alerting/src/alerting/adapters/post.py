@@ -1,0 +1,93 @@
+"""Goal events: kept for readers of the API and sent to subscribers, in the judge's transaction."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pymongo import UpdateOne
+
+from alerting.domain.goal import Goal, GoalKey
+from alerting.domain.judged import Deed
+from event_contracts import topics
+from event_contracts.deeds import GoalEvent
+from event_contracts.deeds import Span as EventSpan
+from event_contracts.wire import encode, key_of, partition_of
+from service_kit.outbox import Message, Outbox
+from service_kit.records import Partition
+from service_kit.store import Document, Tx
+
+GOAL_EVENTS = topics.GOAL_EVENTS.name
+
+
+class MongoPost:
+    """The Post port inside one transaction; ``n`` numbers the deeds of one progress partition."""
+
+    def __init__(self, tx: Tx, outbox: Outbox, partition: int, partitions: int) -> None:
+        self._tx = tx
+        self._outbox = outbox
+        self._partition = partition
+        self._partitions = partitions
+
+    async def send(self, deeds: Sequence[Deed], goal: Goal, now_ms: int) -> None:
+        """Keep and send deeds, each once by its id."""
+        if not deeds:
+            return
+        counter = f"judge/{self._partition}"
+        known = await self._tx["deed_counters"].find_one({"_id": counter})
+        begin = 0 if known is None else int(known["n"])
+        rows = []
+        for n, deed in enumerate(deeds, begin + 1):
+            event = event_of(deed, goal, now_ms)
+            body = encode(event)
+            rows.append(self._row(event, body, n))
+            self._outbox.send(Message(self._to(deed.goal), key_of(*deed.goal).encode(), body))
+        await self._tx["deeds"].bulk_write(rows)
+        await self._tx["deed_counters"].update_one(
+            {"_id": counter}, {"$set": {"n": begin + len(deeds)}}, upsert=True
+        )
+
+    def _to(self, key: GoalKey) -> Partition:
+        return Partition(GOAL_EVENTS, partition_of(self._partitions, *key))
+
+    def _row(self, event: GoalEvent, body: bytes, n: int) -> UpdateOne:
+        fields: Document = {
+            "tenant": event.tenant,
+            "goal": event.goal,
+            "kind": event.kind,
+            "partition": self._partition,
+            "n": n,
+            "body": body,
+        }
+        return UpdateOne({"_id": event.id}, {"$setOnInsert": fields}, upsert=True)
+
+
+def event_of(deed: Deed, goal: Goal, now_ms: int) -> GoalEvent:
+    """Return the event that subscribers see."""
+    span = deed.span
+    return GoalEvent(
+        id=deed.id,
+        kind=str(deed.kind),
+        tenant=deed.goal.tenant,
+        goal=deed.goal.goal,
+        goal_version=deed.goal_version,
+        seq=deed.seq,
+        name=goal.name,
+        metric=goal.metric,
+        unit=goal.unit,
+        level=goal.level,
+        owner_team=goal.owner_team,
+        span=EventSpan(kind=span.kind, start=span.start, end=span.end),
+        ordinal=deed.ordinal,
+        actual=deed.actual,
+        plan=deed.plan,
+        target=goal.target,
+        as_of=datetime.fromtimestamp(now_ms / 1000, UTC),
+        final=deed.final,
+        link=f"/goals/{deed.goal.goal}",
+        floor=goal.floor,
+        stretch=goal.stretch,
+        completion=deed.actual / deed.plan if deed.plan else None,
+        light=None if deed.light is None else str(deed.light),
+        before=None if deed.before is None else str(deed.before),
+        tier=deed.tier,
+        corrects=deed.corrects,
+    )

@@ -1,0 +1,123 @@
+"""Values of days, one document per goal, metric and month; signs of life; watermarks."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from pymongo import UpdateOne
+
+from alerting.domain.goal import GoalKey
+from alerting.domain.judging import DayValue
+from alerting.ports import DayPlace, DayState, MetricDay
+from event_contracts.wire import key_of
+from service_kit.store import Document, Store, Tx
+
+
+class MongoValues:
+    """The Values port inside one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+
+    async def read(self, places: Iterable[DayPlace]) -> dict[DayPlace, DayState]:
+        """Return what is known of the days."""
+        wanted = set(places)
+        ids = sorted({_month(place) for place in wanted})
+        months = {
+            document["_id"]: document["days"]
+            for document in await self._tx["progress"].find({"_id": {"$in": ids}})
+        }
+        found: dict[DayPlace, DayState] = {}
+        for place in wanted:
+            day = months.get(_month(place), {}).get(place.day.isoformat())
+            if day is not None:
+                found[place] = DayState(DayValue(day["value"], day["count"]), day["version"])
+        return found
+
+    async def write(self, values: Mapping[DayPlace, DayState]) -> None:
+        """Set the days."""
+        months: dict[str, dict[str, Any]] = defaultdict(dict)
+        for place, state in values.items():
+            fields = months[_month(place)]
+            fields["tenant"], fields["goal"] = place.key
+            fields["metric"] = place.metric
+            fields[f"days.{place.day.isoformat()}"] = {
+                "value": state.value.value,
+                "count": state.value.count,
+                "version": state.version,
+            }
+        await self._tx["progress"].bulk_write(
+            [UpdateOne({"_id": i}, {"$set": f}, upsert=True) for i, f in sorted(months.items())]
+        )
+
+    async def of_goal(self, key: GoalKey, metric: str) -> dict[date, DayValue]:
+        """Return all days of a goal."""
+        return days_of(await self._tx["progress"].find(_months(key, metric)))
+
+    async def back_filled(self, key: GoalKey, metric: str) -> int:
+        """Return the goal version whose days are all there; 0: none."""
+        document = await self._tx["back_filled"].find_one({"_id": key_of(*key, metric)})
+        return 0 if document is None else int(document["version"])
+
+    async def note_back_filled(self, key: GoalKey, metric: str, version: int) -> None:
+        """Note that the days of a goal version are all there."""
+        await self._tx["back_filled"].update_one(
+            {"_id": key_of(*key, metric)}, {"$max": {"version": version}}, upsert=True
+        )
+
+    async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
+        """Return the source's quarter hours by UTC day, both days inclusive."""
+        days = [start + timedelta(days=number) for number in range((end - start).days + 1)]
+        ids = {key_of(tenant, metric, day.isoformat()): day for day in days}
+        rows = await self._tx["alive"].find({"_id": {"$in": list(ids)}})
+        return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
+
+    async def join_alive(self, place: MetricDay, quarters: int, version: int) -> int:
+        """Keep the quarter hours if the version is new; return those known before."""
+        i = key_of(place.tenant, place.metric, place.day.isoformat())
+        known = await self._tx["alive"].find_one({"_id": i})
+        before = 0 if known is None else int(known["quarters"], 16)
+        if known is None or known["version"] < version:
+            fields = {"quarters": f"{quarters | before:x}", "version": version}
+            await self._tx["alive"].update_one({"_id": i}, {"$set": fields}, upsert=True)
+        return before
+
+    async def watermark_ms(self, partition: int, origin: str) -> int:
+        """Return until when everything is known; -1 before the first word."""
+        document = await self._tx["watermarks"].find_one({"_id": f"{partition}|{origin}"})
+        return -1 if document is None else int(document["at_ms"])
+
+    async def note_watermark(self, partition: int, origin: str, at_ms: int) -> None:
+        """Raise a watermark."""
+        await self._tx["watermarks"].update_one(
+            {"_id": f"{partition}|{origin}"}, {"$max": {"at_ms": at_ms}}, upsert=True
+        )
+
+
+async def watermarks(store: Store) -> dict[tuple[int, str], int]:
+    """Return every watermark by partition and origin, outside of any transaction."""
+    rows: list[Document] = await store.db["watermarks"].find({}).to_list(None)
+    found: dict[tuple[int, str], int] = {}
+    for row in rows:
+        number, _, origin = row["_id"].partition("|")
+        found[int(number), origin] = row["at_ms"]
+    return found
+
+
+def days_of(documents: Iterable[Document]) -> dict[date, DayValue]:
+    """Return the days of month documents."""
+    return {
+        date.fromisoformat(day): DayValue(state["value"], state["count"])
+        for document in documents
+        for day, state in document["days"].items()
+    }
+
+
+def _month(place: DayPlace) -> str:
+    return key_of(*place.key, place.metric, place.day.isoformat()[:7])
+
+
+def _months(key: GoalKey, metric: str) -> Document:
+    prefix = key_of(*key, metric, "")
+    return {"_id": {"$gt": prefix, "$lt": prefix + "~"}}

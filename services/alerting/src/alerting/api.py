@@ -1,0 +1,229 @@
+"""The HTTP door: lights and goal events."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from alerting.adapters import deeds
+from alerting.adapters.dockets import docket_in
+from alerting.adapters.goals import keys_of, versions_of
+from alerting.adapters.lights import judged_between, last_judged
+from alerting.adapters.values import days_of, watermarks
+from alerting.domain.calendar import local_day
+from alerting.domain.goal import Goal, GoalKey
+from alerting.domain.judged import Judged
+from alerting.domain.judging import Case, preview
+from alerting.domain.lights import Light
+from alerting.domain.schedule import open_appointments
+from alerting.ports import Docket
+from event_contracts.wire import partition_of
+from service_kit.errors import UserError
+from service_kit.runtime import Runtime
+from service_kit.store import Document
+from service_kit.web import Caller, answer, make_app, page, require
+
+FOREVER_MS = 2**53
+POLL_SECONDS = 0.25
+HEARTBEAT_POLLS = 40
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Reader = Annotated[Caller, Depends(require("lights:read"))]
+From = Annotated[date, Query(alias="from")]
+To = Annotated[date, Query(alias="to")]
+
+
+def make(runtime: Runtime) -> FastAPI:
+    """Return the application."""
+    app = make_app("alerting", runtime)
+    door = Door(runtime)
+    app.add_api_route("/v1/lights", door.list_lights, methods=["GET"])
+    app.add_api_route("/v1/goal-events", door.list_events, methods=["GET"])
+    return app
+
+
+class Door:
+    """The routes."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._store = runtime.store
+
+    async def list_lights(
+        self,
+        caller: Reader,
+        goal: str | None = None,
+        start: From = date.min,
+        end: To = date.max,
+        after: str = "",
+        limit: Limit = 100,
+    ) -> Response:
+        """List a goal's judged spans by day, then the running one, marked provisional.
+
+        Without ``goal``: the last judged and the running span of every goal. ``complete_to_ms``:
+        everything accepted before it is in these lights.
+        """
+        marks = await watermarks(self._store)
+        if goal is None:
+            return await self._overview(caller.tenant, marks)
+        key = GoalKey(caller.tenant, goal)
+        versions = await versions_of(self._store, key)
+        docket = await docket_in(self._store, key)
+        if not versions or docket is None:
+            raise _unknown(goal)
+        begin = max(start.isoformat(), after + "~") if after else start.isoformat()
+        found = await judged_between(self._store, key, begin, end.isoformat(), limit + 1)
+        rows = [_judged(key, one) for one in found[:limit]]
+        more = found[limit - 1].light.span.start.isoformat() if len(found) > limit else None
+        if more is None:
+            rows += [
+                row
+                for row in await self._running(docket, versions)
+                if start.isoformat() <= row["span"]["start"].isoformat() <= end.isoformat()
+            ]
+        complete = marks.get(self._mark(docket, versions[-1]), -1)
+        return answer({"items": rows, "next": more, "complete_to_ms": complete})
+
+    async def list_events(
+        self,
+        request: Request,
+        caller: Reader,
+        after: str = "",
+        limit: Limit = 100,
+        kind: str | None = None,
+        goal: str | None = None,
+    ) -> Response:
+        """List goal events behind ``after``; with Accept: text/event-stream they keep coming."""
+        cursor = _read_cursor(request.headers.get("last-event-id") or after)
+        if "text/event-stream" in request.headers.get("accept", ""):
+            stream = self._follow(caller.tenant, cursor, kind, goal)
+            return StreamingResponse(stream, media_type="text/event-stream")
+        found = await deeds.list_deeds(self._store, caller.tenant, cursor, limit, kind, goal)
+        token = _write_cursor(deeds.moved(cursor, found)) if found else None
+        return page([msgspec.Raw(row["body"]) for row in found], token)
+
+    async def _overview(self, tenant: str, marks: dict[tuple[int, str], int]) -> Response:
+        rows: list[dict[str, Any]] = []
+        complete: list[int] = []
+        for key in await keys_of(self._store, tenant):
+            versions = await versions_of(self._store, key)
+            docket = await docket_in(self._store, key)
+            if docket is None:
+                continue
+            last = await last_judged(self._store, key)
+            rows += [_judged(key, last)] if last else []
+            rows += await self._running(docket, versions)
+            complete.append(marks.get(self._mark(docket, versions[-1]), -1))
+        return answer({"items": rows, "next": None, "complete_to_ms": min(complete, default=-1)})
+
+    async def _running(self, docket: Docket, versions: list[Goal]) -> list[dict[str, Any]]:
+        """Return the spans that have begun and are not judged, as their light would be now."""
+        now_ms = self._runtime.clock.now_ms()
+        work = []
+        for one in open_appointments(versions, docket.position):
+            if one.is_period or one.span.first > local_day(one.goal.zone, now_ms):
+                break
+            work.append(one)
+        if not work or versions[-1].stopped:
+            return []
+        metric = versions[-1].metric
+        query = {"tenant": docket.key.tenant, "goal": docket.key.goal, "metric": metric}
+        case = Case(
+            versions=versions,
+            work=work[-2:],
+            position=docket.position,
+            state=docket.state,
+            watermark_ms=FOREVER_MS,
+            now_ms=now_ms,
+            before=await last_judged(self._store, docket.key),
+            days=days_of(await self._store.db["progress"].find(query).to_list(None)),
+            quarters={},
+        )
+        return [_light(docket.key, light, provisional=True) for light in preview(case)]
+
+    def _mark(self, docket: Docket, goal: Goal) -> tuple[int, str]:
+        partitions = self._runtime.settings.partitions
+        return docket.partition, f"facts/{partition_of(partitions, goal.key.tenant, goal.metric)}"
+
+    async def _follow(
+        self, tenant: str, cursor: dict[int, int], kind: str | None, goal: str | None
+    ) -> AsyncIterator[bytes]:
+        """Yield server-sent events for ever; a comment now and then keeps the line open."""
+        quiet = 0
+        yield b": goal events\n\n"
+        while True:
+            found = await deeds.list_deeds(self._store, tenant, cursor, 100, kind, goal)
+            for row in found:
+                cursor = deeds.moved(cursor, [row])
+                token = _write_cursor(cursor).encode()
+                yield b"id: %b\nevent: %b\ndata: %b\n\n" % (
+                    token,
+                    row["kind"].encode(),
+                    row["body"],
+                )
+            quiet = 0 if found else quiet + 1
+            if quiet and quiet % HEARTBEAT_POLLS == 0:
+                yield b": still here\n\n"
+            if not found:
+                await asyncio.sleep(POLL_SECONDS)
+
+
+def _judged(key: GoalKey, judged: Judged) -> dict[str, Any]:
+    row = _light(key, judged.light, provisional=False)
+    return row | {"restated": judged.ordinals.get("goal.restated", 0) > 0, "deed": judged.deed}
+
+
+def _light(key: GoalKey, light: Light, *, provisional: bool) -> Document:
+    completion: Decimal | None = light.ratio
+    return {
+        "goal": key.goal,
+        "span": {"kind": light.span.kind, "start": light.span.start, "end": light.span.end},
+        "light": str(light.colour),
+        "band": str(light.band),
+        "watch": light.watch,
+        "low_run": light.low_run,
+        "provisional": provisional,
+        "actual": light.actual,
+        "plan": light.plan,
+        "completion": completion,
+        "ratio": completion,
+        "why": light.why,
+        "version": light.version,
+    }
+
+
+def _unknown(goal: str) -> UserError:
+    return UserError(
+        "unknown-goal",
+        "query.goal",
+        f"there is no goal {goal!r} here yet; a new goal appears within a second",
+        f"这里还没有目标 {goal!r}；新目标会在一秒内出现",
+        404,
+    )
+
+
+def _write_cursor(cursor: dict[int, int]) -> str:
+    text = ",".join(f"{partition}:{n}" for partition, n in sorted(cursor.items()))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(token: str) -> dict[int, int]:
+    if not token:
+        return {}
+    try:
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
+        pairs = [pair.split(":") for pair in text.split(",")]
+        return {int(partition): int(n) for partition, n in pairs}
+    except ValueError:
+        raise UserError(
+            "cursor",
+            "query.after",
+            "this is no position of this list; use the value of `next` as it was given",
+            "这不是本列表的位置；请原样使用返回的 next 值",
+        ) from None

@@ -1,0 +1,255 @@
+"""What alerting does with what it hears, and how a goal is judged.
+
+Applying progress decides nothing: it keeps values and marks judged days that changed. The judge
+alone decides lights and deeds, once its clock and the watermark have passed.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+from alerting.domain.goal import Goal, GoalKey
+from alerting.domain.judging import Case, Outcome, judge_goal
+from alerting.domain.schedule import Appointment, Position, due, kept, next_appointment
+from alerting.domain.silence import fresh_quarters
+from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay
+from event_contracts.wire import key_of, partition_of
+
+FAR_MS = 2**53
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepGoal:
+    """A goal has a new version, which has been kept."""
+
+    goal: Goal
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDays:
+    """Days of goals have these values."""
+
+    days: Mapping[DayPlace, DayState]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteBackFilled:
+    """All days of a goal's version have been told."""
+
+    key: GoalKey
+    metric: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAlive:
+    """A metric's source has delivered in these quarter hours."""
+
+    place: MetricDay
+    quarters: int
+    version: int
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteWatermark:
+    """Everything accepted before ``at_ms`` on the origin stands before this."""
+
+    partition: int
+    origin: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeGoal:
+    """Judge what is due of a goal. Not ``patient``: also what never became complete."""
+
+    key: GoalKey
+    now_ms: int
+    partitions: int
+    patient: bool = True
+
+
+def goal_head(key: GoalKey) -> str:
+    """Return the id of a goal's head."""
+    return key_of("goal", *key)
+
+
+def alive_head(tenant: str, metric: str) -> str:
+    """Return the id of the head of a source's signs of life."""
+    return key_of("alive", tenant, metric)
+
+
+async def keep_goal(command: KeepGoal, books: Books) -> None:
+    """Have the judge look at a goal whose version was kept just now."""
+    await books.heads.touch([goal_head(command.goal.key)])
+    await books.dockets.open(command.goal, command.partition)
+
+
+async def keep_days(command: KeepDays, books: Books) -> None:
+    """Keep values that are newer; a judged day that changed is to be judged again."""
+    known = await books.values.read(command.days)
+    fresh = {
+        place: state
+        for place, state in command.days.items()
+        if place not in known or known[place].version < state.version
+    }
+    if not fresh:
+        return
+    keys = {place.key for place in fresh}
+    await books.heads.touch([goal_head(key) for key in keys])
+    await books.values.write(fresh)
+    dockets = await books.dockets.find(keys)
+    await books.dockets.correct(_corrections(fresh, dockets, command.now_ms))
+
+
+def _corrections(
+    fresh: Mapping[DayPlace, DayState], dockets: Mapping[GoalKey, Docket], now_ms: int
+) -> dict[GoalKey, Correction]:
+    found: dict[GoalKey, Correction] = {}
+    for place in fresh:
+        docket = dockets.get(place.key)
+        if docket is not None and place.day <= docket.position.judged_through:
+            since = min(place.day, found[place.key].since) if place.key in found else place.day
+            found[place.key] = Correction(since, now_ms)
+    return found
+
+
+async def note_back_filled(command: NoteBackFilled, books: Books) -> None:
+    """Note it and have the judge look at the goal."""
+    await books.heads.touch([goal_head(command.key)])
+    await books.values.note_back_filled(command.key, command.metric, command.version)
+    await books.dockets.call([command.key])
+
+
+async def note_alive(command: NoteAlive, books: Books) -> None:
+    """Keep the quarter hours; goals that judged their day without them are judged again."""
+    place = command.place
+    await books.heads.touch([alive_head(place.tenant, place.metric)])
+    before = await books.values.join_alive(place, command.quarters, command.version)
+    fresh = fresh_quarters(before, command.quarters, place.day)
+    if fresh:
+        await books.dockets.correct_silent(place, command.partition, min(fresh))
+
+
+async def note_watermark(command: NoteWatermark, books: Books) -> None:
+    """Raise the watermark."""
+    await books.values.note_watermark(command.partition, command.origin, command.at_ms)
+
+
+async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
+    """Judge what is due of the goal; None when there was nothing to decide."""
+    key = command.key
+    await books.heads.touch([goal_head(key)])
+    docket = (await books.dockets.find([key])).get(key)
+    versions = await books.goals.versions(key)
+    if docket is None or not versions:
+        return None
+    newest = versions[-1]
+    if await books.values.back_filled(key, newest.metric) < newest.version and not newest.stopped:
+        return None
+    origin = f"facts/{partition_of(command.partitions, key.tenant, newest.metric)}"
+    watermark_ms = await books.values.watermark_ms(docket.partition, origin)
+    work, correction = _work(command, docket, versions, watermark_ms)
+    if not work:
+        at_ms = _next_ms(versions, docket.position)
+        await books.dockets.close(replace(docket, at_ms=at_ms, correction=correction))
+        return None
+    outcome = judge_goal(await _case(command, books, docket, versions, work, watermark_ms))
+    await books.pause()
+    await books.lights.write(key, outcome.judged)
+    await books.post.send(outcome.deeds, newest, command.now_ms)
+    await books.dockets.close(_after(docket, versions, work, correction, outcome))
+    return outcome
+
+
+def _work(
+    command: JudgeGoal, docket: Docket, versions: Sequence[Goal], watermark_ms: int
+) -> tuple[list[Appointment], Correction | None]:
+    """Return what is to be judged, and the correction that has to wait for its watermark."""
+    work: list[Appointment] = []
+    correction = docket.correction
+    if correction is not None and watermark_ms > correction.at_ms:
+        work += kept(versions, docket.position, correction.since)
+        correction = None
+    now_ms = command.now_ms
+    work += due(versions, docket.position, watermark_ms, now_ms, patient=command.patient)
+    return work, correction
+
+
+async def _case(
+    command: JudgeGoal,
+    books: Books,
+    docket: Docket,
+    versions: Sequence[Goal],
+    work: Sequence[Appointment],
+    watermark_ms: int,
+) -> Case:
+    key, newest = docket.key, versions[-1]
+    lit = [one for one in work if not one.is_period]
+    stored = await books.lights.since(key, min((one.span.start for one in lit), default=date.max))
+    quarters: Mapping[date, int] = {}
+    if not all(one.goal.policy.source_always_alive for one in lit):
+        await books.heads.touch([alive_head(key.tenant, newest.metric)])
+        start, end = min(one.span.first for one in lit), max(one.span.end for one in lit)
+        quarters = await books.values.alive(key.tenant, newest.metric, start - _DAY, end + _DAY)
+    return Case(
+        versions=versions,
+        work=work,
+        position=docket.position,
+        state=docket.state,
+        watermark_ms=watermark_ms,
+        now_ms=command.now_ms,
+        before=stored.before,
+        standing=stored.standing,
+        stored=stored.spans,
+        days=await books.values.of_goal(key, newest.metric),
+        quarters=quarters,
+    )
+
+
+def _after(
+    docket: Docket,
+    versions: Sequence[Goal],
+    work: Sequence[Appointment],
+    correction: Correction | None,
+    outcome: Outcome,
+) -> Docket:
+    """Return the goal's row after a judgement; what stayed incomplete waits for its watermark."""
+    incomplete = outcome.incomplete
+    if incomplete is not None:
+        since = incomplete.span.start
+        since = min(since, correction.since) if correction else since
+        correction = Correction(since, incomplete.at_ms - 1)
+    return replace(
+        docket,
+        position=outcome.position,
+        state=outcome.state,
+        correction=correction,
+        at_ms=_next_ms(versions, outcome.position),
+        judged_close_ms=max([docket.judged_close_ms, *(one.close_ms for one in work)]),
+    )
+
+
+def _next_ms(versions: Sequence[Goal], position: Position) -> int:
+    coming = next_appointment(versions, position)
+    return FAR_MS if coming is None else coming.at_ms
+
+
+HANDLERS: dict[type, Callable[[Any, Books], Awaitable[Any]]] = {
+    KeepGoal: keep_goal,
+    KeepDays: keep_days,
+    NoteBackFilled: note_back_filled,
+    NoteAlive: note_alive,
+    NoteWatermark: note_watermark,
+    JudgeGoal: judge,
+}
+
+
+async def handle(command: Any, books: Books) -> Any:
+    """Carry the command out."""
+    return await HANDLERS[type(command)](command, books)

@@ -1,0 +1,131 @@
+"""The judge: a timer that takes goals whose time has come, one short transaction each."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from alerting import metrics
+from alerting.adapters.books import MongoBooks
+from alerting.adapters.dockets import docket_of, waiting
+from alerting.adapters.values import watermarks
+from alerting.domain.goal import GoalKey
+from alerting.domain.judging import Outcome
+from alerting.handlers import JudgeGoal, handle
+from alerting.ports import Docket
+from alerting.settings import AlertingSettings
+from event_contracts.wire import partition_of
+from service_kit.clock import Clock
+from service_kit.guards import Guards
+from service_kit.outbox import Origin
+from service_kit.store import Session, Store, Tx
+
+Held = Callable[[], Iterable[int]]
+
+
+class Judge:
+    """Judges the goals of the progress partitions that this process holds.
+
+    Two judges of one goal (a partition has just moved) meet at the goal's head; one runs again and
+    finds the work done.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        session: Session,
+        clock: Clock,
+        guards: Guards,
+        settings: AlertingSettings,
+        held: Held,
+    ) -> None:
+        self._store = store
+        self._session = session
+        self._clock = clock
+        self._guards = guards
+        self._settings = settings
+        self._held = held
+        self._seen: dict[GoalKey, float] = {}
+
+    async def run(self) -> None:
+        """Judge for ever."""
+        while True:
+            await self.step()
+            await asyncio.sleep(self._settings.judge_seconds)
+
+    async def step(self) -> int:
+        """Judge every goal that is ready; return how many had something to decide."""
+        now_ms = self._clock.now_ms()
+        rows = await waiting(self._store, self._held(), now_ms)
+        if not rows:
+            self._seen.clear()
+            metrics.WAITING.set(0)
+            return 0
+        marks = await watermarks(self._store)
+        _show(marks)
+        lagging: dict[GoalKey, float] = {}
+        decided = 0
+        for row in rows:
+            docket = docket_of(row)
+            watermark_ms = marks.get((docket.partition, self._origin(row)), -1)
+            patient = self._patient(docket.key)
+            if _ready(docket, watermark_ms, now_ms) or not patient:
+                decided += await self._judge(docket, now_ms, patient) is not None
+            if docket.at_ms <= now_ms:
+                lagging[docket.key] = self._seen.get(docket.key, _monotonic())
+        self._seen = lagging
+        metrics.WAITING.set(len(lagging))
+        return decided
+
+    async def _judge(self, docket: Docket, now_ms: int, patient: bool) -> Outcome | None:
+        partitions = self._settings.shared.partitions
+        command = JudgeGoal(docket.key, now_ms, partitions, patient=patient)
+        origin = Origin(f"alerting:judge/{docket.partition}")
+
+        async def body(tx: Tx) -> Outcome | None:
+            outbox = await origin.open(tx)
+            books = MongoBooks(
+                tx,
+                outbox,
+                self._guards,
+                partition=docket.partition,
+                partitions=partitions,
+                now_ms=now_ms,
+                hold_seconds=self._settings.hold_seconds,
+            )
+            found: Outcome | None = await handle(command, books)
+            await origin.close(tx, outbox)
+            return found
+
+        outcome = await self._session.run(body)
+        if outcome is not None:
+            metrics.JUDGED.inc(len(outcome.judged))
+            for deed in outcome.deeds:
+                metrics.DEEDS.labels(str(deed.kind)).inc()
+        return outcome
+
+    def _patient(self, key: GoalKey) -> bool:
+        since = self._seen.get(key)
+        return since is None or _monotonic() - since < self._settings.patience_seconds
+
+    def _origin(self, row: dict[str, Any]) -> str:
+        partitions = self._settings.shared.partitions
+        return f"facts/{partition_of(partitions, row['tenant'], row['metric'])}"
+
+
+def _ready(docket: Docket, watermark_ms: int, now_ms: int) -> bool:
+    correction = docket.correction
+    if correction is not None and watermark_ms > correction.at_ms:
+        return True
+    return docket.at_ms <= min(now_ms, max(watermark_ms, 0))
+
+
+def _show(marks: dict[tuple[int, str], int]) -> None:
+    lowest: dict[int, int] = {}
+    for (number, _), at_ms in marks.items():
+        lowest[number] = min(at_ms, lowest.get(number, at_ms))
+    for number, at_ms in lowest.items():
+        metrics.WATERMARK.labels(str(number)).set(at_ms / 1000)
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,31 @@
+"""Wiring only."""
+
+from alerting import api, stream
+from alerting.adapters.deeds import make_indexes
+from alerting.judge import Judge
+from alerting.settings import PORT, SERVICE, AlertingSettings
+from service_kit.runtime import Runtime
+from service_kit.service import run_service
+
+
+async def run(runtime: Runtime) -> None:
+    """Run the service until it is told to stop."""
+    settings = AlertingSettings.of(runtime.settings)
+    await make_indexes(runtime.store)
+    handler = stream.Stream(runtime.clock, runtime.guards, settings.shared.partitions)
+    applier = await runtime.applier(handler, group=stream.GROUP)
+    loop = runtime.loop(applier, topics=stream.TOPICS, group=stream.GROUP)
+
+    def held() -> list[int]:
+        return [
+            p.number for p in applier.next if p.topic == stream.PROGRESS and p not in applier.halted
+        ]
+
+    session = await runtime.session(f"judge:{settings.shared.instance}")
+    judge = Judge(runtime.store, session, runtime.clock, runtime.guards, settings, held)
+    await runtime.serve(api.make(runtime), loop.run(), judge.run())
+
+
+def main() -> None:
+    """Run the process."""
+    run_service(SERVICE, PORT, run)

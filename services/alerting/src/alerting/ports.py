@@ -1,0 +1,211 @@
+"""What the handlers need from outside, inside one transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple, Protocol
+
+from alerting.domain.goal import Goal, GoalKey
+from alerting.domain.judged import Deed, Judged, State
+from alerting.domain.judging import DayValue
+from alerting.domain.schedule import Position
+
+
+class DayPlace(NamedTuple):
+    """One day of one metric of a goal."""
+
+    key: GoalKey
+    metric: str
+    day: date
+
+
+class MetricDay(NamedTuple):
+    """One UTC day of a metric's source."""
+
+    tenant: str
+    metric: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class DayState:
+    """A day's value at a version; the highest version holds."""
+
+    value: DayValue
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Judged days whose values changed: from ``since`` on, noticed at ``at_ms``."""
+
+    since: date
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Docket:
+    """What the judge knows of a goal before it reads values.
+
+    ``correction`` is what is to be judged again. ``judged_close_ms`` is when the last judged span
+    closed, -1 before there is one.
+    """
+
+    key: GoalKey
+    partition: int
+    position: Position = field(default_factory=Position)
+    state: State = field(default_factory=State)
+    correction: Correction | None = None
+    at_ms: int = 0
+    judged_close_ms: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Judged spans from a day on, the one before them, and the alarms over red ones before."""
+
+    spans: Mapping[date, Judged] = field(default_factory=dict)
+    before: Judged | None = None
+    standing: frozenset[str] = frozenset()
+
+
+class Heads(Protocol):
+    """Heads that make transactions collide which read what the other writes."""
+
+    async def touch(self, ids: Iterable[str]) -> None:
+        """Increment the heads."""
+        ...
+
+
+class Dockets(Protocol):
+    """The due rows, one per goal."""
+
+    async def find(self, keys: Iterable[GoalKey]) -> dict[GoalKey, Docket]:
+        """Return the rows that are there."""
+        ...
+
+    async def call(self, keys: Iterable[GoalKey]) -> None:
+        """Have the judge look at the goals; a goal without a row has none."""
+        ...
+
+    async def open(self, goal: Goal, partition: int) -> None:
+        """Make the goal's row if it has none, and have the judge look at it."""
+        ...
+
+    async def correct(self, corrections: Mapping[GoalKey, Correction]) -> None:
+        """Mark judged days as changed; the earliest day and the latest notice hold."""
+        ...
+
+    async def correct_silent(self, place: MetricDay, partition: int, quarter_ms: int) -> None:
+        """Mark goals that may have judged the quarter hour's day silent."""
+        ...
+
+    async def close(self, docket: Docket) -> None:
+        """Write the row after a judgement."""
+        ...
+
+
+class Goals(Protocol):
+    """All versions of goals."""
+
+    async def versions(self, key: GoalKey) -> list[Goal]:
+        """Return the versions, ascending."""
+        ...
+
+
+class Values(Protocol):
+    """The values of days, how complete they are, and signs of life of sources."""
+
+    async def read(self, places: Iterable[DayPlace]) -> dict[DayPlace, DayState]:
+        """Return what is known of the days."""
+        ...
+
+    async def write(self, values: Mapping[DayPlace, DayState]) -> None:
+        """Set the days."""
+        ...
+
+    async def of_goal(self, key: GoalKey, metric: str) -> dict[date, DayValue]:
+        """Return all days of a goal."""
+        ...
+
+    async def back_filled(self, key: GoalKey, metric: str) -> int:
+        """Return the goal version whose days are all there; 0: none."""
+        ...
+
+    async def note_back_filled(self, key: GoalKey, metric: str, version: int) -> None:
+        """Note that the days of a goal version are all there."""
+        ...
+
+    async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
+        """Return the source's quarter hours by UTC day, both days inclusive."""
+        ...
+
+    async def join_alive(self, place: MetricDay, quarters: int, version: int) -> int:
+        """Keep the quarter hours if the version is new; return those known before."""
+        ...
+
+    async def watermark_ms(self, partition: int, origin: str) -> int:
+        """Return until when everything is known; -1 before the first word."""
+        ...
+
+    async def note_watermark(self, partition: int, origin: str, at_ms: int) -> None:
+        """Raise a watermark."""
+        ...
+
+
+class Lights(Protocol):
+    """Judged spans."""
+
+    async def since(self, key: GoalKey, first: date) -> Stored:
+        """Return the judged spans from a day on, and what stands before them."""
+        ...
+
+    async def write(self, key: GoalKey, spans: Sequence[Judged]) -> None:
+        """Write spans, new or changed."""
+        ...
+
+
+class Post(Protocol):
+    """Goal events on their way out."""
+
+    async def send(self, deeds: Sequence[Deed], goal: Goal, now_ms: int) -> None:
+        """Keep and send deeds, each once by its id."""
+        ...
+
+
+class Books(Protocol):
+    """Everything, over one transaction."""
+
+    @property
+    def heads(self) -> Heads:
+        """The heads."""
+        ...
+
+    @property
+    def dockets(self) -> Dockets:
+        """The due rows."""
+        ...
+
+    @property
+    def goals(self) -> Goals:
+        """The goals."""
+        ...
+
+    @property
+    def values(self) -> Values:
+        """The values."""
+        ...
+
+    @property
+    def lights(self) -> Lights:
+        """The judged spans."""
+        ...
+
+    @property
+    def post(self) -> Post:
+        """What is sent."""
+        ...
+
+    async def pause(self) -> None:
+        """Wait between reading and writing: nothing, but in the drill."""
+        ...

@@ -1,0 +1,138 @@
+"""The stream's door: goals and their progress become commands, each batch one transaction."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from alerting.adapters.books import MongoBooks
+from alerting.adapters.goals import goal_of
+from alerting.domain.goal import GoalKey
+from alerting.domain.judging import DayValue
+from alerting.handlers import (
+    KeepDays,
+    KeepGoal,
+    NoteAlive,
+    NoteBackFilled,
+    NoteWatermark,
+    handle,
+)
+from alerting.ports import DayPlace, DayState, MetricDay
+from alerting.settings import SERVICE
+from event_contracts import topics
+from event_contracts.facts import Watermark
+from event_contracts.goals import GoalChanged
+from event_contracts.progress import BackFilled, DayProgress, ProgressMessage, SourceAlive
+from event_contracts.wire import decoder_of
+from service_kit import dead_letters
+from service_kit.clock import Clock
+from service_kit.errors import BadRecord
+from service_kit.guards import Guards
+from service_kit.outbox import Outbox
+from service_kit.records import Partition, Record, Slice
+from service_kit.store import Tx
+
+GROUP = SERVICE
+GOALS = topics.GOALS.name
+PROGRESS = topics.PROGRESS.name
+TOPICS = (GOALS, PROGRESS)
+
+Decode = Callable[[bytes], Any]
+DECODERS: dict[str, Decode] = {
+    GOALS: decoder_of(GoalChanged),
+    PROGRESS: decoder_of(ProgressMessage),
+}
+Days = dict[DayPlace, DayState]
+
+
+class Stream:
+    """The handler of both topics. Nothing is remembered: MongoDB is the truth."""
+
+    def __init__(self, clock: Clock, guards: Guards, partitions: int) -> None:
+        self._clock = clock
+        self._guards = guards
+        self._partitions = partitions
+
+    async def load(self, partition: Partition) -> None:
+        """Nothing is remembered."""
+
+    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> None:
+        """Apply the records; days are kept together, ahead of what stands behind them."""
+        now_ms, number = self._clock.now_ms(), batch.partition.number
+        books = MongoBooks(
+            tx,
+            outbox,
+            self._guards,
+            partition=number,
+            partitions=self._partitions,
+            now_ms=now_ms,
+        )
+        days: Days = {}
+        others: list[Any] = []
+        letters = []
+        for record in batch.records:
+            if record.value is None:
+                continue  # a tombstone: nothing of this is ever taken back
+            try:
+                message = _read(record)
+            except BadRecord as bad:
+                letters.append(_letter(record, bad, now_ms))
+                continue
+            if isinstance(message, DayProgress):
+                _newest(days, message)
+            else:
+                others.append(message)
+        await handle(KeepDays(days, now_ms), books)
+        for message in others:
+            if isinstance(message, GoalChanged):
+                await books.goals.put(message, number)
+            await handle(_command(message, number), books)
+        await dead_letters.write(tx, letters)
+
+    def committed(self, batch: Slice, effect: None) -> None:
+        """Nothing is remembered."""
+
+    def forget(self, partition: Partition) -> None:
+        """Nothing is remembered."""
+
+
+def _newest(days: Days, message: DayProgress) -> None:
+    place = DayPlace(GoalKey(message.tenant, message.goal), message.metric, message.day)
+    if place not in days or days[place].version < message.version:
+        days[place] = DayState(DayValue(message.value, message.count), message.version)
+
+
+def _command(message: Any, number: int) -> Any:
+    match message:
+        case GoalChanged():
+            return KeepGoal(goal_of(message), number)
+        case BackFilled():
+            key = GoalKey(message.tenant, message.goal)
+            return NoteBackFilled(key, message.metric, message.goal_version)
+        case SourceAlive():
+            place = MetricDay(message.tenant, message.metric, message.day)
+            return NoteAlive(place, int(message.quarters, 16), message.version, number)
+        case Watermark():
+            return NoteWatermark(number, message.origin, message.at_ms)
+    raise TypeError(f"no command for {message!r}")
+
+
+def _read(record: Record) -> Any:
+    try:
+        return DECODERS[record.partition.topic](record.value or b"")
+    except msgspec.ValidationError as error:
+        raise BadRecord("wrong-shape", str(error)) from None
+    except msgspec.DecodeError as error:
+        raise BadRecord("no-json", str(error)) from None
+
+
+def _letter(record: Record, bad: BadRecord, now_ms: int) -> dict[str, Any]:
+    tenant = (record.key or b"").decode(errors="replace").partition("|")[0]
+    return dead_letters.row(
+        record,
+        tenant=tenant,
+        source=record.partition.topic,
+        cause=bad.cause,
+        detail=bad.detail,
+        at_ms=now_ms,
+    )
