@@ -27,7 +27,7 @@ from paceline.positions import positions
 from service_kit.keys import Keys
 from service_kit.store import Store
 
-BASE_PORT = 8440
+BASE_PORT = 8425
 PORTS = [*range(BASE_PORT, BASE_PORT + 5), *range(BASE_PORT + 20, BASE_PORT + 23)]
 STAND_IN = """
 import json, os

@@ -106,10 +106,17 @@ async def incentives(store: Store) -> Handler:
     return FactsStream(store, StandingClock(), Guards(), PARTITIONS)
 
 
+async def alerting(store: Store) -> Handler:
+    from alerting.stream import Stream as GoalsStream
+
+    return GoalsStream(StandingClock(), Guards(), PARTITIONS)
+
+
 MAKERS: dict[str, Callable[[Store], Awaitable[Handler]]] = {
     "metrics-ingest": metrics_ingest,
     "goal-service": goal_service,
     "incentives": incentives,
+    "alerting": alerting,
 }
 
 CONSUMERS = sorted({(s, t.name) for t in TOPICS for s in t.consumers if s != "subscribers"})

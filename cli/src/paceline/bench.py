@@ -117,8 +117,8 @@ def table(found: dict[str, Any]) -> Table:
     rate, events = found["rate"], found["events"]
     shown = Table(
         *("ms", "p50", "p99", "max", "count"),
-        title=f"{rate['reached']:g} of {rate['asked']} events/s, {events['per_request']} a request, "
-        f"{found['goals']} goals, {found['cells']} cells, {found['tenants']} tenants",
+        title=f"{rate['reached']:g} of {rate['asked']} events/s, {events['per_request']} a "
+        f"request, {found['goals']} goals, {found['cells']} cells, {found['tenants']} tenants",
         caption=f"{events['sent']} events sent, {events['folded']} counted",
         title_justify="left",
         caption_justify="left",

@@ -112,12 +112,12 @@ class Stage:
 
     async def _perform(self, system: System, starting: Awaitable[System]) -> None:
         self._say("generated" if self._year.generated else "credit")
-        with self._console.status(self._words.say("starting")):
-            await asyncio.shield(starting)
+        self._say("starting")
+        await asyncio.shield(starting)
         facts = system.facts()
         producer = Producer({"bootstrap.servers": facts["kafka"]})
         async with Api(system, facts["api_key"]) as api:
-            shop = Shop(Variant("demo", "http"), api, producer)
+            shop = Shop(Variant("demo", "http"), api, producer, max(self._year.days))
             await shop.declare()
             farewell = Farewell(system, shop, self._year, self._words, self._console)
             await self._play(system, shop)
@@ -129,6 +129,7 @@ class Stage:
         show = choose(self._console, picture, self._words)
         watcher = Watcher(shop.api, picture, show.tell)
         player = Player(system, shop, self._year, picture, show.tell)
+        await watcher.ready()
         beside = [asyncio.ensure_future(work) for work in (watcher.watch(), show.show())]
         playing = asyncio.ensure_future(player.play(self._wishes.seconds_per_day))
         try:

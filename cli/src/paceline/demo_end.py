@@ -4,7 +4,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_UP, Decimal
 from pathlib import Path
 
@@ -40,10 +40,17 @@ class Farewell:
         self.console.print(self._compared(lights), soft_wrap=True)
         if stay == 0:
             return
-        if max(self.year.days) == retail.END:
-            self.system.step_clock(time.time(), rate=1.0)
+        self.system.step_clock(time.time() if self._whole else self._end_of_play(), rate=1.0)
         example = self._example(lights[EXPORT])
         self.console.print(self._services(), self._tries(example, stay))
+
+    @property
+    def _whole(self) -> bool:
+        """Whether all days were played: only then nothing is left to be judged as empty."""
+        return max(self.year.days) == retail.END
+
+    def _end_of_play(self) -> float:
+        return retail.local(max(self.year.days) + timedelta(days=1), 1, 0, 1)
 
     def _compared(self, lights: dict[str, dict[date, str]]) -> Text:
         path = retail.folder()
@@ -87,7 +94,7 @@ class Farewell:
         say = self.words.say
         program = command()
         until = say("until.stop") if stay is None else say("until.for", seconds=stay)
-        clock = say("clock.now") if max(self.year.days) == retail.END else say("clock.there")
+        clock = say("clock.now") if self._whole else say("clock.there")
         table = Table.grid(padding=(0, 2))
         table.title, table.title_justify = Text(say("next"), "bold"), "left"
         table.caption = Text(f"{say('running', until=until)} {clock}", "bold")

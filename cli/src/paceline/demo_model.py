@@ -82,7 +82,9 @@ class News:
     def read(cls, row: Mapping[str, Any]) -> "News | None":
         """Read a row of ``/v1/goal-events``; None for changes that are not news."""
         kind = row["kind"]
-        if kind not in NEWS and not (kind == "light.changed" and row["before"] == "red"):
+        # One that corrects comes with goal.restated, which says the same.
+        left_red = row.get("before") == "red" and row.get("corrects") is None
+        if kind not in NEWS and not (kind == "light.changed" and left_red):
             return None
         values = {name: _decimal(row.get(name)) for name in ("actual", "plan", "floor")}
         tier = row.get("tier")

@@ -17,6 +17,8 @@ from paceline.trial.retail import Invoice, local
 from paceline.trial.system import System, until
 
 LOOK_EVERY = 0.25
+KNOWN_WITHIN = 60.0
+MOST_DAYS_AHEAD = 5
 LOOK_BACK = timedelta(days=45)  # more than 20 working days, and what a late order restates
 SLICE_SECONDS = 0.4  # a day that takes longer is sent in parts, so that it can be seen to grow
 MOST_SLICES = 12
@@ -50,12 +52,18 @@ class Player:
         """Play all days, none faster than asked; return when the last one has been judged."""
         slices = min(MOST_SLICES, max(1, int(seconds_per_day / SLICE_SECONDS)))
         for day in self._year.days:
+            await until(lambda day=day: self._follows(day), 180, f"lights of the days before {day}")
             await self._introduce(day)
             await self._send(day, slices, seconds_per_day)
             self._step(day + timedelta(days=1), JUDGED)
         last = working(min(self._year.days), max(self._year.days))
         if last:
             await until(lambda: self._shop.judged_through(last[-1]), 180, f"{last[-1]} judged", 0.2)
+
+    async def _follows(self, day: date) -> bool:
+        """Whether the lights are close enough behind to be watched; a slow machine plays slower."""
+        complete = self._picture.pace.complete_to
+        return complete is not None and complete >= local(day, 0) - MOST_DAYS_AHEAD * 86_400
 
     async def _introduce(self, day: date) -> None:
         """Say what is special about the day; late orders wait for the light that they correct."""
@@ -66,7 +74,7 @@ class Player:
         if year.late is not None and year.arrives(day):
             late = year.late
             await until(lambda: self._shop.judged_through(late), 180, f"{late} judged")
-            self._say(day, key="arrived", day=late)
+            self._say(day, key="arrived", late=late)
 
     def _say(self, day: date, **values: Any) -> None:
         news = News(day, "demo", values=values)
@@ -115,6 +123,14 @@ class Watcher:
         self._deeds_after: dict[str, str] = {}
         self._awards_after: dict[str, str] = {}
 
+    async def ready(self) -> None:
+        """Wait until alerting has heard of every goal."""
+        await until(self._known, KNOWN_WITHIN, "alerting knows the goals")
+
+    async def _known(self) -> bool:
+        page = await self._api.get("alerting", "/v1/lights")
+        return {row["goal"] for row in page["items"]} >= self._picture.goals.keys()
+
     async def watch(self) -> None:
         """Keep the picture up to date until cancelled."""
         while True:
@@ -132,7 +148,7 @@ class Watcher:
             "alerting", "/v1/lights", goal=goal.id, limit=100, **{"from": since.isoformat()}
         )
         goal.lights = [Light.read(row) for row in lights["items"]]
-        if lights["complete_to_ms"] is not None:
+        if lights["complete_to_ms"] >= 0:
             self._picture.pace.complete(goal.id, lights["complete_to_ms"] / 1000)
         path = f"/v1/goals/{goal.id}/progress"
         progress = await self._api.get("goal-service", path, limit=1)

@@ -28,6 +28,7 @@ MARKS = {
 NARROW = 100  # columns below which the least needed columns are left out
 ABOVE_FEED = 15  # lines of everything but the feed
 MOST_PRAISED = 3
+WIDTHS = {"plan": 7, "actual": 7, "share": 5}
 
 
 class View:
@@ -67,12 +68,13 @@ class View:
             box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False, header_style="bright_black"
         )
         table.add_column(say("goal"), no_wrap=True)
-        for name in ("plan", "actual", "share"):
-            table.add_column(say(name), justify="right", no_wrap=True)
-        table.add_column(say("light") if wide else "", no_wrap=True)
+        for name, width in WIDTHS.items():
+            table.add_column(say(name), justify="right", no_wrap=True, min_width=width)
+        table.add_column(say("light") if wide else "", no_wrap=True, min_width=8 if wide else 1)
         table.add_column(say("lights"), no_wrap=True, min_width=SHOWN_DAYS)
-        for name in ("to_date", "of_plan", *(["of_target"] if wide else [])):
-            table.add_column(say(name), justify="right", no_wrap=True)
+        table.add_column(say("to_date"), justify="right", no_wrap=True, min_width=10)
+        for name in ("of_plan", "of_target") if wide else ("of_plan",):
+            table.add_column(say(name), justify="right", no_wrap=True, min_width=7)
         for goal in self._picture.goals.values():
             table.add_row(*self._row(goal, wide))
         return Panel(
@@ -95,7 +97,7 @@ class View:
             self._light(last, wide),
             blocks(goal.lights),
             amount(goal.total, goal.unit),
-            percent(goal.of_plan(last.day if last else today)),
+            percent(goal.of_plan(today)),
         ]
         return [*row, percent(goal.of_target)] if wide else row
 

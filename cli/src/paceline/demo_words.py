@@ -66,7 +66,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{goal}转红：连续第三天低于 70 %（{actual}，计划 {plan}）",
     ),
     "light.changed": (
-        "{goal} is out of the red: {actual} of {plan}, {light}",
+        "{goal} left the red: {actual} of {plan}, {light}",
         "{goal}走出红灯：{actual}，计划 {plan}，{light}",
     ),
     "goal.restated": (
@@ -90,8 +90,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "（演示）国外订单晚两天到达：合作方上报延迟",
     ),
     "arrived": (
-        "(demo) the late orders of {day} arrive",
-        "（演示）{day} 的迟到订单已到达",
+        "(demo) the late orders of {late} arrive",
+        "（演示）{late} 的迟到订单已到达",
     ),
     "often": ("{value} {count} x", "{value} {count} 次"),
     "equal": (
@@ -104,7 +104,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "running": ("Everything keeps running{until}.", "系统继续运行{until}。"),
     "clock.now": ("Its clock now shows the present.", "系统时钟已调到现在。"),
-    "clock.there": ("Its clock stands still there.", "系统时钟停在该时刻。"),
+    "clock.there": ("Its clock goes on from that day.", "系统时钟从那一天继续走。"),
     "until.stop": (" until Ctrl-C", "，按 Ctrl-C 结束"),
     "until.for": (" for {seconds:.0f} s more", "，再运行 {seconds:.0f} 秒"),
     "key": ("API key", "API 密钥"),

@@ -133,8 +133,9 @@ def _invoice(day: date, number: int, country: str, amount: Decimal, rng: random.
     cancelled = rng.random() < 0.08
     returned = Decimal(round(amount * rng.randrange(20, 90))) / 100
     at = datetime.combine(day, time(8)) + timedelta(seconds=rng.randrange(11 * 3600))
+    name = f"gen-{day}-{number}"
     body = {
-        "event_id": f"gen-{day}-{number}",
+        "event_id": name,
         "type": "order.cancelled" if cancelled else "order.placed",
         "occurred_on": day.isoformat(),
         "occurred_at": at.isoformat(),
@@ -143,4 +144,4 @@ def _invoice(day: date, number: int, country: str, amount: Decimal, rng: random.
         "gross": Decimal(0) if cancelled else amount,
         "dims": {"country": country},
     }
-    return Invoice(body["event_id"], day, body)
+    return Invoice(name, day, body)

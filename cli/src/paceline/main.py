@@ -2,7 +2,7 @@
 
 import typer
 
-from paceline import bench, deadletters, demo, doctor, goals, lights, send, topics, up, watch
+from paceline import bench, deadletters, demo, doctor, drill, goals, lights, send, topics, up, watch
 
 app = typer.Typer(
     help="Goals that live from events: what was promised, what is, and what that means.",
@@ -18,6 +18,7 @@ app.command()(watch.watch)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
 app.command()(demo.demo)
+app.command()(drill.drill)
 app.add_typer(bench.app, name="bench")
 
 if __name__ == "__main__":

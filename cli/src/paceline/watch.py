@@ -12,10 +12,12 @@ from rich.text import Text
 
 from paceline.connection import ApiError, Connection, JsonFile, Key, connect
 from paceline.goals import progress_total, share
-from paceline.show import COLOURS, console, text
+from paceline.lights import span
+from paceline.show import COLOURS, console, light, text
 
 LIGHTS = 30
 DEEDS = 12
+REMEMBERED = 1000  # a page, so that one that is read again brings no deed twice
 
 
 class Watch:
@@ -26,7 +28,7 @@ class Watch:
         self._alerting = alerting
         self._rows: list[tuple[str, ...]] = []
         self._lights: dict[str, Text] = {}
-        self._deeds: deque[dict[str, Any]] = deque(maxlen=DEEDS)
+        self._deeds: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
         self._after: str | None = None
         self._trouble = ""
 
@@ -45,7 +47,7 @@ class Watch:
         for identity, name, total, reached in self._rows:
             goals.add_row(name, total, reached, self._lights.get(identity, Text()))
         deeds = Table("deed", "goal", "span", "light", "completion", expand=True)
-        for deed in self._deeds:
+        for deed in list(self._deeds)[-DEEDS:]:
             deeds.add_row(*deed_row(deed))
         return Group(goals, deeds, Text(self._trouble, style="red"))
 
@@ -65,7 +67,9 @@ class Watch:
     def _ask_deeds(self) -> None:
         while True:
             page = self._alerting.get("/v1/goal-events", after=self._after)
-            self._deeds.extend(page["items"])
+            # The last page has no token after it, so it is read again until it is full.
+            known = {deed["id"] for deed in self._deeds}
+            self._deeds.extend(deed for deed in page["items"] if deed["id"] not in known)
             self._after = page["next"] or self._after
             if not page["next"] or not page["items"]:
                 return
@@ -83,9 +87,9 @@ def strip(rows: list[dict[str, Any]]) -> Text:
 
 def deed_row(deed: dict[str, Any]) -> tuple[str, ...]:
     """Return a deed's cells."""
-    names = (("kind", "type"), ("goal_name", "goal"), ("span", "day"), ("light", "colour"))
-    cells = [next((text(deed[n]) for n in either if deed.get(n)), "") for either in names]
-    return (*cells, text(deed.get("completion")))
+    name = text(deed.get("name") or deed["goal"])
+    completion = text(deed.get("completion"))
+    return (deed["kind"], name, span(deed), light(deed.get("light")), completion)
 
 
 def watch(

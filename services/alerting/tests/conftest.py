@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,21 @@ from alerting.domain.goal import Goal, GoalKey, Policy
 from alerting.domain.judged import Deed, Judged, State
 from alerting.domain.judging import Case, DayValue, judge_goal
 from alerting.domain.schedule import Appointment, Position, due, kept
+from alerting.judge import Judge
+from alerting.settings import AlertingSettings
+from alerting.stream import Stream
+from event_contracts.deeds import GoalEvent
+from event_contracts.facts import Watermark
+from event_contracts.goals import GoalChanged, Plan
+from event_contracts.goals import Policy as WirePolicy
+from event_contracts.progress import BackFilled, DayProgress
+from event_contracts.wire import Event, decoder_of, encode, partition_of
+from service_kit.guards import Guards
+from service_kit.outbox import Outbox
+from service_kit.records import Partition, Record, Slice
+from service_kit.settings import Settings
+from service_kit.store import Store
+from service_kit.testing.fake_mongo import FakeMongo
 
 ALIVE = Policy(source_always_alive=True)
 FOREVER = 2**53
@@ -102,3 +118,137 @@ def make_goal():
 def bench():
     """Return a maker of benches."""
     return Bench
+
+
+PARTITIONS = 4
+ORIGIN = f"facts/{partition_of(PARTITIONS, 'acme', 'leads')}"
+_event = decoder_of(GoalEvent)
+
+
+class SetClock:
+    """A clock that stands where the test sets it."""
+
+    def __init__(self) -> None:
+        self.at_ms = 0
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+
+class Stage:
+    """Stream and judge of one worker on an in-memory store: goals `a`, plan 100 a working day."""
+
+    def __init__(self, guards: Guards | None = None, **settings: float) -> None:
+        self.store = Store(FakeMongo(), "paceline_alerting")
+        self.clock = SetClock()
+        self.guards = guards or Guards()
+        self.settings = AlertingSettings(Settings("alerting"), **settings)
+        self.stream = Stream(self.clock, self.guards, PARTITIONS)
+        self.judge: Judge
+        self._writer: Any
+        self._versions: dict[tuple[str, date], int] = {}
+        self._offset = 0
+
+    async def start(self) -> "Stage":
+        self._writer = await self.store.session()
+        self.judge = Judge(
+            self.store,
+            await self.store.session(),
+            self.clock,
+            self.guards,
+            self.settings,
+            lambda: range(PARTITIONS),
+        )
+        return self
+
+    async def apply(self, topic: str, number: int, *events: Event | bytes) -> None:
+        """Apply one slice of records in one transaction."""
+        partition = Partition(topic, number)
+        values = [event if isinstance(event, bytes) else encode(event) for event in events]
+        records = []
+        for value in values:
+            records.append(Record(partition, self._offset, b"acme|x", value))
+            self._offset += 1
+        batch = Slice(partition, self._offset - len(values), self._offset, tuple(records))
+
+        async def body(tx: Any) -> None:
+            await self.stream.apply(tx, batch, Outbox("test", {}))
+
+        await self._writer.run(body)
+
+    async def goal(self, goal: str = "a", *, version: int = 1, **changes: Any) -> None:
+        """Tell a goal of June 2026's first week and its back-fill."""
+        policy = WirePolicy(**{"source_always_alive": True} | changes.pop("policy", {}))
+        fields: dict[str, Any] = {
+            "tenant": "acme",
+            "goal": goal,
+            "version": version,
+            "name": goal,
+            "metric": "leads",
+            "unit": "leads",
+            "zone": "Europe/London",
+            "start": date(2026, 6, 1),
+            "end": date(2026, 6, 5),
+            "plan": Plan(daily=Decimal(100)),
+            "target": Decimal(500),
+            "policy": policy,
+        }
+        number = partition_of(PARTITIONS, "acme", goal)
+        await self.apply("goals", number, GoalChanged(**fields | changes))
+        back = BackFilled(tenant="acme", goal=goal, goal_version=version, metric="leads")
+        await self.apply("progress", number, back)
+
+    def day(self, goal: str, day: int, value: int | str) -> DayProgress:
+        """Return the next version of a goal's day in June 2026."""
+        place = goal, date(2026, 6, day)
+        self._versions[place] = self._versions.get(place, 0) + 1
+        return DayProgress(
+            tenant="acme",
+            goal=goal,
+            goal_version=1,
+            metric="leads",
+            day=place[1],
+            value=Decimal(value),
+            count=1,
+            version=self._versions[place],
+            as_of_ms=self.clock.now_ms(),
+        )
+
+    async def put(self, values: Mapping[int, int | str], goal: str = "a") -> None:
+        """Tell days of a goal."""
+        days = [self.day(goal, day, value) for day, value in values.items()]
+        await self.apply("progress", partition_of(PARTITIONS, "acme", goal), *days)
+
+    async def at(self, day: int, hour: int = 12, *, complete: bool = True) -> None:
+        """Set the clock in June 2026; everything is complete up to there, if not said otherwise."""
+        self.clock.at_ms = int(datetime(2026, 6, day, hour, tzinfo=UTC).timestamp() * 1000)
+        if complete:
+            mark = Watermark(origin=ORIGIN, at_ms=self.clock.at_ms)
+            for number in range(PARTITIONS):
+                await self.apply("progress", number, mark)
+
+    async def settle(self) -> None:
+        """Judge until nothing is left to decide."""
+        while await self.judge.step():
+            pass
+
+    async def colours(self, goal: str = "a") -> list[str]:
+        """Return the judged colours in order."""
+        found = await self.store.db["lights"].find({"goal": goal}).to_list(None)
+        return [row["colour"] for row in sorted(found, key=lambda row: row["start"])]
+
+    async def deeds(self, goal: str = "a") -> list[GoalEvent]:
+        """Return a goal's deeds by seq, as they were sent."""
+        found = await self.store.db["outbox"].find({"topic": "goal-events"}).to_list(None)
+        events = [_event(bytes(row["value"])) for row in found]
+        return sorted((e for e in events if e.goal == goal), key=lambda e: e.seq)
+
+
+@pytest.fixture
+def stage():
+    """Return a maker of started stages."""
+
+    async def make(guards: Guards | None = None, **settings: float) -> Stage:
+        return await Stage(guards, **settings).start()
+
+    return make

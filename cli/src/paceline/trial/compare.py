@@ -56,7 +56,7 @@ async def compare(api: Api, world: World, journal: Journal) -> Verdict:
     verdict = Verdict()
     verdict.sets(
         "records",
-        journal.orders,
+        list(journal.orders),
         [r["id"] async for r in api.items("metrics-ingest", "/v1/records", source="drill")],
     )
     await _facts(verdict, api, world, journal)

@@ -118,6 +118,8 @@ class Load:
             held[day] = [order for order in orders if order.late]
             await self._send([o for o in orders if not o.late] + late)
             self._system.step_clock(_at(day + timedelta(days=1), 1, 1))
+        # From here on time passes: a correction waits for a moment after it.
+        self._system.step_clock(_at(days[-1] + timedelta(days=5), 1, 1), rate=1.0)
         self.done = True
 
     async def _send(self, orders: Sequence[Order]) -> None:

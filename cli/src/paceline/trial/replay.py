@@ -45,6 +45,7 @@ class Shop:
     variant: Variant
     api: Api
     producer: Producer
+    last: date
     sent: list[Invoice] = field(default_factory=list)
     held: dict[date, list[Invoice]] = field(default_factory=dict)
     judged_with: dict[date, list[Invoice]] = field(default_factory=dict)
@@ -73,11 +74,13 @@ class Shop:
 
     async def send_day(self, day: date, invoices: Sequence[Invoice]) -> None:
         """Send what is due on the day; return when all of it is acknowledged."""
+        due = self.held.pop(day, [])
         for invoice in invoices:
-            delay = self.variant.delay(invoice)
-            if delay:
-                self.held.setdefault(day + timedelta(days=delay), []).append(invoice)
-        due = [i for i in invoices if not self.variant.delay(i)] + self.held.pop(day, [])
+            delivered = day + timedelta(days=self.variant.delay(invoice))
+            if day < delivered <= self.last:
+                self.held.setdefault(delivered, []).append(invoice)
+            else:
+                due.append(invoice)
         self.sent += due
         outgoing = [self._worn(i) for i in self.variant.order(day, due)]
         extra = hopeless_events(day) if self.variant.hopeless else []
@@ -185,7 +188,7 @@ class Replay:
         producer = Producer({"bootstrap.servers": kafka, "acks": "all", "linger.ms": 5})
         for variant in self._variants:
             key = await make_key(self.system, variant.name)
-            self.shops.append(Shop(variant, Api(self.system, key), producer))
+            self.shops.append(Shop(variant, Api(self.system, key), producer, max(self.days)))
         admin = AdminClient({"bootstrap.servers": kafka})
         topics = [NewTopic(shop.topic, 3, 1) for shop in self.shops if shop.topic]
         for future in admin.create_topics(topics).values() if topics else ():
@@ -198,7 +201,8 @@ class Replay:
         for day, invoices in self.days.items():
             await self._day(day, invoices, careful)
         last = max(day for day in self.days if day.isoweekday() <= 5)
-        self.system.step_clock(retail.local(max(self.days) + timedelta(days=1), 1, 0, 5))
+        # From here on time passes: a correction waits for a moment after it.
+        self.system.step_clock(retail.local(max(self.days) + timedelta(days=1), 1, 0, 5), rate=1.0)
         await self.all_judged(last)
 
     async def _day(self, day: date, invoices: list[Invoice], careful: Sequence[Shop]) -> None:

@@ -1,5 +1,7 @@
 """What the simulator has found in the kit, one small test each."""
 
+import asyncio
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +10,12 @@ from service_kit.batch import Applier, Bounds
 from service_kit.clock import SystemClock
 from service_kit.guards import Guards
 from service_kit.owners import Fence
+from service_kit.outbox import Message, Origin
 from service_kit.records import Partition
-from service_kit.store import Store, Tx
+from service_kit.relay import Relay
+from service_kit.store import Document, Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo, Server
+from service_kit.testing.sim.loop import SimLoop
 
 FACTS = Partition("facts", 0)
 
@@ -72,3 +77,62 @@ async def test_a_duplicate_key_in_a_bulk_runs_the_body_again() -> None:
 
     await (await store.session()).run(body)
     assert runs == 2
+
+
+class Nowhere:
+    """A producer and a wake-up that do nothing."""
+
+    async def send(self, rows: Sequence[Document]) -> None: ...
+
+    async def wait(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def _send_one(store: Store) -> None:
+    origin = Origin("o")
+
+    async def body(tx: Tx) -> None:
+        outbox = await origin.open(tx)
+        outbox.send(Message(FACTS, b"", b""))
+        await origin.close(tx, outbox)
+
+    await (await store.session()).run(body)
+
+
+async def _two_relays_of_which_one_freezes() -> list[int]:
+    """Return the cursor: when the successor has moved it twice, and after the first woke up."""
+    server, wakes = Server(), asyncio.Event()
+
+    async def point(what: str) -> None:
+        if what == "bulk_write:relay":
+            await wakes.wait()
+
+    store = Store(FakeMongo(server), "s")
+    await _send_one(store)
+    first = Relay(Store(FakeMongo(server, point), "s"), Nowhere(), Nowhere(), "first")
+    second = Relay(store, Nowhere(), Nowhere(), "second")
+    tasks = [asyncio.create_task(first.run())]
+    await asyncio.sleep(1)
+    tasks.append(asyncio.create_task(second.run()))
+    await asyncio.sleep(10)
+    await _send_one(store)
+    await asyncio.sleep(1)
+    cursors = [await _cursor(store)]
+    wakes.set()
+    await asyncio.sleep(20)
+    cursors.append(await _cursor(store))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return cursors
+
+
+async def _cursor(store: Store) -> int:
+    document = await store.db["relay"].find_one({"_id": "o>facts/0"})
+    assert document is not None
+    return int(document["cursor"])
+
+
+def test_a_relay_that_was_frozen_does_not_move_a_cursor_back() -> None:
+    loop = SimLoop(random.Random(0))  # type: ignore[abstract]
+    assert loop.run(_two_relays_of_which_one_freezes()) == [2, 2]

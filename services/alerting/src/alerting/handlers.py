@@ -26,6 +26,7 @@ class KeepGoal:
 
     goal: Goal
     partition: int
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,21 @@ def alive_head(tenant: str, metric: str) -> str:
 
 
 async def keep_goal(command: KeepGoal, books: Books) -> None:
-    """Have the judge look at a goal whose version was kept just now."""
-    await books.heads.touch([goal_head(command.goal.key)])
+    """Have the judge look at a goal whose version was kept just now.
+
+    A version that comes after spans were judged that are its own to judge has them judged again.
+    """
+    key = command.goal.key
+    await books.heads.touch([goal_head(key)])
     await books.dockets.open(command.goal, command.partition)
+    docket, versions = (await books.dockets.find([key]))[key], await books.goals.versions(key)
+    redo = [
+        one.span.start
+        for one in kept(versions, docket.position, date.min)
+        if one.goal.version == command.goal.version and one.goal.version > versions[0].version
+    ]
+    if redo:
+        await books.dockets.correct({key: Correction(min(redo), command.now_ms)})
 
 
 async def keep_days(command: KeepDays, books: Books) -> None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from alerting.adapters.books import MongoBooks
 from alerting.adapters.goals import goal_of
-from alerting.domain.goal import GoalKey
+from alerting.domain.goal import Goal, GoalKey
 from alerting.domain.judging import DayValue
+from alerting.domain.spans import spans
 from alerting.handlers import (
     KeepDays,
     KeepGoal,
@@ -86,7 +88,7 @@ class Stream:
         for message in others:
             if isinstance(message, GoalChanged):
                 await books.goals.put(message, number)
-            await handle(_command(message, number), books)
+            await handle(_command(message, number, now_ms), books)
         await dead_letters.write(tx, letters)
 
     def committed(self, batch: Slice, effect: None) -> None:
@@ -102,10 +104,10 @@ def _newest(days: Days, message: DayProgress) -> None:
         days[place] = DayState(DayValue(message.value, message.count), message.version)
 
 
-def _command(message: Any, number: int) -> Any:
+def _command(message: Any, number: int, now_ms: int) -> Any:
     match message:
         case GoalChanged():
-            return KeepGoal(goal_of(message), number)
+            return KeepGoal(_judgeable(message), number, now_ms)
         case BackFilled():
             key = GoalKey(message.tenant, message.goal)
             return NoteBackFilled(key, message.metric, message.goal_version)
@@ -119,11 +121,26 @@ def _command(message: Any, number: int) -> Any:
 
 def _read(record: Record) -> Any:
     try:
-        return DECODERS[record.partition.topic](record.value or b"")
+        message = DECODERS[record.partition.topic](record.value or b"")
+        if isinstance(message, GoalChanged):
+            _judgeable(message)
+        if isinstance(message, SourceAlive):
+            int(message.quarters, 16)
+        return message
     except msgspec.ValidationError as error:
         raise BadRecord("wrong-shape", str(error)) from None
     except msgspec.DecodeError as error:
         raise BadRecord("no-json", str(error)) from None
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise BadRecord("wrong-value", str(error)) from None
+
+
+def _judgeable(message: GoalChanged) -> Goal:
+    """Return the goal; raises ValueError or ZoneInfoNotFoundError when nobody could judge it."""
+    goal = goal_of(message)
+    ZoneInfo(goal.zone)
+    next(spans(goal, goal.start), None)
+    return goal
 
 
 def _letter(record: Record, bad: BadRecord, now_ms: int) -> dict[str, Any]:

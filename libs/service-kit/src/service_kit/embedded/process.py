@@ -149,6 +149,8 @@ def _recorded_process(path: Path) -> psutil.Process | None:
         record = msgspec.json.decode(path.read_bytes(), type=Record)
         process = psutil.Process(record.pid)
         drift = abs(process.create_time() - record.started)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None  # ended, and waits for its parent alone
     except (OSError, msgspec.DecodeError, psutil.NoSuchProcess):
         return None
     return process if drift < START_TIME_TOLERANCE_SECONDS else None

@@ -44,7 +44,7 @@ class MongoBooks:
         self.heads = MongoHeads(tx, guards)
         self.dockets = MongoDockets(tx, now_ms)
         self.goals = MongoGoals(tx)
-        self.values = MongoValues(tx)
+        self.values = MongoValues(tx, partition)
         self.lights = MongoLights(tx)
         self.post = MongoPost(tx, outbox, partition, partitions)
 

@@ -17,8 +17,9 @@ from service_kit.store import Document, Store, Tx
 class MongoValues:
     """The Values port inside one transaction."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Tx, partition: int) -> None:
         self._tx = tx
+        self._partition = partition
 
     async def read(self, places: Iterable[DayPlace]) -> dict[DayPlace, DayState]:
         """Return what is known of the days."""
@@ -69,19 +70,24 @@ class MongoValues:
     async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
         """Return the source's quarter hours by UTC day, both days inclusive."""
         days = [start + timedelta(days=number) for number in range((end - start).days + 1)]
-        ids = {key_of(tenant, metric, day.isoformat()): day for day in days}
+        ids = {self._alive_id(MetricDay(tenant, metric, day)): day for day in days}
         rows = await self._tx["alive"].find({"_id": {"$in": list(ids)}})
         return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
 
     async def join_alive(self, place: MetricDay, quarters: int, version: int) -> int:
         """Keep the quarter hours if the version is new; return those known before."""
-        i = key_of(place.tenant, place.metric, place.day.isoformat())
+        i = self._alive_id(place)
         known = await self._tx["alive"].find_one({"_id": i})
         before = 0 if known is None else int(known["quarters"], 16)
         if known is None or known["version"] < version:
             fields = {"quarters": f"{quarters | before:x}", "version": version}
             await self._tx["alive"].update_one({"_id": i}, {"$set": fields}, upsert=True)
         return before
+
+    def _alive_id(self, place: MetricDay) -> str:
+        # Every partition hears of it by itself, and has goals of its own to correct.
+        day = place.day.isoformat()
+        return key_of(str(self._partition), place.tenant, place.metric, day)
 
     async def watermark_ms(self, partition: int, origin: str) -> int:
         """Return until when everything is known; -1 before the first word."""

@@ -1,0 +1,184 @@
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from paceline.connection import Connection
+from paceline.main import app
+from paceline.watch import Watch
+
+
+class Api:
+    """Answers GET and POST from a table of paths."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.posted: list[Any] = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                url = urlsplit(self.path)
+                query = {name: values[0] for name, values in parse_qs(url.query).items()}
+                found = api.answers.get(url.path)
+                self._answer(found(query) if callable(found) else found)
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                api.posted.append(body)
+                self._answer(api.answers[self.path].pop(0))
+
+            def _answer(self, found: Any) -> None:
+                error = {"error": {"code": "x", "where": "path", "message": "nothing there"}}
+                self.send_response(404 if found is None else 200)
+                self.end_headers()
+                self.wfile.write(json.dumps(error if found is None else found).encode())
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self.thread.start()
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        options = ["--url", self.url, "--key", "pk_a_b"]
+        done = CliRunner().invoke(app, [*arguments, *options], env={"COLUMNS": "160"})
+        return done.exit_code, done.output
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    made = Api()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    made.thread.join()
+
+
+GOAL = {"id": "g1", "name": "Leads", "start": "2026-04-01", "end": "2026-06-30", "target": "620"}
+
+
+def a_page(*items: object, next: str | None = None) -> dict[str, object]:
+    return {"items": items, "next": next}
+
+
+def test_goals_show_what_has_come_and_its_share_of_the_target(api: Api) -> None:
+    api.answers = {"/v1/goals": a_page(GOAL), "/v1/goals/g1/progress": {"total": "548"}}
+    code, output = api.run("goals")
+    assert code == 0
+    assert "88.4 %" in output  # 548 of 620
+
+
+def test_a_goal_without_progress_has_no_share(api: Api) -> None:
+    api.answers = {"/v1/goals": a_page(GOAL)}
+    code, output = api.run("goals")
+    assert code == 0
+    assert "Leads" in output
+    assert "%" not in output
+
+
+def test_all_pages_are_read(api: Api) -> None:
+    def goals(query: dict[str, str]) -> object:
+        if "after" not in query:
+            return a_page(GOAL, next="g1")
+        assert query["after"] == "g1"
+        return a_page(GOAL | {"id": "g2", "name": "Calls"})
+
+    api.answers = {"/v1/goals": goals}
+    _, output = api.run("goals")
+    assert "Leads" in output
+    assert "Calls" in output
+
+
+def test_lights_tell_colour_and_what_is_provisional(api: Api) -> None:
+    day = {"kind": "day", "start": "2026-04-01", "end": "2026-04-01"}
+    week = {"kind": "week", "start": "2026-04-06", "end": "2026-04-12"}
+    rows = [
+        {"goal": "g1", "span": day, "light": "red", "ratio": "0.65"},
+        {"goal": "g1", "span": week, "light": "green", "provisional": True},
+    ]
+    api.answers = {"/v1/lights": a_page(*rows)}
+    code, output = api.run("lights", "g1")
+    assert code == 0
+    assert "● red" in output
+    assert "2026-04-06 - 2026-04-12" in output
+    assert "provisional" in output
+    assert "● red" not in api.run("lights", "g1", "--last", "1")[1]
+
+
+def test_what_a_service_refuses_is_told(api: Api) -> None:
+    code, output = api.run("lights")
+    assert code == 1
+    assert "404: path: nothing there" in output
+
+
+def test_a_service_that_is_down_is_named() -> None:
+    done = CliRunner().invoke(app, ["goals", "--url", "http://127.0.0.1:9", "--key", "pk_a_b"])
+    assert done.exit_code == 1
+    assert "http://127.0.0.1:9 does not answer" in done.output.replace("\n", "")
+
+
+def test_dead_letters_are_counted_and_listed(api: Api) -> None:
+    letter = {"id": "d1", "source": "shop", "cause": "no-time", "detail": "x", "state": "new"}
+    api.answers = {"/v1/dead-letters": a_page(letter, letter | {"id": "d2"})}
+    code, output = api.run("deadletters", "list")
+    assert code == 0
+    rows = [line.split("│")[1:-1] for line in output.splitlines() if line.startswith("│")]
+    assert [cell.strip() for cell in rows[0]] == ["shop", "no-time", "new", "2"]
+    assert [row[0].strip() for row in rows[1:]] == ["d1", "d2"]
+
+
+def test_a_replay_goes_on_while_there_are_more(api: Api) -> None:
+    api.answers = {
+        "/v1/dead-letters/replay": [
+            {"replayed": 500, "unmendable": 0, "more": True},
+            {"replayed": 20, "unmendable": 1, "more": False},
+        ]
+    }
+    code, output = api.run("deadletters", "replay", "--source", "shop", "--cause", "no-time")
+    assert (code, output) == (0, "replayed 520\n")
+    assert api.posted == [{"source": "shop", "cause": "no-time"}] * 2
+
+
+def test_a_replay_of_nothing_in_particular_is_refused(api: Api) -> None:
+    code, output = api.run("deadletters", "replay")
+    assert code == 1
+    assert "name ids, or --source" in output
+
+
+def test_a_deed_stands_on_the_screen_once_however_often_its_page_is_read(api: Api) -> None:
+    day = {"kind": "day", "start": "2026-04-03", "end": "2026-04-03"}
+    deed = {"id": "1", "kind": "goal.off_track", "goal": "g1", "name": "Leads", "span": day}
+    api.answers = {
+        "/v1/goals": a_page(GOAL),
+        "/v1/lights": a_page({"light": "red"}, {"light": "grey", "provisional": True}),
+        "/v1/goal-events": a_page(deed | {"light": "red"}),
+    }
+    door = Connection(api.url, "pk_a_b")
+    watch = Watch(door, door)
+    watch.refresh()
+    watch.refresh()
+    console = Console(width=140)
+    with console.capture() as captured:
+        console.print(watch.screen())
+    output = captured.get()
+    assert output.count("goal.off_track") == 1
+    assert "●○" in output
+    assert "2026-04-03" in output
+
+
+def test_without_a_running_system_it_is_said_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = CliRunner().invoke(app, ["goals"], env={"PACELINE_JSON": ""})
+    assert done.exit_code == 1
+    assert "paceline up" in done.output

@@ -1,0 +1,120 @@
+"""The HTTP door on an in-memory store: lights, goal events, and events as they come."""
+
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from alerting import api
+from service_kit.keys import Keys
+from service_kit.settings import Settings
+from service_kit.store import Store
+
+
+@pytest.fixture
+async def shop(stage):
+    """Return a stage with three judged days, and a client with a key for its lights."""
+    team = await stage()
+    await team.goal()
+    await team.put({1: 65, 2: 60, 3: 69})
+    await team.at(4)
+    await team.settle()
+    keys = Keys(Store(team.store.client, "paceline_keys"))
+    runtime = SimpleNamespace(
+        store=team.store, clock=team.clock, settings=Settings("alerting"), keys=keys
+    )
+    return team, runtime
+
+
+async def ask(runtime, path, scopes=("lights:read",), tenant="acme", **headers):
+    key = await runtime.keys.create(tenant, scopes)
+    transport = httpx.ASGITransport(api.make(runtime))
+    async with httpx.AsyncClient(transport=transport, base_url="http://alerting") as client:
+        return await client.get(path, headers={"authorization": f"Bearer {key}"} | headers)
+
+
+async def test_lights_are_listed_by_day_the_running_one_provisional(shop):
+    _, runtime = shop
+    answer = (await ask(runtime, "/v1/lights?goal=a")).json()
+    rows = [(row["span"]["start"], row["light"], row["provisional"]) for row in answer["items"]]
+    assert rows == [
+        ("2026-06-01", "yellow", False),
+        ("2026-06-02", "yellow", False),
+        ("2026-06-03", "red", False),
+        ("2026-06-04", "red", True),
+    ]
+    first = answer["items"][0]
+    assert (first["actual"], first["plan"], first["completion"]) == ("65", "100", "0.65")
+    assert answer["complete_to_ms"] == runtime.clock.now_ms()
+    assert answer["next"] is None
+
+
+async def test_lights_come_in_pages_and_between_days(shop):
+    _, runtime = shop
+    page = (await ask(runtime, "/v1/lights?goal=a&limit=2")).json()
+    assert [row["span"]["start"] for row in page["items"]] == ["2026-06-01", "2026-06-02"]
+    rest = (await ask(runtime, f"/v1/lights?goal=a&limit=2&after={page['next']}")).json()
+    assert rest["items"][0]["span"]["start"] == "2026-06-03"
+    some = (await ask(runtime, "/v1/lights?goal=a&from=2026-06-02&to=2026-06-02")).json()
+    assert [row["span"]["start"] for row in some["items"]] == ["2026-06-02"]
+
+
+async def test_a_goal_that_is_not_there_or_not_ones_own_is_not_found(shop):
+    _, runtime = shop
+    assert (await ask(runtime, "/v1/lights?goal=b")).status_code == 404
+    assert (await ask(runtime, "/v1/lights?goal=a", tenant="other")).status_code == 404
+    events = await ask(runtime, "/v1/goal-events", tenant="other")
+    assert events.json() == {"items": [], "next": None}
+
+
+async def test_goal_events_go_on_from_a_cursor_and_nothing_comes_twice(shop):
+    team, runtime = shop
+    page = (await ask(runtime, "/v1/goal-events?limit=2")).json()
+    rest = (await ask(runtime, f"/v1/goal-events?after={page['next']}")).json()
+    found = [event["id"] for event in page["items"] + rest["items"]]
+    assert found == [deed.id for deed in await team.deeds()]
+    end = (await ask(runtime, f"/v1/goal-events?after={rest['next']}")).json()
+    assert end == {"items": [], "next": None}
+    await team.put({4: 100})
+    await team.at(5)
+    await team.settle()
+    more = (await ask(runtime, f"/v1/goal-events?after={rest['next']}")).json()
+    assert [(event["kind"], event["light"]) for event in more["items"]] == [
+        ("light.changed", "green")
+    ]
+
+
+async def test_goal_events_are_filtered_by_kind_and_goal(shop):
+    _, runtime = shop
+    found = (await ask(runtime, "/v1/goal-events?kind=goal.off_track")).json()["items"]
+    assert [event["span"]["start"] for event in found] == ["2026-06-03"]
+    assert (await ask(runtime, "/v1/goal-events?goal=b")).json()["items"] == []
+
+
+async def test_a_cursor_that_is_none_is_refused(shop):
+    _, runtime = shop
+    assert (await ask(runtime, "/v1/goal-events?after=%C3%A4")).status_code == 422
+
+
+async def test_a_key_without_the_scope_is_refused(shop):
+    _, runtime = shop
+    assert (await ask(runtime, "/v1/lights", scopes=("goals:read",))).status_code == 403
+
+
+async def test_followers_get_each_event_with_the_position_behind_it(shop):
+    team, runtime = shop
+    door = api.Door(runtime)
+    deeds = await team.deeds()
+    stream = door._follow("acme", {}, None, None)
+    heard = [await anext(stream) for _ in range(1 + len(deeds))]
+    assert heard[0].startswith(b":")
+    for text, deed in zip(heard[1:], deeds, strict=True):
+        _, kind, data = text.decode().splitlines()[:3]
+        assert kind == f"event: {deed.kind}"
+        assert deed.id in data
+    position = heard[1].decode().splitlines()[0].removeprefix("id: ")
+    again = door._follow("acme", api._read_cursor(position), None, None)
+    await anext(again)
+    assert deeds[1].id in (await anext(again)).decode()
+    await stream.aclose()
+    await again.aclose()

@@ -1,0 +1,102 @@
+"""Records that nobody can use, sources that are silent, and what a slice leaves behind."""
+
+from datetime import date
+
+import msgspec
+import pytest
+
+from event_contracts.progress import SourceAlive
+from event_contracts.wire import encode, partition_of
+
+HERE = partition_of(4, "acme", "a")
+SILENCE_COUNTS = {"source_always_alive": False}
+
+
+def alive(version=1, quarters=1 << 40):
+    return SourceAlive(
+        tenant="acme",
+        metric="leads",
+        day=date(2026, 6, 1),
+        quarters=f"{quarters:x}",
+        version=version,
+    )
+
+
+async def letters(team):
+    found = await team.store.db["dead_letters"].find({}).to_list(None)
+    return [row["cause"] for row in found]
+
+
+async def test_records_that_nothing_can_read_are_dead_letters_and_the_rest_goes_on(stage):
+    team = await stage()
+    await team.goal()
+    shapeless = b'{"type": "progress.day.v1", "tenant": 5}'
+    await team.apply("progress", HERE, b"{", shapeless, team.day("a", 1, 100))
+    assert sorted(await letters(team)) == ["no-json", "wrong-shape"]
+    await team.at(2)
+    await team.settle()
+    assert await team.colours() == ["green"]
+
+
+async def test_progress_may_come_before_its_goal(stage):
+    team = await stage()
+    await team.put({1: 100})
+    await team.at(2)
+    await team.settle()
+    assert await team.colours() == []
+    await team.goal()
+    await team.settle()
+    assert await team.colours() == ["green"]
+
+
+async def test_a_silent_day_is_grey_and_a_day_of_a_source_that_was_there_is_zero(stage):
+    team = await stage()
+    await team.goal(policy=SILENCE_COUNTS)
+    await team.apply("progress", HERE, alive())
+    await team.at(3)
+    await team.settle()
+    assert await team.colours() == ["yellow", "grey"]
+
+
+async def test_a_late_sign_of_life_turns_a_grey_day_into_zero(stage):
+    team = await stage()
+    await team.goal(policy=SILENCE_COUNTS)
+    await team.at(2)
+    await team.settle()
+    assert await team.colours() == ["grey"]
+    await team.apply("progress", HERE, alive())
+    await team.at(2, 13)
+    await team.settle()
+    assert await team.colours() == ["yellow"]
+
+
+async def test_a_late_sign_of_life_reaches_the_goals_of_every_partition(stage):
+    team = await stage()
+    await team.goal(policy=SILENCE_COUNTS)
+    await team.at(2)
+    await team.settle()
+    for number in sorted(range(4), key=lambda number: number == HERE):
+        await team.apply("progress", number, alive())
+    await team.at(2, 13)
+    await team.settle()
+    assert await team.colours() == ["yellow"]
+
+
+async def test_quarters_that_are_no_hexadecimal_are_a_dead_letter(stage):
+    team = await stage()
+    bad = alive()
+    await team.apply("progress", HERE, encode_with(bad, quarters="xyz"))
+    assert len(await letters(team)) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"zone": "Mars/Olympus"}, {"policy": {"grain": "week"}}])
+async def test_a_goal_that_cannot_be_judged_is_a_dead_letter(stage, wrong):
+    team = await stage()
+    await team.goal(**wrong)
+    await team.at(2)
+    await team.settle()
+    assert len(await letters(team)) == 1
+
+
+def encode_with(event, **changes):
+    return encode(msgspec.structs.replace(event, **changes))
