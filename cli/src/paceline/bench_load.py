@@ -12,7 +12,7 @@ from typing import Any
 
 SOURCE = "bench"
 PROBE = "probe"
-BITS = 90  # 2**90 stays well below the largest amount that is taken, 10**30
+BITS = 55  # an amount may have 18 digits before the point
 DAY_PLAN = 1_000
 
 

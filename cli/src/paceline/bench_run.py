@@ -98,17 +98,16 @@ class Run:
     async def carry_out(self) -> Measured:
         """Send everything, see every probe, count every event; raises TrialFailed."""
         await self._tenants.open()
+        beside = [asyncio.ensure_future(self._look(p)) for p in range(self._shape.probes)]
+        floor = asyncio.ensure_future(self._floor())
         try:
-            floor = asyncio.ensure_future(self._floor())
-            looking = [asyncio.ensure_future(self._look(p)) for p in range(self._shape.probes)]
             await self._send()
             await until(self._all_seen, PROBE_PATIENCE, "all probes are readable")
-            for task in looking:
-                task.cancel()
-            await asyncio.gather(*looking, return_exceptions=True)
+            await _end(beside)
             await until(self._all_folded, PROBE_PATIENCE, "all events are folded", 0.2)
             self.measured.floor = await floor
         finally:
+            await _end([*beside, floor])
             await self._tenants.close()
         return self.measured
 
@@ -199,3 +198,12 @@ class Run:
         if child.returncode:
             raise TrialFailed("the broker's floor could not be measured")
         return msgspec.json.decode(output, type=list[float])
+
+
+async def _end(tasks: "Sequence[asyncio.Future[Any]]") -> None:
+    """Cancel what still runs; raise what has failed by itself."""
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome

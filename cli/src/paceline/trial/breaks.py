@@ -5,8 +5,11 @@ prove nothing. The switches are environment variables (service_kit.guards) that 
 """
 
 import asyncio
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,20 +34,51 @@ class Break:
 
 async def _freeze_past_the_session(system: System, busy: Callable[[], bool]) -> None:
     """Stop goal-service for longer than its session while a second worker takes its partitions."""
+    second = _second_worker(system)
+    try:
+        while busy():
+            await asyncio.sleep(3)
+            pid = int(system.facts()["pids"]["goal-service"])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                await asyncio.sleep(SESSION_SECONDS + 4)
+                os.kill(pid, signal.SIGCONT)
+    finally:
+        second.kill()
+        second.wait()
+
+
+def _second_worker(system: System) -> "subprocess.Popen[bytes]":
+    facts = system.facts()
+    environment = {
+        "PACELINE_KAFKA": facts["kafka"],
+        "PACELINE_MONGODB": facts["mongodb"],
+        "PACELINE_CLOCK": facts["clock"],
+        "PACELINE_INSTANCE": "goal-service-1",
+        "PACELINE_PORT": str(system.base_port + 9),
+    }
+    with (system.data / "goal-service-1.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "goal_service"],
+            env={**os.environ, **system.environment, **environment},
+            stdout=log,
+            stderr=log,
+        )
+
+
+async def _kill_the_relay(system: System, busy: Callable[[], bool]) -> None:
+    """Kill the relay again and again while it holds rows sent and its cursor not moved."""
     while busy():
         await asyncio.sleep(2)
-        pid = int(system.facts()["pids"]["goal-service"])
-        try:
-            os.kill(pid, signal.SIGSTOP)
-            await asyncio.sleep(SESSION_SECONDS + 4)
-            os.kill(pid, signal.SIGCONT)
-        except ProcessLookupError:
-            continue
+        with contextlib.suppress(ProcessLookupError, KeyError):
+            os.kill(int(system.facts()["pids"]["relay"]), signal.SIGKILL)
 
 
 BREAKS: dict[str, Break] = {
     "cas": Break({"PACELINE_BREAK": "cas"}, _freeze_past_the_session),
-    "head": Break({"PACELINE_BREAK": "head", "PACELINE_FAULT": "judge-hold"}),
-    "exit": Break({"PACELINE_BREAK": "exit", "PACELINE_FAULT": "after-take"}),
-    "lane": Break({"PACELINE_BREAK": "lane", "PACELINE_FAULT": "relay-hold"}),
+    "head": Break({"PACELINE_BREAK": "head", "PACELINE_JUDGE_HOLD_SECONDS": "1.0"}),
+    "exit": Break({"PACELINE_BREAK": "exit", "PACELINE_FAIL_AFTER_TAKE": "40"}),
+    "lane": Break(
+        {"PACELINE_BREAK": "lane", "PACELINE_RELAY_HOLD_SECONDS": "0.5"}, _kill_the_relay
+    ),
 }

@@ -25,3 +25,21 @@ class Guards:
         if unknown:
             raise ValueError(f"PACELINE_BREAK: {sorted(unknown)} not in {list(cls.__slots__)}")
         return cls(**dict.fromkeys(broken, False))
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What the drill does to a process from within; everything is 0 but there.
+
+    ``relay_hold`` seconds pass between sending rows and moving the cursor; the
+    ``fail_after_take``-th batch that a loop takes raises before it is applied.
+    """
+
+    relay_hold: float = 0.0
+    fail_after_take: int = 0
+
+    @classmethod
+    def from_environment(cls) -> "Faults":
+        """Read PACELINE_RELAY_HOLD_SECONDS and PACELINE_FAIL_AFTER_TAKE."""
+        hold = float(os.environ.get("PACELINE_RELAY_HOLD_SECONDS", "0"))
+        return cls(hold, int(os.environ.get("PACELINE_FAIL_AFTER_TAKE", "0")))

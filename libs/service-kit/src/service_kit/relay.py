@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from pymongo import UpdateOne
 
 from service_kit.errors import Infrastructure
+from service_kit.guards import Faults
 from service_kit.lanes import Stamp
 from service_kit.outbox import row_id
 from service_kit.records import Partition
@@ -61,6 +62,7 @@ class Relay:
         self._cursors: dict[str, int] = {}
         self._beaten = 0.0
         self._trimmer = Trimmer(store)
+        self._faults = Faults.from_environment()
         self.sent = 0
 
     async def run(self) -> None:
@@ -77,6 +79,8 @@ class Relay:
         rows = await self._read(self._due(await self._heads()))
         if rows:
             await self._producer.send(rows)
+            if self._faults.relay_hold:
+                await asyncio.sleep(self._faults.relay_hold)
             await self._move(rows)
         self.sent += len(rows)
         return len(rows)

@@ -9,8 +9,8 @@ from service_kit import offsets
 from service_kit.batch import Applier, Bounds
 from service_kit.clock import SystemClock
 from service_kit.guards import Guards
-from service_kit.owners import Fence
 from service_kit.outbox import Message, Origin
+from service_kit.owners import Fence
 from service_kit.records import Partition
 from service_kit.relay import Relay
 from service_kit.store import Document, Store, Tx

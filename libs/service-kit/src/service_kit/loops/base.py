@@ -8,13 +8,13 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from types import MappingProxyType
 from typing import Protocol
 
 from service_kit.batch import Applier
 from service_kit.broker import physical_name
-from service_kit.guards import Guards
+from service_kit.guards import Faults, Guards
 from service_kit.records import Partition, Record, Slice
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,9 @@ COMMIT_SECONDS = 1.0
 EXIT_CODE = 70
 
 NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
+
+FAULTS = Faults.from_environment()
+_taken = count(1)
 
 Leave = Callable[[BaseException], None]
 
@@ -72,6 +75,8 @@ def leave(error: BaseException) -> None:
 async def apply_guarded(applier: Applier, slices: Sequence[Slice], guards: Guards) -> None:
     """Apply the slices. Only the drill's broken ``exit`` guard swallows what goes wrong."""
     try:
+        if FAULTS.fail_after_take and next(_taken) == FAULTS.fail_after_take:
+            raise RuntimeError("PACELINE_FAIL_AFTER_TAKE: the drill's exception after a take")
         await applier.apply(slices)
     except Exception:
         if guards.exit:

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from service_kit.records import Partition
-from service_kit.testing.sim import stages
-from service_kit.testing.sim.world import CLOSES, INPUT, World
+from service_kit.testing.sim import goals
+from service_kit.testing.sim.wiring import CLOSES, INPUT
+from service_kit.testing.sim.world import World
 
 
 async def drained(world: World) -> bool:
@@ -80,11 +81,11 @@ async def _of_stage(world: World, stage: str) -> AsyncIterator[str]:
 
 
 async def _of_sums(world: World) -> AsyncIterator[str]:
-    truth = dict.fromkeys(stages.GOALS, 0)
+    truth = dict.fromkeys(goals.GOALS, 0)
     for event in world.events.values():
         truth[event.goal] += event.amount
     published = _published(world)
-    for goal in stages.GOALS:
+    for goal in goals.GOALS:
         total = await world.store("b").db["sums"].find_one({"_id": goal})
         read = await world.store("c").db["progress"].find_one({"_id": goal})
         value = total["value"] if total else 0
@@ -100,7 +101,7 @@ async def _of_sums(world: World) -> AsyncIterator[str]:
 def _published(world: World) -> dict[str, dict[str, int]]:
     """Return the highest version of every goal in the log."""
     newest: dict[str, dict[str, int]] = {}
-    for partition in stages.PROGRESS:
+    for partition in goals.PROGRESS:
         for body in _bodies(world, partition):
             goal = body.get("goal")
             if goal and body["version"] > newest.get(goal, {"version": 0})["version"]:
@@ -116,10 +117,10 @@ def _bodies(world: World, partition: Partition) -> Iterator[dict[str, Any]]:
 async def _of_deeds(world: World) -> AsyncIterator[str]:
     """Each goal is judged once, and once more when corrections turn the judgement over."""
     stored = await world.store("c").db["deeds"].find({}, sort=[("_id", 1)]).to_list(None)
-    sent = {body["_id"]: body for body in _bodies(world, stages.DEEDS)}
+    sent = {body["_id"]: body for body in _bodies(world, goals.DEEDS)}
     if sorted(sent.values(), key=lambda deed: str(deed["_id"])) != stored:
         yield f"deeds sent {sent} are not those stored {stored}"
-    for goal in stages.GOALS:
+    for goal in goals.GOALS:
         first, last = _reached(world, goal, CLOSES * 1000), _reached(world, goal, float("inf"))
         told = [deed["reached"] for deed in stored if deed["goal"] == goal]
         expected = [[first]] if first == last else [[first, last]]
@@ -131,4 +132,4 @@ async def _of_deeds(world: World) -> AsyncIterator[str]:
 
 def _reached(world: World, goal: str, before_ms: float) -> bool:
     mine = (e for e in world.events.values() if e.goal == goal and e.at_ms < before_ms)
-    return sum(event.amount for event in mine) >= stages.THRESHOLD
+    return sum(event.amount for event in mine) >= goals.THRESHOLD

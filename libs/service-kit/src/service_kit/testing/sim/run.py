@@ -9,11 +9,12 @@ from aiokafka.structs import TopicPartition
 
 from service_kit.guards import Guards
 from service_kit.records import Partition
-from service_kit.testing.sim import stages
+from service_kit.testing.sim import goals
 from service_kit.testing.sim.checks import drained, violations
 from service_kit.testing.sim.faults import Faults
 from service_kit.testing.sim.loop import StuckError
-from service_kit.testing.sim.world import CLOSES, DRAIN, NAMES, World, seed_databases
+from service_kit.testing.sim.wiring import CLOSES, seed_databases
+from service_kit.testing.sim.world import DRAIN, NAMES, World
 
 ALL = Guards()
 SOME = Faults()
@@ -93,17 +94,17 @@ async def _feed_until_closed(world: World) -> None:
     times = sorted(chance.random() * (CLOSES - 0.5) for _ in range(chance.randint(8, 16)))
     for at in times:
         await asyncio.sleep(max(0.0, at - world.loop.time()))
-        world.produce(chance.choice(stages.GOALS), chance.randint(1, 6))
+        world.produce(chance.choice(goals.GOALS), chance.randint(1, 6))
     await asyncio.sleep(max(0.0, CLOSES - world.loop.time()))
 
 
 async def _feed_corrections(world: World) -> None:
     """Late events, each goal's all up or all down, so that a judgement turns over at most once."""
     chance = world.chance
-    signs = {goal: chance.choice((-1, 1)) for goal in stages.GOALS}
+    signs = {goal: chance.choice((-1, 1)) for goal in goals.GOALS}
     for _ in range(chance.randint(6, 14)):
         await asyncio.sleep(chance.choice((0.0, 0.05, 0.3, 2.5)) * chance.random())
-        goal = chance.choice(stages.GOALS)
+        goal = chance.choice(goals.GOALS)
         world.produce(goal, signs[goal] * chance.randint(1, 6))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,31 +11,21 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from service_kit import offsets
-from service_kit.batch import Applier, Bounds, Handler
 from service_kit.errors import Infrastructure
 from service_kit.guards import Guards
 from service_kit.lanes import Receiver
-from service_kit.loops.aiokafka import AiokafkaLoop
-from service_kit.loops.base import LoopSettings
-from service_kit.owners import Fence
 from service_kit.records import Partition
-from service_kit.relay import Relay
-from service_kit.store import Session, Store
+from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo, Fault, Server
-from service_kit.testing.sim import stages
-from service_kit.testing.sim.consumer import FakeConsumer, FakeProducer, FakeWake
+from service_kit.testing.sim import goals
 from service_kit.testing.sim.faults import Faults, Kind
 from service_kit.testing.sim.kafka import FakeKafka
 from service_kit.testing.sim.loop import SimLoop
 from service_kit.testing.sim.process import EndedError, Process
-from service_kit.ticker import tick_every
+from service_kit.testing.sim.wiring import TICK, relay, worker
 
-CLOSES = 8.0
-TICK = 4.0
 DRAIN = 150.0
 TOPICS = {"raw": 2, "facts": 2, "progress": 2, "deeds": 1}
-INPUT = {"a": stages.RAW, "b": stages.FACTS, "c": stages.PROGRESS}
 NAMES = ("a-0", "a-1", "b-0", "b-1", "c-0", "c-1", "relay-0", "relay-1")
 EXPECTED = (Infrastructure, PyMongoError, KafkaError, EndedError)
 
@@ -152,7 +142,7 @@ class World:
 
     def _main(self, process: Process) -> Coroutine[Any, Any, None]:
         stage = process.name[0]
-        return _relay(self, process) if stage == "r" else _worker(self, process, stage)
+        return relay(self, process) if stage == "r" else worker(self, process, stage)
 
     def _ended(self, process: Process, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
@@ -199,7 +189,7 @@ class World:
     def produce(self, goal: str, amount: int) -> None:
         """Append one event to raw, sometimes twice."""
         number = len(self.events)
-        partition = stages.RAW[number % 2]
+        partition = goals.RAW[number % 2]
         at_ms = int(self.loop.time() * 1000)
         event = Event(f"e{number}", goal, amount, partition, at_ms)
         self.events[event.id] = event
@@ -211,97 +201,13 @@ class World:
         """Note a violation when a watermark says more than what has been added up."""
         for event in self.events.values():
             at_ms = receiver.watermark_ms(frozenset({f"a:{event.partition}"}))
-            if stages.facts_of(event.goal) == to and event.at_ms < at_ms and event.id not in ids:
+            if goals.facts_of(event.goal) == to and event.at_ms < at_ms and event.id not in ids:
                 self.violations.append(f"{to}: watermark {at_ms} without {event}")
 
     def bury(self) -> None:
         """Close what is still open."""
         for process in self._processes:
             process.bury()
-
-
-async def _worker(world: World, process: Process, stage: str) -> None:
-    """A worker process as a service's main wires it."""
-    store = world.store(stage, process)
-    fence = Fence(store, process.name, process.boot)
-    await fence.raise_flag()
-    session = await store.session()
-    handler, before, timers = await _handler(world, process, stage, store)
-
-    async def bounds(partitions: Any) -> dict[Partition, Bounds]:
-        if await process.point("kafka.bounds"):
-            raise Infrastructure("broker: request timed out")
-        return world.kafka.bounds(partitions)
-
-    topic = INPUT[stage][0].topic
-    applier = Applier(
-        store=store,
-        session=session,
-        fence=fence,
-        group=stage,
-        handler=handler,
-        bounds=bounds,
-        gapless=frozenset({topic}),
-        clock=world.clock,
-        guards=world.guards,
-    )
-    loop = AiokafkaLoop(
-        LoopSettings("", "", stage, process.name, (topic,), batch=5, within=3.0),
-        applier,
-        world.guards,
-        consumer=lambda settings: FakeConsumer(world.kafka, settings, process),
-        leave=process.leave,
-    )
-    await asyncio.gather(loop.run(), tick_every(applier, TICK, before), *timers)
-
-
-async def _handler(
-    world: World, process: Process, stage: str, store: Store
-) -> tuple[Handler, Callable[[], Awaitable[None]] | None, list[Coroutine[Any, Any, None]]]:
-    if stage == "a":
-
-        async def end(partition: Partition) -> int:
-            if await process.point("kafka.ends"):
-                raise Infrastructure("broker: request timed out")
-            return world.kafka.end(partition)
-
-        fold = stages.Fold(store, world.clock, end, process.point)
-        return fold, fold.note_marks, []
-    if stage == "b":
-        return (
-            stages.Total(store, world.guards, world.check_watermark, process.point),
-            None,
-            [],
-        )
-    session: Session = await store.session()
-    judge = stages.Judge(store, session, world.guards, int(CLOSES * 1000), process.point)
-    return judge, None, [judge.judge_every(1.0)]
-
-
-async def _relay(world: World, process: Process) -> None:
-    """The relay process: it relays all three databases."""
-    producer = FakeProducer(world.kafka, process)
-    await asyncio.gather(
-        *(
-            Relay(
-                world.store(stage, process), producer, FakeWake(stage, process), process.boot
-            ).run()
-            for stage in INPUT
-        )
-    )
-
-
-async def seed_databases(world: World) -> None:
-    """Write what ``topics apply`` and the API have written before a worker starts."""
-    for stage, partitions in INPUT.items():
-        for partition in partitions:
-            bounds = world.kafka.bounds([partition])[partition]
-            await offsets.seed(world.store(stage), stage, partition, 0, bounds.topic_id)
-    rows = [
-        {"_id": g, "partition": str(stages.progress_of(g)), "dirty": True, "deeds": []}
-        for g in stages.GOALS
-    ]
-    await world.store("c").db["due"].insert_many(rows)
 
 
 def _done(waiter: "asyncio.Future[None]") -> None:
