@@ -54,6 +54,7 @@ def latency(
         found = asyncio.run(measure(shape, base_port))
     except TrialFailed as error:
         fail(str(error))
+    console.print(headline(found), soft_wrap=True)
     console.print(table(found))
     if json is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
@@ -95,6 +96,7 @@ def report(shape: Shape, measured: Measured) -> dict[str, Any]:
         },
         "machine": {
             "cpus": os.cpu_count(),
+            "load_average": round(os.getloadavg()[0], 1),
             "system": platform.platform(),
             "python": platform.python_version(),
         },
@@ -113,23 +115,24 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> Table:
-    """Return the report as a table."""
-    rate, events = found["rate"], found["events"]
-    shown = Table(
-        *("ms", "p50", "p99", "max", "count"),
-        title=f"{rate['reached']:g} of {rate['asked']} events/s, {events['per_request']} a "
-        f"request, {found['goals']} goals, {found['cells']} cells, {found['tenants']} tenants",
-        caption=f"{events['sent']} events sent, {events['folded']} counted",
-        title_justify="left",
-        caption_justify="left",
-    )
+    """Return the latencies as a table."""
+    shown = Table("ms", "p50", "p99", "max", "count")
     for name, values in ROWS.items():
-        shown.add_row(
-            name, *(_cell(found[values][each]) for each in ("p50", "p99", "max", "count"))
-        )
+        row = found[values]
+        shown.add_row(name, *(_cell(row[each]) for each in ("p50", "p99", "max", "count")))
     ratios = found["ratio_to_floor"]
     shown.add_row("times the floor", _cell(ratios["p50"]), _cell(ratios["p99"]))
     return shown
+
+
+def headline(found: dict[str, Any]) -> str:
+    """Return under what it was measured."""
+    rate, events = found["rate"], found["events"]
+    return (
+        f"{rate['reached']:g} of {rate['asked']} events/s, {events['per_request']} a request; "
+        f"{found['goals']} goals, {found['cells']} cells, {found['tenants']} tenants; "
+        f"{events['sent']} sent, {events['folded']} counted"
+    )
 
 
 ROWS = {

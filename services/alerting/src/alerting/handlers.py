@@ -164,6 +164,7 @@ async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
         return None
     newest = versions[-1]
     if await books.values.back_filled(key, newest.metric) < newest.version and not newest.stopped:
+        await books.dockets.close(replace(docket, at_ms=FAR_MS))  # the back-fill calls again
         return None
     origin = f"facts/{partition_of(command.partitions, key.tenant, newest.metric)}"
     watermark_ms = await books.values.watermark_ms(docket.partition, origin)
