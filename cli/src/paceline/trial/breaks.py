@@ -77,7 +77,7 @@ async def _kill_the_relay(system: System, busy: Callable[[], bool]) -> None:
 BREAKS: dict[str, Break] = {
     "cas": Break({"PACELINE_BREAK": "cas"}, _freeze_past_the_session),
     "head": Break({"PACELINE_BREAK": "head", "PACELINE_JUDGE_HOLD_SECONDS": "1.0"}),
-    "exit": Break({"PACELINE_BREAK": "exit", "PACELINE_FAIL_AFTER_TAKE": "40"}),
+    "exit": Break({"PACELINE_BREAK": "exit", "PACELINE_FAIL_AFTER_TAKE": "8"}),
     "lane": Break(
         {"PACELINE_BREAK": "lane", "PACELINE_RELAY_HOLD_SECONDS": "0.5"}, _kill_the_relay
     ),

@@ -28,6 +28,7 @@ from service_kit.store import Store
 from service_kit.testing.loop_worker import Job, Tally, applier_of, settings_of
 
 TOPIC = "numbers"
+PATIENCE = 60.0  # only a failure, or a crowded machine, takes as long
 _numbers = count()
 _ports = iter(range(8310, 8350))
 
@@ -162,19 +163,21 @@ class World:
         documents = await self.store.db["applied"].find({}).to_list(None)
         return {document["_id"]: document["times"] for document in documents}
 
-    async def until_applied(self, expected: dict[str, int], seconds: float = 15.0) -> None:
+    async def until_applied(self, expected: dict[str, int], seconds: float = PATIENCE) -> None:
         """Wait for these counts exactly; what is applied afterwards too often also fails."""
         await self.until(lambda counts: len(counts) >= len(expected), seconds)
         assert await self.applied() == expected
 
-    async def until(self, holds: Callable[[dict[str, int]], bool], seconds: float = 15.0) -> None:
+    async def until(
+        self, holds: Callable[[dict[str, int]], bool], seconds: float = PATIENCE
+    ) -> None:
         deadline = time.monotonic() + seconds
         while not holds(counts := await self.applied()):
             assert time.monotonic() < deadline, f"after {seconds} s only {len(counts)} applied"
             await asyncio.sleep(0.05)
 
     async def until_halted(self, number: int, reason: str) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE
         while not (halted := (await self.document(number))["halted"]):
             assert time.monotonic() < deadline, f"partition {number} was not halted"
             await asyncio.sleep(0.05)
@@ -192,7 +195,7 @@ class World:
             self.processes.append(subprocess.Popen(command, stdout=log, stderr=log))
         return self.processes[-1]
 
-    async def exit_code(self, process: subprocess.Popen[bytes], seconds: float = 20.0) -> int:
+    async def exit_code(self, process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> int:
         deadline = time.monotonic() + seconds
         while process.poll() is None:
             assert time.monotonic() < deadline, f"the worker lives on: {self.log.read_text()}"

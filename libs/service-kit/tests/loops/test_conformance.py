@@ -64,8 +64,9 @@ async def test_goes_on_at_once_after_a_worker_was_killed_inside_its_transaction(
     assert await world.exit_code(victim) == -signal.SIGKILL
     began = time.monotonic()
     async with world.worker():
-        await world.until_applied(once(numbered("p0-", 50) + numbered("p1-", 50)), seconds=75)
-    assert time.monotonic() - began < 15
+        await world.until_applied(once(numbered("p0-", 50) + numbered("p1-", 50)), seconds=120)
+    # Without the owners rule: the server's transaction lifetime, a minute.
+    assert time.monotonic() - began < 30
 
 
 async def test_halts_the_partition_with_a_gap_and_no_other(world):
