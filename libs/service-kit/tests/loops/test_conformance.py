@@ -17,6 +17,13 @@ def numbered(name: str, count: int, start: int = 0) -> list[str]:
     return [f"{name}{number:04d}" for number in range(start, count)]
 
 
+async def holds(worker, count: int) -> None:
+    """Wait until the worker holds this many partitions."""
+    async with asyncio.timeout(60):
+        while len(worker.applier.next) != count:
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("committed", [80, 10], ids=["30 ahead", "40 back"])
 async def test_starts_at_mongodbs_next_and_not_at_kafkas_committed_offset(world, committed):
     await world.topic(partitions=1)
@@ -32,27 +39,33 @@ async def test_starts_at_mongodbs_next_and_not_at_kafkas_committed_offset(world,
 
 async def test_applies_every_record_once_while_a_second_worker_joins_and_leaves(world):
     await world.topic(partitions=4)
-    sent: list[str] = []
+    sent = 0
+    enough = asyncio.Event()
 
-    async def load(until: float) -> None:
-        while time.monotonic() < until:
+    async def load() -> None:
+        nonlocal sent
+        while not enough.is_set():
             for number in range(4):
-                values = numbered(f"p{number}-", len(sent) // 4 + 5, start=len(sent) // 4)
+                values = numbered(f"p{number}-", sent // 4 + 5, start=sent // 4)
                 await asyncio.to_thread(world.produce, number, values)
-            sent.extend(f"{n}" for n in range(20))
+            sent += 20
             await asyncio.sleep(0.1)
 
+    loading = asyncio.create_task(load())
     async with world.worker(instance="tally-0") as first:
-        await asyncio.sleep(1)
-        loading = asyncio.create_task(load(time.monotonic() + 8))
+        await holds(first, 4)
         async with world.worker(instance="tally-1") as second:
-            await asyncio.sleep(4)
-            assert len(first.applier.next) == len(second.applier.next) == 2
+            await holds(second, 2)
+            await holds(first, 2)
+            while not second.tally.seen:
+                await asyncio.sleep(0.05)
+        await holds(first, 4)
+        enough.set()
         await loading
-        expected = {v: ONCE for n in range(4) for v in numbered(f"p{n}-", len(sent) // 4)}
-        await world.until_applied(expected)
-        assert second.tally.seen > 0
-        assert first.tally.seen + second.tally.seen == len(sent)
+        await world.until_applied(
+            once([v for n in range(4) for v in numbered(f"p{n}-", sent // 4)])
+        )
+        assert first.tally.seen + second.tally.seen == sent
     assert [(await world.document(n))["halted"] for n in range(4)] == [None] * 4
 
 
