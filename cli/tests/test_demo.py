@@ -59,8 +59,8 @@ def test_a_goal_turning_red_is_told_in_words() -> None:
 
 
 def test_a_reached_tier_is_told_with_its_amount_and_the_day_it_was_reached() -> None:
-    row = deed("goal.reached", tier="floor", floor="1072000", actual="1080000")
-    row["span"] = {"kind": "period", "start": "2010-12-01", "end": "2011-09-07"}
+    row = deed("goal.reached", tier="floor", floor="1072000", as_of="2011-09-08T00:00:01Z")
+    row["span"] = {"kind": "period", "start": "2010-12-01", "end": "2011-12-09"}
     news = News.read(row)
     assert news is not None
     assert news.day == date(2011, 9, 7)

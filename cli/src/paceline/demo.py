@@ -93,7 +93,10 @@ class Stage:
         )
         starting = asyncio.ensure_future(asyncio.to_thread(system.start))
         try:
-            return await until_stopped(lambda: self._perform(system, starting))
+            asked = await until_stopped(lambda: self._perform(system, starting))
+            if asked is not None:
+                self._say("asked", signal=asked)
+            return 0
         except TrialFailed as error:
             self._console.print(f"{error}", style="red", markup=False, soft_wrap=True)
             return FAILED
@@ -150,18 +153,19 @@ class Stage:
         )
 
 
-async def until_stopped(work: Callable[[], Awaitable[None]]) -> int:
-    """Await the work, or Ctrl-C and the other ways to be asked to leave; return the exit code."""
-    stop = asyncio.Event()
+async def until_stopped(work: Callable[[], Awaitable[None]]) -> str | None:
+    """Await the work, or be asked to leave (Ctrl-C, SIGTERM, a closed terminal); return by what."""
+    asked: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    working, stopping = asyncio.ensure_future(work()), asyncio.ensure_future(stop.wait())
+        loop.add_signal_handler(number, asked.put_nowait, number.name)
+    working, stopping = asyncio.ensure_future(work()), asyncio.ensure_future(asked.get())
     try:
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()
-        return 0
+            return None
+        return stopping.result()
     finally:
         await cancelled(working)
         await cancelled(stopping)

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from paceline.trial.oracle import Wanted, working
 SHOWN_DAYS = 20
 KEPT_DEEDS = 60
 RECENT_STEPS = 40
+JUDGED_AFTER = timedelta(hours=3)  # midnight in London, the freshness, and an hour to spare
 NEWS = frozenset(
     {"goal.off_track", "goal.restated", "goal.recovered", "goal.reached", "goal.missed"}
 )
@@ -90,10 +91,7 @@ class News:
         tier = row.get("tier")
         words = {name: row.get(name) for name in ("light", "before")}
         values["amount"] = _decimal(row.get(tier)) if tier else None
-        day = row["span"]["end" if kind in ("goal.reached", "goal.missed") else "start"]
-        return cls(
-            date.fromisoformat(day), kind, row["goal"], row["unit"], values | words | {"tier": tier}
-        )
+        return cls(_day(row), kind, row["goal"], row["unit"], values | words | {"tier": tier})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +173,13 @@ class Picture:
         """Take praises in."""
         self.praised.update(praise.value for praise in praises)
         self.praises.extend(praises)
+
+
+def _day(row: Mapping[str, Any]) -> date:
+    """Return the day that the event tells of; a tier's span is the period, so the day it became."""
+    if row["kind"] == "goal.reached":
+        return (datetime.fromisoformat(row["as_of"]) - JUDGED_AFTER).date()
+    return date.fromisoformat(row["span"]["end" if row["kind"] == "goal.missed" else "start"])
 
 
 def _decimal(text: str | int | float | None) -> Decimal | None:

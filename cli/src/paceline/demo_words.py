@@ -121,6 +121,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The real shop's data are not on this machine: playing a generated year instead.",
         "本机没有真实网店的数据：改为播放生成的一年。",
     ),
+    "asked": ("asked to end ({signal})", "收到结束信号（{signal}）"),
     "stopping": ("stopping ...", "正在停止……"),
     "stopped": ("stopped; nothing is left running", "已停止，没有遗留进程"),
 }

@@ -66,6 +66,7 @@ class ConfluentLoop:
 
     def _config(self) -> dict[str, Any]:
         settings = self._settings
+        holes = not self._applier.gapless.issuperset(settings.topics)
         return {
             "bootstrap.servers": settings.bootstrap,
             "group.id": settings.broker_group,
@@ -78,8 +79,10 @@ class ConfluentLoop:
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
             "fetch.queue.backoff.ms": 5,
-            # The end of a log with transaction markers behind its last record shows only so.
-            "enable.partition.eof": not self._applier.gapless.issuperset(settings.topics),
+            # The end of a log with transaction markers behind its last record shows only so, and
+            # only when a fetch came back empty.
+            "enable.partition.eof": holes,
+            "fetch.wait.max.ms": 100 if holes else 500,
         }
 
     def _read(self, consumer: Consumer) -> list[list[Slice]]:
