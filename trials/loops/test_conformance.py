@@ -137,6 +137,7 @@ async def test_a_record_that_its_handler_refuses_is_not_lost(world):
     await world.topic(partitions=1)
     world.produce(0, numbered("a", 20))
     assert await world.exit_code(world.process(refuse="a0010")) == 70
-    assert (await world.document(0))["next"] == 0
+    # What came before it in a batch of its own may be applied; the refused one may not.
+    assert (await world.document(0))["next"] <= 10
     async with world.worker():
         await world.until_applied(once(numbered("a", 20)))
