@@ -10,7 +10,7 @@ DRILL ?= --kills 60
 LOCKER := .cache/locker
 
 .DEFAULT_GOAL := help
-.PHONY: trials help setup test lint format rows demo bench drill lock clean
+.PHONY: help setup test lint format rows demo bench drill lock clean
 
 # In Python, because a fresh machine may have neither awk nor find.
 LIST := import re, sys; \
@@ -62,9 +62,6 @@ bench: setup ## Measure accepted-to-progress latency
 
 drill: setup ## Kill processes under load and count what was lost or doubled (DRILL='--kills 60')
 	@$(BIN)/paceline drill $(DRILL)
-
-trials: setup ## The shop through every door, and stopped parts: long tests on a running system
-	@$(BIN)/python -m pytest trials
 
 lock: ## Resolve requirements.in again into requirements.txt
 	@test -x $(LOCKER)/bin/uv || { $(PYTHON) -m venv $(LOCKER) && $(LOCKER)/bin/python -m pip install --quiet uv; }

@@ -17,7 +17,7 @@ from paceline.trial.compare import Verdict, compare
 from paceline.trial.killer import Killer, Kills
 from paceline.trial.load import Load, declare, first_moment
 from paceline.trial.replay import make_key
-from paceline.trial.system import System
+from paceline.trial.system import System, TrialFailed
 from paceline.trial.world import World
 
 DAY_SECONDS = 4.0
@@ -63,8 +63,9 @@ async def carry_out(
                 done = await _under_fire(system, load, kills, seed, fault)
                 await load.drained(120 if broken is None else 40)
                 verdict = await compare(api, world, load.journal)
-    finally:
-        shutil.rmtree(data, ignore_errors=True)
+    except TrialFailed as failed:
+        raise TrialFailed(f"{failed}; logs and data are kept in {data}") from failed
+    shutil.rmtree(data, ignore_errors=True)
     return _result(done, load, verdict, seed, broken, time.monotonic() - began)
 
 
