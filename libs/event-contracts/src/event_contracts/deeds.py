@@ -12,6 +12,8 @@ KINDS = (
     "goal.reached",
     "goal.restated",
     "goal.recovered",
+    "guardrail.breached",
+    "guardrail.cleared",
 )
 
 
@@ -28,8 +30,11 @@ class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
 
     ``kind`` is one of KINDS. ``seq`` counts the goal's deeds from 1 without a hole. ``completion``
     is actual / plan of the span as a ratio. ``light`` and ``before`` are colours (green, yellow,
-    red, grey); ``light_kind`` is ``run``. ``tier`` is floor, target or stretch. ``final`` says
-    whether the number can still change; ``corrects`` is the id of the deed that this one mends.
+    red, grey); ``light_kind`` is ``run`` or ``to-date``. ``tier`` is floor, target or stretch.
+    ``final`` says whether the number can still change; ``corrects`` is the id of the deed that this
+    one mends. ``escalated_to`` (goal.off_track) is ``owner`` or ``lead``; ``guardrail`` names that
+    of guardrail.breached and guardrail.cleared. ``owner`` is a person, told only where the
+    organisation allows.
     """
 
     id: str
@@ -60,3 +65,6 @@ class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
     tier: str | None = None
     corrects: str | None = None
     cause: str | None = None
+    escalated_to: str | None = None
+    guardrail: str | None = None
+    owner: str = ""

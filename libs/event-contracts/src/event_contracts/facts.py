@@ -66,6 +66,8 @@ class GoalControl(Event, frozen=True, kw_only=True, tag="facts.goal-control.v1")
 
     Whoever reads it knows that everything before it in the log is to be back-filled and that
     everything after it arrives as facts. ``start`` and ``end`` are the first and last local day.
+    ``part`` says which of the goal's sums this is: empty for the goal's own, ``over`` for its
+    denominator, ``guardrail.N`` and ``guardrail.N.over`` for those of its N-th guardrail from 0.
     """
 
     tenant: str
@@ -77,6 +79,7 @@ class GoalControl(Event, frozen=True, kw_only=True, tag="facts.goal-control.v1")
     end: date
     where: tuple[Condition, ...] = ()
     stopped: bool = False
+    part: str = ""
 
 
 class Watermark(Event, frozen=True, kw_only=True, tag="watermark.v1"):

@@ -8,7 +8,10 @@ from event_contracts.wire import Event
 
 
 class DayProgress(Event, frozen=True, kw_only=True, tag="progress.day.v1"):
-    """State per (tenant, goal, metric, day): that local day's value; the highest version holds."""
+    """State per (tenant, goal, metric, part, day): that day's value; the highest version holds.
+
+    ``part`` is that of GoalControl; where it is not empty the key has it behind the metric.
+    """
 
     tenant: str
     goal: str
@@ -19,15 +22,17 @@ class DayProgress(Event, frozen=True, kw_only=True, tag="progress.day.v1"):
     count: int
     version: int
     as_of_ms: int
+    part: str = ""
 
 
 class BackFilled(Event, frozen=True, kw_only=True, tag="progress.back-filled.v1"):
-    """State per (tenant, goal, metric): all days of this goal version stand before this record."""
+    """State per (tenant, goal, metric, part): this version's days all stand before this record."""
 
     tenant: str
     goal: str
     goal_version: int
     metric: str
+    part: str = ""
 
 
 class SourceAlive(Event, frozen=True, kw_only=True, tag="progress.source-alive.v1"):
