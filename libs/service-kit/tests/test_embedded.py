@@ -18,11 +18,13 @@ from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure
 
+from service_kit.broker import Broker, TopicSpec
 from service_kit.embedded import DocumentStore, Kafka, StartError, end_leftovers, free_port
 from service_kit.embedded.jars import JarsError, differing, jars, pinned
 from service_kit.embedded.java import major_version
 from service_kit.embedded.kafka import new_cluster_id
 from service_kit.embedded.process import Child, Record, wait_for_port
+from service_kit.records import Partition
 
 SLEEP = ["/bin/sleep", "60"]
 
@@ -90,6 +92,18 @@ def test_acknowledged_records_survive_kill_9_of_the_broker(kafka: Kafka) -> None
     kafka.start()
     assert kafka.pid != first
     assert read(kafka, "durable", len(values)) == values
+
+
+async def test_the_ends_of_logs_are_known_again_once_a_killed_broker_is_back(kafka: Kafka) -> None:
+    broker = Broker(kafka.bootstrap, "back.")
+    await broker.create([TopicSpec("ends", 2, retention_ms=-1, compacted=False)])
+    partitions = [Partition("ends", number) for number in range(2)]
+    publish(kafka, "back.ends", [b"x"] * 5)
+    before = await broker.ends(partitions)
+    kafka.kill()
+    kafka.start()
+    assert await broker.ends(partitions) == before
+    assert sum(before.values()) == 5
 
 
 def test_a_topic_that_nobody_created_does_not_appear(kafka: Kafka) -> None:

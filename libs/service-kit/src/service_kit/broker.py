@@ -1,6 +1,7 @@
 """The broker as the services see it: where logs begin and end, and which topics there are."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
@@ -34,6 +35,7 @@ PASSING = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError._NOENT,
     KafkaError._TRANSPORT,
 }
 
@@ -114,6 +116,14 @@ class Broker:
                 if _code(error) not in PASSING or time.monotonic() > deadline:
                     raise Infrastructure(f"Kafka at {self.bootstrap}: {error}") from error
             await asyncio.sleep(0.05)
+            await asyncio.to_thread(self._look_again)
+
+    def _look_again(self) -> None:
+        """Ask who leads what. After a broker's restart the client would keep the old leaders'
+        epochs, and be refused with them, for five minutes.
+        """
+        with contextlib.suppress(KafkaException):
+            self._admin.list_topics(timeout=1)
 
     def _bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
         names = {partition.topic: self.physical(partition.topic) for partition in partitions}
@@ -180,7 +190,7 @@ class Broker:
             _check_counts(found, specs)
             self._offsets(partitions, LATEST, committed=False)
         except KafkaException as error:
-            if _code(error) in PASSING | {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT}:
+            if _code(error) in PASSING | {KafkaError.UNKNOWN_TOPIC_OR_PART}:
                 return False
             raise
         return True
