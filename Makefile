@@ -60,8 +60,12 @@ demo: setup ## Start everything embedded and play the demonstration
 bench: setup ## Measure accepted-to-progress latency
 	@$(BIN)/paceline bench latency
 
-drill: setup ## Kill processes under load and count what was lost or doubled (DRILL='--kills 60')
+drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, replay the shop's whole year
 	@$(BIN)/paceline drill $(DRILL)
+	@for guard in cas head exit lane; do \
+		if $(BIN)/paceline drill --kills 3 --events 24000 --rate 1000 --seed 3 --break $$guard; \
+		then echo "the drill did not see that $$guard was off"; exit 1; fi; done
+	@PACELINE_WHOLE_YEAR=1 $(BIN)/python -m pytest tests/retail
 
 lock: ## Resolve requirements.in again into requirements.txt
 	@test -x $(LOCKER)/bin/uv || { $(PYTHON) -m venv $(LOCKER) && $(LOCKER)/bin/python -m pip install --quiet uv; }

@@ -83,7 +83,11 @@ async def _lights(shop: Shop, days: Mapping[date, list[Invoice]], published: Lig
 
 
 async def _records(shop: Shop, events: Sequence[Invoice]) -> list[str]:
-    rows = [r["id"] for r in await shop.api.all("metrics-ingest", "/v1/records", source="shop")]
+    rows: list[str] = []
+    for day in {event.day for event in events}:  # by days: see compare.py
+        bounds = {"from": str(day), "to": str(day)}
+        found = await shop.api.all("metrics-ingest", "/v1/records", source="shop", **bounds)
+        rows += [row["id"] for row in found]
     wanted = {event.id for event in events}
     stats = await shop.api.get("metrics-ingest", "/v1/sources/shop/stats")
     copies = len(events) if shop.variant.doors == "both" else 0

@@ -118,7 +118,9 @@ class Queries:
         if after is not None:
             at_ms, identity = after
             query = query | {
-                "$or": [{"at_ms": {"$gt": at_ms}}, {"at_ms": at_ms, "_id": {"$gt": identity}}]
+                # The bound is implied, but an index can begin there; at an $or it cannot.
+                "at_ms": query.get("at_ms", {}) | {"$gte": at_ms},
+                "$or": [{"at_ms": {"$gt": at_ms}}, {"at_ms": at_ms, "_id": {"$gt": identity}}],
             }
         found: list[Document] = await (
             self._db[collection]

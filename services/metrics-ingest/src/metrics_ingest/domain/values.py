@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from zoneinfo import ZoneInfo
 
@@ -90,16 +90,18 @@ def instant_of(value: object, where: str, zone: ZoneInfo) -> int:
         moment = datetime.fromisoformat(value.upper())
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
-        seconds = moment.timestamp()
+        # In whole units: a float of seconds rounds to the next second in far years.
+        instant = (moment - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError):
         raise Unfit(BAD_TIME, where, "there is no such date and time") from None
-    if not 0 <= seconds < _END:
+    if not 0 <= instant < _END:
         raise Unfit(BAD_TIME, where, "years from 1970 to 9998 are taken")
-    # Whole seconds and microseconds apart: a float of seconds is not exact to the millisecond.
-    return int(seconds // 1) * 1000 + moment.microsecond // 1000
+    return instant
 
 
-_END = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_END = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 CONVERT: dict[Kind, Callable[[object, str], Value]] = {
     Kind.DECIMAL: decimal_of,
