@@ -79,8 +79,9 @@ async def test_goal_events_go_on_from_a_cursor_and_nothing_comes_twice(shop):
     await team.at(5)
     await team.settle()
     more = (await ask(runtime, f"/v1/goal-events?after={rest['next']}")).json()
-    assert [(event["kind"], event["light"]) for event in more["items"]] == [
-        ("light.changed", "green")
+    assert [(event["kind"], event["light_kind"], event["light"]) for event in more["items"]] == [
+        ("light.changed", "run", "green"),
+        ("light.changed", "to-date", "yellow"),
     ]
 
 
