@@ -92,6 +92,16 @@ def test_a_month_is_a_calendar_month_and_less_than_half_at_an_edge_joins(
     assert ends(make_goal(policy=policy("month"), start=start, end=end)) == expected
 
 
+def test_a_week_of_holidays_joins_at_an_edge_and_stands_alone_in_the_middle(weekly):
+    first, second = (
+        Calendar(off=frozenset(date(2026, 6, day) for day in days))
+        for days in (range(1, 6), range(8, 13))
+    )
+    assert ends(weekly(1, 21, calendar=first)) == [(1, 14), (15, 21)]
+    assert ends(weekly(1, 21, calendar=second)) == [(1, 7), (8, 14), (15, 21)]
+    assert ends(weekly(1, 14, calendar=second)) == [(1, 14)]
+
+
 def test_spans_begin_where_they_are_asked_for(weekly):
     goal = weekly(4, 28)
     assert [one.start.day for one in spans(goal, date(2026, 6, 14))] == [4, 15, 22]

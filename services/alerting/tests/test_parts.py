@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from alerting.handlers import alive_head
 from event_contracts.facts import Condition
 from event_contracts.goals import Guardrail, Plan
 from event_contracts.progress import SourceAlive
@@ -158,6 +159,18 @@ async def test_a_late_sign_of_life_of_the_denominators_source_turns_grey_into_a_
     await team.complete("clicks")
     await team.settle()
     assert await team.colours() == ["yellow"]  # 10 for nothing is low
+
+
+async def test_the_judge_meets_the_signs_of_life_of_every_source_that_it_reads(stage):
+    """Else a sign of life and a judgement could both commit, and the day stay grey for ever."""
+    team = await stage()
+    policy = {"to_date_from": Decimal(0), "source_always_alive": False}
+    await team.goal(**RATIO | {"policy": policy})
+    await team.at(2)
+    await team.complete("clicks")
+    await team.settle()
+    heads = {row["_id"] for row in await team.store.db["heads"].find({}).to_list(None)}
+    assert {alive_head("acme", "leads"), alive_head("acme", "clicks")} <= heads
 
 
 @pytest.mark.parametrize(("first", "to"), [(500, "owner"), (160, "lead")])
