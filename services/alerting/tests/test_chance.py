@@ -50,6 +50,7 @@ def test_the_quarter_has_61_working_days_and_twelve_weeks(quarter):
     assert len(list(spans(goal, MONDAY))) == 12
 
 
+@pytest.mark.row("T2", "editor-a-day-early")
 def test_an_editor_who_publishes_each_of_20_articles_a_day_early_is_never_red(bench, quarter):
     # 20 articles are 6.5 a month, below 10: judged weekly on the running total.
     goal = quarter(20, Grain.RUNNING)
@@ -68,6 +69,7 @@ def test_an_editor_who_publishes_each_of_20_articles_a_day_early_is_never_red(be
     assert (len(lit), lit.count("red")) == (20, 18)
 
 
+@pytest.mark.row("T2", "editor-stops-after-4")
 def test_an_editor_who_stops_after_4_articles_turns_red_when_computed_by_hand(bench, quarter):
     """The plan's running total at the close of week w is the whole part of 20 * 5w / 61.
 
@@ -94,6 +96,7 @@ def test_an_editor_who_stops_after_4_articles_turns_red_when_computed_by_hand(be
     assert (off.span.end, off.escalated_to) == (date(2026, 7, 5), "lead")
 
 
+@pytest.mark.row("T2", "300-leads-by-chance")
 def test_at_most_one_in_ten_quarters_of_300_leads_truly_on_target_is_ever_red(quarter):
     """300 leads are 4.9 a day, below 10, and 24.6 a week: judged by the week, red after two."""
     look = Quarter(quarter(300, Grain.WEEK))
