@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from paceline.trial.oracle import of_run
 from paceline.trial.stage import OPENING, Stage, Tenant, noon
 from paceline.trial.system import System
 
@@ -77,7 +78,7 @@ async def test_no_light_is_judged_while_a_part_stands_still_across_the_close(
             stage.clock(datetime.combine(tuesday, time(20), UTC) + timedelta(hours=hour))
             await asyncio.sleep(WATCHED_SECONDS / 10)
         light = await team.light(goal, tuesday)
-        deeds = await team.deeds(goal)
+        deeds = of_run(await team.deeds(goal))
     finally:
         os.kill(pid, signal.SIGCONT)
 
@@ -86,7 +87,7 @@ async def test_no_light_is_judged_while_a_part_stands_still_across_the_close(
     judged = await team.judged(goal, tuesday)
     await team.settled()
     assert (judged["light"], judged["actual"], judged["watch"]) == ("yellow", "69", True)
-    found = [(d["kind"], d["span"]["start"], d["light"]) for d in await team.deeds(goal)]
+    found = [(d["kind"], d["span"]["start"], d["light"]) for d in of_run(await team.deeds(goal))]
     assert found == [
         ("light.changed", str(monday), "green"),
         ("light.changed", str(tuesday), "yellow"),

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from paceline.trial.oracle import of_run
 from paceline.trial.stage import Stage, noon
 
 
@@ -145,7 +146,7 @@ async def test_a_light_is_provisional_until_close_and_freshness_have_passed(stag
     assert before is not None
     assert (before["provisional"], before["light"]) == (True, "yellow")
     assert (after["provisional"], after["light"]) == (False, "yellow")
-    assert [deed["kind"] for deed in await team.deeds(goal)] == ["light.changed"]
+    assert [deed["kind"] for deed in of_run(await team.deeds(goal))] == ["light.changed"]
 
 
 @pytest.mark.row("T2", "late-restates-once")
@@ -181,7 +182,9 @@ async def test_a_late_event_restates_a_judged_red_with_one_event_and_no_second_a
     assert kinds.count("goal.restated") == 1
     assert kinds.count("goal.recovered") == 1
     assert kinds.count("goal.off_track") == 1
-    changed = [(d["span"]["start"], d["light"]) for d in deeds if d["kind"] == "light.changed"]
+    changed = [
+        (d["span"]["start"], d["light"]) for d in of_run(deeds) if d["kind"] == "light.changed"
+    ]
     assert changed == [
         (str(days[0]), "green"),  # the first light differs from none
         (str(days[1]), "yellow"),

@@ -82,6 +82,8 @@ class News:
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> "News | None":
         """Read a row of ``/v1/goal-events``; None for changes that are not news."""
+        if row.get("light_kind") == "to-date":
+            return None  # the screen's lights are those of the run
         kind = row["kind"]
         # One that corrects comes with goal.restated, which says the same.
         left_red = row.get("before") == "red" and row.get("corrects") is None

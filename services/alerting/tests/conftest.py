@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from alerting.adapters.goals import goal_of
 from alerting.domain.goal import Goal, GoalKey, Policy
-from alerting.domain.judged import Deed, Judged, State
-from alerting.domain.judging import Case, DayValue, judge_goal
+from alerting.domain.judged import Deed, Judged, State, Verdict
+from alerting.domain.judging import judge_goal
+from alerting.domain.looking import Case
 from alerting.domain.schedule import Appointment, Position, due, kept
+from alerting.domain.sums import DayValue
 from alerting.judge import Judge
 from alerting.settings import AlertingSettings
 from alerting.stream import Stream
@@ -33,22 +36,33 @@ FOREVER = 2**53
 
 
 class Bench:
-    """A goal on the judge's bench: values come in, `judge` judges what is due or dirty."""
+    """A goal on the judge's bench: values come in, `judge` judges what is due or dirty.
+
+    `lights` are the run lights by their span's start, `to_date` the to-date lights.
+    """
 
     def __init__(self, *versions: Goal) -> None:
         self.versions = list(versions)
-        self.days: dict[date, DayValue] = {}
+        self.parts: dict[str, dict[date, DayValue]] = {}
         self.quarters: dict[date, int] = {}
-        self.lights: dict[date, Judged] = {}
+        self.verdicts: dict[date, Verdict] = {}
         self.state = State()
         self.position = Position()
         self.dirty: date | None = None
         self.deeds: list[Deed] = []
 
-    def put(self, values: Mapping[date, Decimal | int | str]) -> None:
-        """Set days to their values; a judged day becomes dirty."""
+    @property
+    def lights(self) -> dict[date, Judged]:
+        return {start: one.run for start, one in self.verdicts.items()}
+
+    @property
+    def to_date(self) -> dict[date, Judged]:
+        return {start: one.to_date for start, one in self.verdicts.items()}
+
+    def put(self, values: Mapping[date, Decimal | int | str], part: str = "") -> None:
+        """Set days of a part to their values; a judged day becomes dirty."""
         for day, value in values.items():
-            self.days[day] = DayValue(Decimal(value))
+            self.parts.setdefault(part, {})[day] = DayValue(Decimal(value))
             if day <= self.position.judged_through:
                 self.dirty = min(day, self.dirty or day)
 
@@ -61,7 +75,7 @@ class Bench:
             work += kept(self.versions, self.position, self.dirty)
         work += due(self.versions, self.position, watermark_ms, now_ms, patient=patient)
         first = min((one.span.start for one in work if not one.is_period), default=date.max)
-        earlier = [start for start in self.lights if start < first]
+        earlier = [start for start in self.verdicts if start < first]
         outcome = judge_goal(
             Case(
                 self.versions,
@@ -70,14 +84,14 @@ class Bench:
                 self.state,
                 watermark_ms,
                 now_ms,
-                before=self.lights[max(earlier)] if earlier else None,
+                before=self.verdicts[max(earlier)] if earlier else None,
                 standing=frozenset(self._red_alarms(earlier)),
-                stored={start: one for start, one in self.lights.items() if start >= first},
-                days=self.days,
-                quarters=self.quarters,
+                stored={start: one for start, one in self.verdicts.items() if start >= first},
+                parts=self.parts,
+                quarters=dict.fromkeys(self.versions[-1].metrics, self.quarters),
             )
         )
-        self.lights |= {one.light.span.start: one for one in outcome.judged}
+        self.verdicts |= {one.span.start: one for one in outcome.judged}
         self.state, self.position = outcome.state, outcome.position
         self.dirty = outcome.incomplete.span.start if outcome.incomplete else None
         self.deeds += outcome.deeds
@@ -88,8 +102,16 @@ class Bench:
         return [one.alarm for one in spans if one.light.colour == "red" and one.alarm]
 
     def colours(self) -> list[str]:
-        """Return the judged colours in order."""
-        return [str(self.lights[start].light.colour) for start in sorted(self.lights)]
+        """Return the run's judged colours in order."""
+        return [str(self.lights[start].light.colour) for start in sorted(self.verdicts)]
+
+    def headlines(self) -> list[str]:
+        """Return the judged to-date colours in order."""
+        return [str(self.to_date[start].light.colour) for start in sorted(self.verdicts)]
+
+    def of_run(self) -> list[Deed]:
+        """Return all deeds but those of the to-date light."""
+        return [deed for deed in self.deeds if deed.light_kind == "run"]
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +143,6 @@ def bench():
 
 
 PARTITIONS = 4
-ORIGIN = f"facts/{partition_of(PARTITIONS, 'acme', 'leads')}"
 _event = decoder_of(GoalEvent)
 
 
@@ -146,7 +167,7 @@ class Stage:
         self.stream = Stream(self.clock, self.guards, PARTITIONS)
         self.judge: Judge
         self._writer: Any
-        self._versions: dict[tuple[str, date], int] = {}
+        self._versions: dict[tuple[str, str, date], int] = {}
         self._offset = 0
 
     async def start(self) -> "Stage":
@@ -176,8 +197,10 @@ class Stage:
 
         await self._writer.run(body)
 
-    async def goal(self, goal: str = "a", *, version: int = 1, **changes: Any) -> None:
-        """Tell a goal of June 2026's first week and its back-fill."""
+    async def goal(
+        self, goal: str = "a", *, version: int = 1, filled: bool = True, **changes: Any
+    ) -> None:
+        """Tell a goal of June 2026's first week and, if it is not said otherwise, its back-fill."""
         policy = WirePolicy(**{"source_always_alive": True} | changes.pop("policy", {}))
         fields: dict[str, Any] = {
             "tenant": "acme",
@@ -194,38 +217,59 @@ class Stage:
             "policy": policy,
         }
         number = partition_of(PARTITIONS, "acme", goal)
-        await self.apply("goals", number, GoalChanged(**fields | changes))
-        back = BackFilled(tenant="acme", goal=goal, goal_version=version, metric="leads")
+        event = GoalChanged(**fields | changes)
+        await self.apply("goals", number, event)
+        for source in goal_of(event).sources if filled else ():
+            await self.fill(*source, goal, version=version)
+
+    async def fill(self, part: str, metric: str, goal: str = "a", *, version: int = 1) -> None:
+        """Tell that the days of one of a goal's sums are all there."""
+        number = partition_of(PARTITIONS, "acme", goal)
+        back = BackFilled(tenant="acme", goal=goal, goal_version=version, metric=metric, part=part)
         await self.apply("progress", number, back)
 
-    def day(self, goal: str, day: int, value: int | str) -> DayProgress:
+    def day(
+        self, goal: str, day: int, value: int | str, metric: str = "leads", part: str = ""
+    ) -> DayProgress:
         """Return the next version of a goal's day in June 2026."""
-        place = goal, date(2026, 6, day)
+        place = goal, part, date(2026, 6, day)
         self._versions[place] = self._versions.get(place, 0) + 1
         return DayProgress(
             tenant="acme",
             goal=goal,
             goal_version=1,
-            metric="leads",
-            day=place[1],
+            metric=metric,
+            part=part,
+            day=place[2],
             value=Decimal(value),
             count=1,
             version=self._versions[place],
             as_of_ms=self.clock.now_ms(),
         )
 
-    async def put(self, values: Mapping[int, int | str], goal: str = "a") -> None:
-        """Tell days of a goal."""
-        days = [self.day(goal, day, value) for day, value in values.items()]
+    async def put(
+        self,
+        values: Mapping[int, int | str],
+        goal: str = "a",
+        metric: str = "leads",
+        part: str = "",
+    ) -> None:
+        """Tell days of one of a goal's sums."""
+        days = [self.day(goal, day, value, metric, part) for day, value in values.items()]
         await self.apply("progress", partition_of(PARTITIONS, "acme", goal), *days)
 
     async def at(self, day: int, hour: int = 12, *, complete: bool = True) -> None:
-        """Set the clock in June 2026; everything is complete up to there, if not said otherwise."""
+        """Set the clock in June 2026; all leads are complete up to there, if not said otherwise."""
         self.clock.at_ms = int(datetime(2026, 6, day, hour, tzinfo=UTC).timestamp() * 1000)
         if complete:
-            mark = Watermark(origin=ORIGIN, at_ms=self.clock.at_ms)
-            for number in range(PARTITIONS):
-                await self.apply("progress", number, mark)
+            await self.complete("leads")
+
+    async def complete(self, metric: str) -> None:
+        """Tell every partition that the metric is complete up to now."""
+        origin = f"facts/{partition_of(PARTITIONS, 'acme', metric)}"
+        mark = Watermark(origin=origin, at_ms=self.clock.at_ms)
+        for number in range(PARTITIONS):
+            await self.apply("progress", number, mark)
 
     async def settle(self) -> None:
         """Judge until nothing is left to decide."""
@@ -237,11 +281,12 @@ class Stage:
         found = await self.store.db["lights"].find({"goal": goal}).to_list(None)
         return [row["colour"] for row in sorted(found, key=lambda row: row["start"])]
 
-    async def deeds(self, goal: str = "a") -> list[GoalEvent]:
-        """Return a goal's deeds by seq, as they were sent."""
+    async def deeds(self, goal: str = "a", light: str = "") -> list[GoalEvent]:
+        """Return a goal's deeds by seq, as they were sent; of one light only, if it is named."""
         found = await self.store.db["outbox"].find({"topic": "goal-events"}).to_list(None)
         events = [_event(bytes(row["value"])) for row in found]
-        return sorted((e for e in events if e.goal == goal), key=lambda e: e.seq)
+        mine = [e for e in events if e.goal == goal and light in ("", e.light_kind)]
+        return sorted(mine, key=lambda e: e.seq)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """The HTTP door on an in-memory store: lights, goal events, and events as they come."""
 
+from decimal import Decimal
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from alerting import api
+from event_contracts.goals import Guardrail
 from service_kit.keys import Keys
 from service_kit.settings import Settings
 from service_kit.store import Store
@@ -49,6 +51,52 @@ async def test_lights_are_listed_by_day_the_running_one_provisional(shop):
     assert answer["next"] is None
 
 
+async def test_the_headline_stands_beside_the_run_light_and_what_is_needed_above_both(shop):
+    _, runtime = shop
+    answer = (await ask(runtime, "/v1/lights?goal=a")).json()
+    last, running = answer["items"][2:]
+    assert last["to_date"] == {
+        "light": "red", "actual": "194", "plan": "300", "ratio": last["to_date"]["ratio"],
+        "why": "",
+    }  # fmt: skip
+    assert last["to_date"]["ratio"].startswith("0.64666")
+    assert (running["to_date"]["actual"], running["to_date"]["plan"]) == ("194", "400")
+    assert last["breached"] == []
+    # 500 less 194 over Thursday and Friday.
+    assert answer["needed_per_day"] == "153"
+
+
+async def test_a_breached_guardrail_is_named_beside_the_light_that_it_keeps_from_green(stage, shop):
+    _, runtime = shop
+    team = await stage()
+    cost = Guardrail(name="cost", metric="spend", limit=Decimal(200), over_metric="leads")
+    await team.goal(guardrails=(cost,))
+    await team.put({1: 100, 2: 100})
+    await team.put({1: 5}, metric="spend", part="guardrail.0")
+    await team.at(2)
+    await team.complete("spend")
+    await team.settle()
+    there = SimpleNamespace(**vars(runtime) | {"store": team.store, "clock": team.clock})
+    answer = (await ask(there, "/v1/lights?goal=a")).json()
+    assert [(row["light"], row["why"], row["breached"], row["provisional"])
+            for row in answer["items"]] == [
+        ("yellow", "guardrail", ["cost"], False),
+        ("yellow", "guardrail", ["cost"], True),
+    ]  # fmt: skip
+
+
+async def test_lights_are_complete_to_where_the_last_of_the_goals_metrics_is(stage, shop):
+    _, runtime = shop
+    team = await stage()
+    cost = Guardrail(name="cost", metric="spend", limit=Decimal(200))
+    await team.goal(guardrails=(cost,))
+    await team.at(2)
+    there = SimpleNamespace(**vars(runtime) | {"store": team.store, "clock": team.clock})
+    assert (await ask(there, "/v1/lights?goal=a")).json()["complete_to_ms"] == -1
+    await team.complete("spend")
+    assert (await ask(there, "/v1/lights?goal=a")).json()["complete_to_ms"] == team.clock.at_ms
+
+
 async def test_lights_come_in_pages_and_between_days(shop):
     _, runtime = shop
     page = (await ask(runtime, "/v1/lights?goal=a&limit=2")).json()
@@ -79,8 +127,9 @@ async def test_goal_events_go_on_from_a_cursor_and_nothing_comes_twice(shop):
     await team.at(5)
     await team.settle()
     more = (await ask(runtime, f"/v1/goal-events?after={rest['next']}")).json()
-    assert [(event["kind"], event["light"]) for event in more["items"]] == [
-        ("light.changed", "green")
+    assert [(event["kind"], event["light_kind"], event["light"]) for event in more["items"]] == [
+        ("light.changed", "run", "green"),
+        ("light.changed", "to-date", "yellow"),
     ]
 
 

@@ -94,7 +94,7 @@ def test_the_deeds_of_the_year_follow_from_the_expected_lights(retail, bench, na
     desk.put(days)
     desk.judge()
 
-    changed = [deed.span.start for deed in desk.deeds if deed.kind == "light.changed"]
+    changed = [deed.span.start for deed in desk.of_run() if deed.kind == "light.changed"]
     assert changed == [date.fromisoformat(run["from"]) for run in goal["runs"]]
     turning = [deed.span.start for deed in desk.deeds if deed.kind == "goal.off_track"]
     assert turning == [

@@ -125,8 +125,8 @@ def test_a_done_goal_has_no_next_appointment(make_goal):
 
 
 def test_an_unknown_grain_is_refused(make_goal):
-    with pytest.raises(ValueError, match="week"):
-        list(appointments([make_goal(policy=Policy(grain="week"))], MONDAY))
+    with pytest.raises(KeyError, match="fortnight"):
+        list(appointments([make_goal(policy=Policy(grain="fortnight"))], MONDAY))
 
 
 def test_quarters_are_heard_from_the_first_moment_to_the_close():

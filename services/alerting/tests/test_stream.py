@@ -89,10 +89,19 @@ async def test_quarters_that_are_no_hexadecimal_are_a_dead_letter(stage):
     assert len(await letters(team)) == 1
 
 
-@pytest.mark.parametrize("wrong", [{"zone": "Mars/Olympus"}, {"policy": {"grain": "week"}}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"zone": "Mars/Olympus"},
+        {"policy": {"grain": "fortnight"}},
+        {"form": "mood"},
+        {"form": "ratio"},
+        {"form": "level"},
+    ],
+)
 async def test_a_goal_that_cannot_be_judged_is_a_dead_letter(stage, wrong):
     team = await stage()
-    await team.goal(**wrong)
+    await team.goal(filled=False, **wrong)
     await team.at(2)
     await team.settle()
     assert len(await letters(team)) == 1

@@ -126,7 +126,8 @@ async def _deeds(shop: Shop, days: Mapping[date, list[Invoice]]) -> list[str]:
         expected = oracle.first_deeds(retail.wanted(goal), values[goal], max(days))
         rows = await shop.api.all("alerting", "/v1/goal-events", goal=goal)
         found = sorted(
-            Deed(row["kind"], date.fromisoformat(row["span"]["start"]), _what(row)) for row in rows
+            Deed(row["kind"], date.fromisoformat(row["span"]["start"]), _what(row))
+            for row in oracle.of_run(rows)
         )
         if found != expected:
             missing, extra = set(expected) - set(found), set(found) - set(expected)
@@ -148,7 +149,7 @@ async def _restatements(shop: Shop, days: Mapping[date, list[Invoice]]) -> list[
         rows = await shop.api.all("alerting", "/v1/goal-events", goal=goal)
         found = sorted(
             date.fromisoformat(row["span"]["start"])
-            for row in rows
+            for row in oracle.of_run(rows)
             if row["kind"] == "goal.restated"
         )
         if found != expected:

@@ -125,7 +125,10 @@ async def _deeds(
         mine = [d for d in deeds if d["goal"] == name]
         verdict.sets("deed seq", range(1, len(mine) + 1), [d["seq"] for d in mine])
         expected = oracle.all_deeds(wanted, judged[name], finally_[name], LATE_DAYS)
-        found = [Deed(d["kind"], date.fromisoformat(d["span"]["start"]), _what(d)) for d in mine]
+        found = [
+            Deed(d["kind"], date.fromisoformat(d["span"]["start"]), _what(d))
+            for d in oracle.of_run(mine)
+        ]
         verdict.sets("deeds", [(name, d) for d in expected], [(name, d) for d in found])
 
 

@@ -5,10 +5,11 @@ Written from product.md's settled rules alone, so that an error of the services 
 the day's light but not of the period's total.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 LOW = Decimal("0.70")
 RED_AFTER = 3
@@ -33,6 +34,11 @@ class Deed:
     kind: str
     day: date
     what: str = ""
+
+
+def of_run(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the goal events that this oracle speaks of: all but those of the to-date light."""
+    return [row for row in rows if row.get("light_kind", "run") == "run"]
 
 
 def days(start: date, end: date) -> Iterator[date]:

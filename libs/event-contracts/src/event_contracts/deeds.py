@@ -28,13 +28,15 @@ class Span(Part, frozen=True, kw_only=True):
 class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
     """A deed: the same ``id`` is the same deed, however often it is delivered.
 
-    ``kind`` is one of KINDS. ``seq`` counts the goal's deeds from 1 without a hole. ``completion``
-    is actual / plan of the span as a ratio. ``light`` and ``before`` are colours (green, yellow,
-    red, grey); ``light_kind`` is ``run`` or ``to-date``. ``tier`` is floor, target or stretch.
-    ``final`` says whether the number can still change; ``corrects`` is the id of the deed that this
-    one mends. ``escalated_to`` (goal.off_track) is ``owner`` or ``lead``; ``guardrail`` names that
-    of guardrail.breached and guardrail.cleared. ``owner`` is a person, told only where the
-    organisation allows.
+    ``kind`` is one of KINDS. ``seq`` counts the goal's deeds from 1 without a hole. ``plan`` is
+    what the light is judged by: the plan of the span or to date, the ratio or level wanted; for a
+    total the target, for a guardrail its limit. ``completion`` is the light's r by the settled
+    rules: actual / plan of a plain sum, (2 * plan - actual) / plan where less is better.
+    ``light`` and ``before`` are colours (green, yellow, red, grey); ``light_kind`` is ``run`` or
+    ``to-date``. ``tier`` is floor, target or stretch. ``final`` says whether the number can still
+    change; ``corrects`` is the id of the deed that this one mends. ``escalated_to``
+    (goal.off_track) is ``owner`` or ``lead``; ``guardrail`` names that of guardrail.breached and
+    guardrail.cleared. ``owner`` is a person, told only where the organisation allows.
     """
 
     id: str

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -15,15 +15,17 @@ from alerting.adapters import deeds
 from alerting.adapters.dockets import docket_in
 from alerting.adapters.goals import keys_of, versions_of
 from alerting.adapters.lights import judged_between, last_judged
-from alerting.adapters.values import days_of, watermarks
+from alerting.adapters.values import parts_in, watermarks
 from alerting.domain.calendar import local_day
 from alerting.domain.goal import Goal, GoalKey
-from alerting.domain.judged import Judged
-from alerting.domain.judging import Case, preview
+from alerting.domain.judged import Verdict
+from alerting.domain.judging import preview
 from alerting.domain.lights import Light
+from alerting.domain.looking import Case
+from alerting.domain.needed import needed_per_day
 from alerting.domain.schedule import open_appointments
+from alerting.handlers import origins_of
 from alerting.ports import Docket
-from event_contracts.wire import partition_of
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.store import Document
@@ -67,7 +69,8 @@ class Door:
         """List a goal's judged spans by day, then the running one, marked provisional.
 
         Without ``goal``: the last judged and the running span of every goal. ``complete_to_ms``:
-        everything accepted before it is in these lights.
+        everything accepted before it is in these lights. ``to_date`` beside each run light is the
+        headline. ``needed_per_day``: what each working day left has to bring, of a sum.
         """
         marks = await watermarks(self._store)
         if goal is None:
@@ -80,15 +83,21 @@ class Door:
         begin = max(start.isoformat(), after + "~") if after else start.isoformat()
         found = await judged_between(self._store, key, begin, end.isoformat(), limit + 1)
         rows = [_judged(key, one) for one in found[:limit]]
-        more = found[limit - 1].light.span.start.isoformat() if len(found) > limit else None
+        more = found[limit - 1].span.start.isoformat() if len(found) > limit else None
         if more is None:
             rows += [
                 row
                 for row in await self._running(docket, versions)
                 if start.isoformat() <= row["span"]["start"].isoformat() <= end.isoformat()
             ]
-        complete = marks.get(self._mark(docket, versions[-1]), -1)
-        return answer({"items": rows, "next": more, "complete_to_ms": complete})
+        last = await last_judged(self._store, key)
+        body = {
+            "items": rows,
+            "next": more,
+            "complete_to_ms": self._complete_ms(marks, docket, versions[-1]),
+            "needed_per_day": needed_per_day(versions[-1], last),
+        }
+        return answer(body)
 
     async def list_events(
         self,
@@ -119,7 +128,7 @@ class Door:
             last = await last_judged(self._store, key)
             rows += [_judged(key, last)] if last else []
             rows += await self._running(docket, versions)
-            complete.append(marks.get(self._mark(docket, versions[-1]), -1))
+            complete.append(self._complete_ms(marks, docket, versions[-1]))
         return answer({"items": rows, "next": None, "complete_to_ms": min(complete, default=-1)})
 
     async def _running(self, docket: Docket, versions: list[Goal]) -> list[dict[str, Any]]:
@@ -132,8 +141,6 @@ class Door:
             work.append(one)
         if not work or versions[-1].stopped:
             return []
-        metric = versions[-1].metric
-        query = {"tenant": docket.key.tenant, "goal": docket.key.goal, "metric": metric}
         case = Case(
             versions=versions,
             work=work[-2:],
@@ -142,14 +149,17 @@ class Door:
             watermark_ms=FOREVER_MS,
             now_ms=now_ms,
             before=await last_judged(self._store, docket.key),
-            days=days_of(await self._store.db["progress"].find(query).to_list(None)),
-            quarters={},
+            parts=await parts_in(self._store, versions[-1]),
         )
-        return [_light(docket.key, light, provisional=True) for light in preview(case)]
+        return [
+            _row(docket.key, sight.run, sight.to_date, sight.breached, provisional=True)
+            for sight in preview(case)
+        ]
 
-    def _mark(self, docket: Docket, goal: Goal) -> tuple[int, str]:
+    def _complete_ms(self, marks: dict[tuple[int, str], int], docket: Docket, goal: Goal) -> int:
         partitions = self._runtime.settings.partitions
-        return docket.partition, f"facts/{partition_of(partitions, goal.key.tenant, goal.metric)}"
+        origins = origins_of(partitions, goal.key.tenant, goal.metrics)
+        return min(marks.get((docket.partition, origin), -1) for origin in origins)
 
     async def _follow(
         self, tenant: str, cursor: dict[int, int], kind: str | None, goal: str | None
@@ -174,12 +184,15 @@ class Door:
                 await asyncio.sleep(POLL_SECONDS)
 
 
-def _judged(key: GoalKey, judged: Judged) -> dict[str, Any]:
-    row = _light(key, judged.light, provisional=False)
-    return row | {"restated": judged.ordinals.get("goal.restated", 0) > 0, "deed": judged.deed}
+def _judged(key: GoalKey, judged: Verdict) -> dict[str, Any]:
+    run = judged.run
+    row = _row(key, run.light, judged.to_date.light, judged.breached, provisional=False)
+    return row | {"restated": run.ordinals.get("goal.restated", 0) > 0, "deed": run.deed}
 
 
-def _light(key: GoalKey, light: Light, *, provisional: bool) -> Document:
+def _row(
+    key: GoalKey, light: Light, to_date: Light, breached: Sequence[str], *, provisional: bool
+) -> Document:
     completion: Decimal | None = light.ratio
     return {
         "goal": key.goal,
@@ -195,6 +208,14 @@ def _light(key: GoalKey, light: Light, *, provisional: bool) -> Document:
         "ratio": completion,
         "why": light.why,
         "version": light.version,
+        "to_date": {
+            "light": str(to_date.colour),
+            "actual": to_date.actual,
+            "plan": to_date.plan,
+            "ratio": to_date.ratio,
+            "why": to_date.why,
+        },
+        "breached": list(breached),
     }
 
 

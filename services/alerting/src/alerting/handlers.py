@@ -4,15 +4,17 @@ Applying progress decides nothing: it keeps values and marks judged days that ch
 alone decides lights and deeds, once its clock and the watermark have passed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from alerting.domain.goal import Goal, GoalKey
-from alerting.domain.judging import Case, Outcome, judge_goal
+from alerting.domain.goal import Goal, GoalKey, Source
+from alerting.domain.judging import Outcome, judge_goal
+from alerting.domain.looking import Case
 from alerting.domain.schedule import Appointment, Position, due, kept, next_appointment
 from alerting.domain.silence import fresh_quarters
+from alerting.domain.spans import Span
 from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay
 from event_contracts.wire import key_of, partition_of
 
@@ -39,10 +41,10 @@ class KeepDays:
 
 @dataclass(frozen=True, slots=True)
 class NoteBackFilled:
-    """All days of a goal's version have been told."""
+    """All days of one of the sums of a goal's version have been told."""
 
     key: GoalKey
-    metric: str
+    source: Source
     version: int
 
 
@@ -83,6 +85,11 @@ def goal_head(key: GoalKey) -> str:
 def alive_head(tenant: str, metric: str) -> str:
     """Return the id of the head of a source's signs of life."""
     return key_of("alive", tenant, metric)
+
+
+def origins_of(partitions: int, tenant: str, metrics: Iterable[str]) -> set[str]:
+    """Return the origins whose watermarks have to pass before the metrics are complete."""
+    return {f"facts/{partition_of(partitions, tenant, metric)}" for metric in metrics}
 
 
 async def keep_goal(command: KeepGoal, books: Books) -> None:
@@ -135,7 +142,7 @@ def _corrections(
 async def note_back_filled(command: NoteBackFilled, books: Books) -> None:
     """Note it and have the judge look at the goal."""
     await books.heads.touch([goal_head(command.key)])
-    await books.values.note_back_filled(command.key, command.metric, command.version)
+    await books.values.note_back_filled(command.key, command.source, command.version)
     await books.dockets.call([command.key])
 
 
@@ -163,11 +170,11 @@ async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
     if docket is None or not versions:
         return None
     newest = versions[-1]
-    if await books.values.back_filled(key, newest.metric) < newest.version and not newest.stopped:
+    if await books.values.back_filled(newest) < newest.version and not newest.stopped:
         await books.dockets.close(replace(docket, at_ms=FAR_MS))  # the back-fill calls again
         return None
-    origin = f"facts/{partition_of(command.partitions, key.tenant, newest.metric)}"
-    watermark_ms = await books.values.watermark_ms(docket.partition, origin)
+    origins = origins_of(command.partitions, key.tenant, newest.metrics)
+    watermark_ms = await books.values.watermark_ms(docket.partition, origins)
     work, correction = _work(command, docket, versions, watermark_ms)
     if not work:
         at_ms = _next_ms(versions, docket.position)
@@ -206,11 +213,9 @@ async def _case(
     key, newest = docket.key, versions[-1]
     lit = [one for one in work if not one.is_period]
     stored = await books.lights.since(key, min((one.span.start for one in lit), default=date.max))
-    quarters: Mapping[date, int] = {}
+    quarters: Mapping[str, Mapping[date, int]] = {}
     if not all(one.goal.policy.source_always_alive for one in lit):
-        await books.heads.touch([alive_head(key.tenant, newest.metric)])
-        start, end = min(one.span.first for one in lit), max(one.span.end for one in lit)
-        quarters = await books.values.alive(key.tenant, newest.metric, start - _DAY, end + _DAY)
+        quarters = await _quarters(books, newest, [one.span for one in lit])
     return Case(
         versions=versions,
         work=work,
@@ -221,9 +226,21 @@ async def _case(
         before=stored.before,
         standing=stored.standing,
         stored=stored.spans,
-        days=await books.values.of_goal(key, newest.metric),
+        parts=await books.values.of_goal(newest),
         quarters=quarters,
     )
+
+
+async def _quarters(
+    books: Books, goal: Goal, spans: Sequence[Span]
+) -> dict[str, Mapping[date, int]]:
+    """Return the signs of life of the metrics that the goal's own figure is made of."""
+    metrics = sorted({source.metric for source in goal.measured})
+    await books.heads.touch([alive_head(goal.key.tenant, metric) for metric in metrics])
+    start, end = min(span.first for span in spans) - _DAY, max(span.end for span in spans) + _DAY
+    return {
+        metric: await books.values.alive(goal.key.tenant, metric, start, end) for metric in metrics
+    }
 
 
 def _after(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from alerting import metrics
 from alerting.adapters.books import MongoBooks
@@ -10,10 +9,9 @@ from alerting.adapters.dockets import docket_of, waiting
 from alerting.adapters.values import watermarks
 from alerting.domain.goal import GoalKey
 from alerting.domain.judging import Outcome
-from alerting.handlers import JudgeGoal, handle
+from alerting.handlers import JudgeGoal, handle, origins_of
 from alerting.ports import Docket
 from alerting.settings import AlertingSettings
-from event_contracts.wire import partition_of
 from service_kit.clock import Clock
 from service_kit.guards import Guards
 from service_kit.outbox import Origin
@@ -60,13 +58,15 @@ class Judge:
             self._seen.clear()
             metrics.WAITING.set(0)
             return 0
+        partitions = self._settings.shared.partitions
         marks = await watermarks(self._store)
         _show(marks)
         lagging: dict[GoalKey, float] = {}
         decided = 0
         for row in rows:
             docket = docket_of(row)
-            watermark_ms = marks.get((docket.partition, self._origin(row)), -1)
+            origins = origins_of(partitions, docket.key.tenant, row["metrics"])
+            watermark_ms = min(marks.get((docket.partition, one), -1) for one in origins)
             patient = self._patient(docket.key)
             if _ready(docket, watermark_ms, now_ms) or not patient:
                 decided += await self._judge(docket, now_ms, patient) is not None
@@ -106,10 +106,6 @@ class Judge:
     def _patient(self, key: GoalKey) -> bool:
         since = self._seen.get(key)
         return since is None or _monotonic() - since < self._settings.patience_seconds
-
-    def _origin(self, row: dict[str, Any]) -> str:
-        partitions = self._settings.shared.partitions
-        return f"facts/{partition_of(partitions, row['tenant'], row['metric'])}"
 
 
 def _ready(docket: Docket, watermark_ms: int, now_ms: int) -> bool:

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple, Protocol
 
-from alerting.domain.goal import Goal, GoalKey
-from alerting.domain.judged import Deed, Judged, State
-from alerting.domain.judging import DayValue
+from alerting.domain.goal import Goal, GoalKey, Source
+from alerting.domain.judged import Deed, State, Verdict
 from alerting.domain.schedule import Position
+from alerting.domain.sums import Days, DayValue
 
 
 class DayPlace(NamedTuple):
-    """One day of one metric of a goal."""
+    """One day of one of a goal's sums."""
 
     key: GoalKey
-    metric: str
+    source: Source
     day: date
 
 
@@ -64,8 +64,8 @@ class Docket:
 class Stored:
     """Judged spans from a day on, the one before them, and the alarms over red ones before."""
 
-    spans: Mapping[date, Judged] = field(default_factory=dict)
-    before: Judged | None = None
+    spans: Mapping[date, Verdict] = field(default_factory=dict)
+    before: Verdict | None = None
     standing: frozenset[str] = frozenset()
 
 
@@ -124,16 +124,16 @@ class Values(Protocol):
         """Set the days."""
         ...
 
-    async def of_goal(self, key: GoalKey, metric: str) -> dict[date, DayValue]:
-        """Return all days of a goal."""
+    async def of_goal(self, goal: Goal) -> dict[str, Days]:
+        """Return all days of the goal's sums, by part."""
         ...
 
-    async def back_filled(self, key: GoalKey, metric: str) -> int:
-        """Return the goal version whose days are all there; 0: none."""
+    async def back_filled(self, goal: Goal) -> int:
+        """Return the goal version whose days are all there, of every sum of this one; 0: none."""
         ...
 
-    async def note_back_filled(self, key: GoalKey, metric: str, version: int) -> None:
-        """Note that the days of a goal version are all there."""
+    async def note_back_filled(self, key: GoalKey, source: Source, version: int) -> None:
+        """Note that the days of one of a goal version's sums are all there."""
         ...
 
     async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
@@ -144,8 +144,8 @@ class Values(Protocol):
         """Keep the quarter hours if the version is new; return those known before."""
         ...
 
-    async def watermark_ms(self, partition: int, origin: str) -> int:
-        """Return until when everything is known; -1 before the first word."""
+    async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
+        """Return until when everything of the origins is known; -1 before each had its word."""
         ...
 
     async def note_watermark(self, partition: int, origin: str, at_ms: int) -> None:
@@ -160,7 +160,7 @@ class Lights(Protocol):
         """Return the judged spans from a day on, and what stands before them."""
         ...
 
-    async def write(self, key: GoalKey, spans: Sequence[Judged]) -> None:
+    async def write(self, key: GoalKey, spans: Sequence[Verdict]) -> None:
         """Write spans, new or changed."""
         ...
 

@@ -8,9 +8,8 @@ import msgspec
 
 from alerting.adapters.books import MongoBooks
 from alerting.adapters.goals import goal_of
-from alerting.domain.goal import Goal, GoalKey
-from alerting.domain.judging import DayValue
-from alerting.domain.spans import spans
+from alerting.domain.goal import Goal, GoalKey, Source
+from alerting.domain.sums import DayValue
 from alerting.handlers import (
     KeepDays,
     KeepGoal,
@@ -99,7 +98,8 @@ class Stream:
 
 
 def _newest(days: Days, message: DayProgress) -> None:
-    place = DayPlace(GoalKey(message.tenant, message.goal), message.metric, message.day)
+    source = Source(message.part, message.metric)
+    place = DayPlace(GoalKey(message.tenant, message.goal), source, message.day)
     if place not in days or days[place].version < message.version:
         days[place] = DayState(DayValue(message.value, message.count), message.version)
 
@@ -110,7 +110,8 @@ def _command(message: Any, number: int, now_ms: int) -> Any:
             return KeepGoal(_judgeable(message), number, now_ms)
         case BackFilled():
             key = GoalKey(message.tenant, message.goal)
-            return NoteBackFilled(key, message.metric, message.goal_version)
+            source = Source(message.part, message.metric)
+            return NoteBackFilled(key, source, message.goal_version)
         case SourceAlive():
             place = MetricDay(message.tenant, message.metric, message.day)
             return NoteAlive(place, int(message.quarters, 16), message.version, number)
@@ -139,7 +140,6 @@ def _judgeable(message: GoalChanged) -> Goal:
     """Return the goal; raises ValueError or ZoneInfoNotFoundError when nobody could judge it."""
     goal = goal_of(message)
     ZoneInfo(goal.zone)
-    next(spans(goal, goal.start), None)
     return goal
 
 

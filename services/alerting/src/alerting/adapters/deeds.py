@@ -42,5 +42,5 @@ async def make_indexes(store: Store) -> None:
     await store.db["deeds"].create_index([("tenant", 1), ("n", 1), ("partition", 1)])
     await store.db["lights"].create_index([("tenant", 1), ("goal", 1), ("start", 1)])
     await store.db["due"].create_index([("partition", 1), ("at_ms", 1)])
-    await store.db["progress"].create_index([("tenant", 1), ("goal", 1), ("metric", 1)])
+    await store.db["progress"].create_index([("tenant", 1), ("goal", 1)])
     await store.db["goals"].create_index([("tenant", 1)])

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import UpdateOne
 
 from alerting.domain.goal import Goal, GoalKey
-from alerting.domain.judged import State, Tier
+from alerting.domain.judged import Guard, State, Tier
 from alerting.domain.schedule import Position
 from alerting.ports import Correction, Docket, MetricDay
 from event_contracts.wire import key_of
@@ -41,7 +41,7 @@ class MongoDockets:
         fresh = _fields(Docket(goal.key, partition))
         now = {
             "at_ms": NOW,
-            "metric": goal.metric,
+            "metrics": list(goal.metrics),
             "always_alive": goal.policy.source_always_alive,
         }
         kept = {name: value for name, value in fresh.items() if name not in now}
@@ -63,7 +63,7 @@ class MongoDockets:
         query = {
             "partition": partition,
             "tenant": place.tenant,
-            "metric": place.metric,
+            "metrics": place.metric,  # one of the list
             "always_alive": False,
             "judged_close_ms": {"$gt": quarter_ms},
         }
@@ -98,13 +98,14 @@ def docket_of(row: Mapping[str, Any]) -> Docket:
     since = row["dirty_from"] if row["dirty_from"] < CLEAN else ""
     state = row["state"]
     tiers = {name: Tier(Decimal(t["amount"]), t["ordinal"]) for name, t in state["tiers"].items()}
+    guards = {name: Guard(g["breached"], g["ordinal"]) for name, g in state["guards"].items()}
     return Docket(
         key=GoalKey(row["tenant"], row["goal"]),
         partition=row["partition"],
         position=Position(
             date.fromisoformat(row["judged_through"]), date.fromisoformat(row["closed"])
         ),
-        state=State(state["seq"], tiers, state["missed"], state["turns"]),
+        state=State(state["seq"], tiers, state["missed"], state["turns"], guards),
         correction=Correction(date.fromisoformat(since), row["dirty_at"]) if since else None,
         at_ms=row["at_ms"],
         judged_close_ms=row["judged_close_ms"],
@@ -135,5 +136,9 @@ def _fields(docket: Docket) -> Document:
             },
             "missed": state.missed,
             "turns": state.turns,
+            "guards": {
+                name: {"breached": guard.breached, "ordinal": guard.ordinal}
+                for name, guard in state.guards.items()
+            },
         },
     }

@@ -1,6 +1,20 @@
 """Goals in all their versions, kept as they came."""
 
-from alerting.domain.goal import Calendar, Goal, GoalKey, Policy
+from collections.abc import Iterable
+from decimal import Decimal
+
+from alerting.domain.goal import (
+    OVER,
+    Calendar,
+    Form,
+    Goal,
+    GoalKey,
+    Grain,
+    Guardrail,
+    Policy,
+)
+from event_contracts import goals as wire
+from event_contracts.facts import Condition
 from event_contracts.goals import GoalChanged
 from event_contracts.wire import decoder_of, encode, key_of
 from service_kit.store import Document, Store, Tx
@@ -9,8 +23,16 @@ _read = decoder_of(GoalChanged)
 
 
 def goal_of(event: GoalChanged) -> Goal:
-    """Return the judge's goal from what goal-service says."""
-    policy = event.policy
+    """Return the judge's goal from what goal-service says.
+
+    Raises ValueError when it names a form or a grain that is none, or lacks what its form needs.
+    """
+    form = Form(event.form)
+    if form is Form.RATIO and event.over_metric is None:
+        raise ValueError("a ratio needs over_metric")
+    if form is Form.LEVEL and event.level_start is None:
+        raise ValueError("a level needs level_start")
+    over = None if form is Form.SUM else event.over_metric
     return Goal(
         key=GoalKey(event.tenant, event.goal),
         version=event.version,
@@ -28,19 +50,13 @@ def goal_of(event: GoalChanged) -> Goal:
             frozenset(event.calendar.off),
             frozenset(event.calendar.on),
         ),
-        policy=Policy(
-            grain=policy.grain,
-            low=policy.low,
-            green=policy.green,
-            red_after=policy.red_after,
-            add_to_next=policy.non_working == "add_to_next",
-            source_always_alive=policy.source_always_alive,
-            freshness_minutes=policy.freshness_minutes,
-            restate_share=policy.restate_share,
-            incomplete_after_hours=policy.incomplete_after_hours,
-            settle_days=policy.settle_days,
-        ),
-        measure=key_of(event.metric, *(str(condition) for condition in event.where)),
+        policy=_policy(event.policy),
+        form=form,
+        at_most=event.at_most,
+        over_metric=over,
+        level_start=event.level_start or Decimal(0),
+        guardrails=tuple(_guardrail(one) for one in event.guardrails),
+        measure=_measure(event.metric, event.where, over, event.over_where),
         name=event.name,
         unit=event.unit,
         level=event.level,
@@ -48,6 +64,45 @@ def goal_of(event: GoalChanged) -> Goal:
         stopped=event.stopped,
         changed_ms=event.changed_ms,
     )
+
+
+def _policy(policy: wire.Policy) -> Policy:
+    return Policy(
+        grain=Grain(policy.grain),
+        low=policy.low,
+        green=policy.green,
+        strictly_more=policy.strictly_more,
+        red_after=policy.red_after,
+        add_to_next=policy.non_working == "add_to_next",
+        to_date_from=policy.to_date_from,
+        ratio_days=policy.ratio_days,
+        ratio_least=policy.ratio_least,
+        level_from=policy.level_from,
+        owner_only_while_green=policy.owner_only_while_green,
+        source_always_alive=policy.source_always_alive,
+        freshness_minutes=policy.freshness_minutes,
+        restate_share=policy.restate_share,
+        incomplete_after_hours=policy.incomplete_after_hours,
+        settle_days=policy.settle_days,
+    )
+
+
+def _guardrail(one: wire.Guardrail) -> Guardrail:
+    return Guardrail(
+        name=one.name,
+        metric=one.metric,
+        limit=one.limit,
+        at_most=one.at_most,
+        over_metric=one.over_metric,
+        measure=_measure(one.metric, one.where, one.over_metric, one.over_where),
+    )
+
+
+def _measure(
+    metric: str, where: Iterable[Condition], over: str | None, over_where: Iterable[Condition]
+) -> str:
+    below = [] if over is None else [OVER, over, *map(str, over_where)]
+    return key_of(metric, *map(str, where), *below)
 
 
 class MongoGoals:

@@ -8,7 +8,7 @@ import msgspec
 from pymongo import ReplaceOne
 
 from alerting.domain.goal import GoalKey
-from alerting.domain.judged import Judged
+from alerting.domain.judged import Verdict
 from alerting.domain.lights import Colour
 from alerting.ports import Stored
 from event_contracts.wire import key_of
@@ -29,8 +29,8 @@ class MongoLights:
         earlier = await self._lights.find(
             mine | {"start": {"$lt": day}}, sort=[("start", -1)], limit=1
         )
-        spans = {judged.light.span.start: judged for judged in map(judged_of, rows)}
-        alarms = sorted({one.alarm for one in spans.values() if one.alarm})
+        spans = {judged.span.start: judged for judged in map(judged_of, rows)}
+        alarms = sorted({one.run.alarm for one in spans.values() if one.run.alarm})
         standing: list[Document] = []
         if alarms:
             red = {"start": {"$lt": day}, "colour": str(Colour.RED), "alarm": {"$in": alarms}}
@@ -41,7 +41,7 @@ class MongoLights:
             frozenset(row["alarm"] for row in standing),
         )
 
-    async def write(self, key: GoalKey, spans: Sequence[Judged]) -> None:
+    async def write(self, key: GoalKey, spans: Sequence[Verdict]) -> None:
         """Write spans, new or changed."""
         rows = [_row(key, judged) for judged in spans]
         await self._lights.bulk_write(
@@ -51,34 +51,34 @@ class MongoLights:
 
 async def judged_between(
     store: Store, key: GoalKey, start: str, end: str, limit: int
-) -> list[Judged]:
+) -> list[Verdict]:
     """Return judged spans that start within the days, both inclusive, in order."""
     query = {"tenant": key.tenant, "goal": key.goal, "start": {"$gte": start, "$lte": end}}
     rows = await store.db["lights"].find(query, sort=[("start", 1)], limit=limit).to_list(None)
     return [judged_of(row) for row in rows]
 
 
-async def last_judged(store: Store, key: GoalKey) -> Judged | None:
+async def last_judged(store: Store, key: GoalKey) -> Verdict | None:
     """Return the last judged span."""
     query = {"tenant": key.tenant, "goal": key.goal}
     rows = await store.db["lights"].find(query, sort=[("start", -1)], limit=1).to_list(None)
     return judged_of(rows[0]) if rows else None
 
 
-def judged_of(row: Document) -> Judged:
+def judged_of(row: Document) -> Verdict:
     """Return the span as the judge knows it."""
-    return msgspec.convert(row["judged"], Judged)
+    return msgspec.convert(row["judged"], Verdict)
 
 
-def _row(key: GoalKey, judged: Judged) -> Document:
+def _row(key: GoalKey, judged: Verdict) -> Document:
     body: Any = msgspec.to_builtins(judged)
-    start = judged.light.span.start.isoformat()
+    start = judged.span.start.isoformat()
     return {
         "_id": key_of(*key, start),
         "tenant": key.tenant,
         "goal": key.goal,
         "start": start,
-        "colour": str(judged.light.colour),
-        "alarm": judged.alarm,
+        "colour": str(judged.run.light.colour),
+        "alarm": judged.run.alarm,
         "judged": body,
     }

@@ -85,9 +85,12 @@ def event_of(deed: Deed, goal: Goal, now_ms: int) -> GoalEvent:
         link=f"/goals/{deed.goal.goal}",
         floor=goal.floor,
         stretch=goal.stretch,
-        completion=deed.actual / deed.plan if deed.plan else None,
+        completion=deed.ratio,
         light=None if deed.light is None else str(deed.light),
         before=None if deed.before is None else str(deed.before),
         tier=deed.tier,
+        light_kind=str(deed.light_kind),
         corrects=deed.corrects,
+        escalated_to=deed.escalated_to,
+        guardrail=deed.guardrail,
     )

@@ -1,4 +1,4 @@
-"""Values of days, one document per goal, metric and month; signs of life; watermarks."""
+"""Values of days, one document per goal, metric, part and month; signs of life; watermarks."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from alerting.domain.goal import GoalKey
-from alerting.domain.judging import DayValue
+from alerting.domain.goal import Goal, GoalKey, Source
+from alerting.domain.sums import Days, DayValue
 from alerting.ports import DayPlace, DayState, MetricDay
 from event_contracts.wire import key_of
 from service_kit.store import Document, Store, Tx
@@ -42,7 +42,7 @@ class MongoValues:
         for place, state in values.items():
             fields = months[_month(place)]
             fields["tenant"], fields["goal"] = place.key
-            fields["metric"] = place.metric
+            fields["part"], fields["metric"] = place.source
             fields[f"days.{place.day.isoformat()}"] = {
                 "value": state.value.value,
                 "count": state.value.count,
@@ -52,19 +52,21 @@ class MongoValues:
             [UpdateOne({"_id": i}, {"$set": f}, upsert=True) for i, f in sorted(months.items())]
         )
 
-    async def of_goal(self, key: GoalKey, metric: str) -> dict[date, DayValue]:
-        """Return all days of a goal."""
-        return days_of(await self._tx["progress"].find(_months(key, metric)))
+    async def of_goal(self, goal: Goal) -> dict[str, Days]:
+        """Return all days of the goal's sums, by part."""
+        return parts_of(goal, await self._tx["progress"].find(_months(goal.key)))
 
-    async def back_filled(self, key: GoalKey, metric: str) -> int:
-        """Return the goal version whose days are all there; 0: none."""
-        document = await self._tx["back_filled"].find_one({"_id": key_of(*key, metric)})
-        return 0 if document is None else int(document["version"])
+    async def back_filled(self, goal: Goal) -> int:
+        """Return the goal version whose days are all there, of every sum of this one; 0: none."""
+        ids = [_source_id(goal.key, source) for source in goal.sources]
+        rows = await self._tx["back_filled"].find({"_id": {"$in": ids}})
+        known = {row["_id"]: int(row["version"]) for row in rows}
+        return min(known.get(i, 0) for i in ids)
 
-    async def note_back_filled(self, key: GoalKey, metric: str, version: int) -> None:
-        """Note that the days of a goal version are all there."""
+    async def note_back_filled(self, key: GoalKey, source: Source, version: int) -> None:
+        """Note that the days of one of a goal version's sums are all there."""
         await self._tx["back_filled"].update_one(
-            {"_id": key_of(*key, metric)}, {"$max": {"version": version}}, upsert=True
+            {"_id": _source_id(key, source)}, {"$max": {"version": version}}, upsert=True
         )
 
     async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
@@ -89,10 +91,12 @@ class MongoValues:
         day = place.day.isoformat()
         return key_of(str(self._partition), place.tenant, place.metric, day)
 
-    async def watermark_ms(self, partition: int, origin: str) -> int:
-        """Return until when everything is known; -1 before the first word."""
-        document = await self._tx["watermarks"].find_one({"_id": f"{partition}|{origin}"})
-        return -1 if document is None else int(document["at_ms"])
+    async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
+        """Return until when everything of the origins is known; -1 before each had its word."""
+        ids = [f"{partition}|{origin}" for origin in origins]
+        rows = await self._tx["watermarks"].find({"_id": {"$in": ids}})
+        known = {row["_id"]: int(row["at_ms"]) for row in rows}
+        return min(known.get(i, -1) for i in ids)
 
     async def note_watermark(self, partition: int, origin: str, at_ms: int) -> None:
         """Raise a watermark."""
@@ -111,19 +115,33 @@ async def watermarks(store: Store) -> dict[tuple[int, str], int]:
     return found
 
 
-def days_of(documents: Iterable[Document]) -> dict[date, DayValue]:
-    """Return the days of month documents."""
-    return {
-        date.fromisoformat(day): DayValue(state["value"], state["count"])
-        for document in documents
-        for day, state in document["days"].items()
-    }
+async def parts_in(store: Store, goal: Goal) -> dict[str, Days]:
+    """Return all days of the goal's sums, by part, outside of any transaction."""
+    return parts_of(goal, await store.db["progress"].find(_months(goal.key)).to_list(None))
+
+
+def parts_of(goal: Goal, months: Iterable[Document]) -> dict[str, Days]:
+    """Return the days of those month documents that are of the goal's sums, by part.
+
+    Another version may have fed a part from another metric, or had other parts.
+    """
+    parts: dict[str, dict[date, DayValue]] = {source.part: {} for source in goal.sources}
+    for month in months:
+        if Source(month["part"], month["metric"]) in goal.sources:
+            for day, state in month["days"].items():
+                value = DayValue(state["value"], state["count"])
+                parts[month["part"]][date.fromisoformat(day)] = value
+    return dict(parts)
 
 
 def _month(place: DayPlace) -> str:
-    return key_of(*place.key, place.metric, place.day.isoformat()[:7])
+    return f"{_source_id(place.key, place.source)}|{place.day.isoformat()[:7]}"
 
 
-def _months(key: GoalKey, metric: str) -> Document:
+def _source_id(key: GoalKey, source: Source) -> str:
+    return key_of(*key, source.metric, *([source.part] if source.part else []))
+
+
+def _months(key: GoalKey) -> Document:
     # By an index: a range of ids is a walk over the collection on one of the servers in use.
-    return {"tenant": key.tenant, "goal": key.goal, "metric": metric}
+    return {"tenant": key.tenant, "goal": key.goal}

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alerting.domain.deeds import Scribe
 from alerting.domain.judged import Judged, Kind
 from alerting.domain.lights import Band, Colour, Light
+from alerting.domain.scribe import Scribe
 
 Steps = Sequence[tuple[Judged | None, Light | None]]
 
 
 class Alarms:
-    """The alarms over a walk of (judged before or None, light now or None).
+    """The alarms over a walk of run lights: (judged before or None, light now or None).
 
     A run keeps its alarm through grey and no light. A run that is red anew keeps the alarm of any
     red span that it shares with a run of before: the same case raises no second alarm. An alarm of
@@ -28,16 +28,23 @@ class Alarms:
         self._gone = {stored.alarm for stored, _ in walk if stored and stored.alarm}
         self._gone -= {*self._alarms.values(), *standing}
 
-    def settle(self, scribe: Scribe, number: int, span: Judged, shown: Colour | None) -> Judged:
-        """Return the walk's span with its alarm; write off_track and recovered where due.
+    def settle(
+        self,
+        scribe: Scribe,
+        number: int,
+        span: Judged,
+        shown: Colour | None,
+        headline: Colour,
+    ) -> Judged:
+        """Return the walk's run light with its alarm; write off_track and recovered where due.
 
-        ``shown`` is the colour before the span.
+        ``shown`` is the run's colour before the span, ``headline`` the span's to-date colour.
         """
         span = replace(span, alarm=None)
         run = self._runs.get(number)
         if run is not None:
             if self._alarms[run] is None:
-                span = scribe.off_track(span, shown)
+                span = scribe.off_track(span, shown, headline)
                 self._alarms[run] = span.alarm
             span = replace(span, alarm=self._alarms[run])
         stored = self._walk[number][0]

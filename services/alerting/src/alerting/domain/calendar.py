@@ -1,5 +1,6 @@
 """Local days: which of them are worked, and at which instants they begin and close."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -14,6 +15,19 @@ def is_working(calendar: Calendar, day: date) -> bool:
     if day in calendar.on:
         return True
     return day.isoweekday() in calendar.weekdays and day not in calendar.off
+
+
+def working_days(calendar: Calendar, first: date, last: date) -> int:
+    """Return how many days are worked from first to last, both inclusive."""
+    return sum(is_working(calendar, day) for day in days_between(first, last))
+
+
+def days_between(first: date, last: date) -> Iterator[date]:
+    """Yield the days from first to last, both inclusive."""
+    day = first
+    while day <= last:
+        yield day
+        day += DAY
 
 
 @lru_cache(maxsize=65536)

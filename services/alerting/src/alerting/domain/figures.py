@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from decimal import Context, Decimal
 
-_EXACT = Context(prec=100)  # a product of two kept figures has at most 68 digits
+_EXACT = Context(prec=200)  # a product of four kept figures has at most 136 digits
 _KEPT = Context(prec=34)
 
 ZERO = Decimal(0)
@@ -25,6 +25,11 @@ def ratio(part: Decimal, whole: Decimal) -> Decimal:
 def share(of: Decimal, whole: Decimal) -> Decimal:
     """Return of * whole, exact: boundaries are compared by products, never by a rounded ratio."""
     return _EXACT.multiply(of, whole)
+
+
+def minus(one: Decimal, other: Decimal) -> Decimal:
+    """Return one - other, exact."""
+    return _EXACT.subtract(one, other)
 
 
 def distance(one: Decimal, other: Decimal) -> Decimal:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from alerting.domain.goal import GoalKey
-from alerting.domain.lights import Colour, Light
+from alerting.domain.lights import Colour, Light, LightKind
 from alerting.domain.spans import Span
 
 
@@ -19,15 +19,18 @@ class Kind(StrEnum):
     REACHED = "goal.reached"
     RESTATED = "goal.restated"
     RECOVERED = "goal.recovered"
+    BREACHED = "guardrail.breached"
+    CLEARED = "guardrail.cleared"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A judged span. ``told`` is the actual that was last told, with the judgement or a deed.
+    """One light of a judged span.
 
-    ``shown`` is the colour of the last span up to here that has a light at all, ``deed`` the id of
-    the deed that told this span's light, ``alarm`` the id of the off_track of the red run that
-    stands here. ``ordinals`` counts this span's deeds by kind.
+    ``told`` is the actual that was last told, with the judgement or a deed. ``shown`` is the colour
+    of the last span up to here that has such a light at all, ``deed`` the id of the deed that told
+    this span's light, ``alarm`` the id of the off_track of the red run that stands here.
+    ``ordinals`` counts the deeds of this span and light by kind.
     """
 
     light: Light
@@ -38,16 +41,42 @@ class Judged:
     ordinals: Mapping[str, int] = field(default_factory=dict)
 
     def counted(self, kind: Kind) -> "Judged":
-        """Return the span with one more deed of the kind."""
+        """Return the light with one more deed of the kind."""
         number = self.ordinals.get(kind, 0) + 1
         return replace(self, ordinals={**self.ordinals, str(kind): number})
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judged span: its two lights, and the names of the guardrails breached at its close.
+
+    ``incomplete``: not all was known when it was judged.
+    """
+
+    run: Judged
+    to_date: Judged
+    breached: tuple[str, ...] = ()
+    incomplete: bool = False
+
+    @property
+    def span(self) -> Span:
+        """The span."""
+        return self.run.light.span
+
+
+@dataclass(frozen=True, slots=True)
 class Tier:
-    """A reached tier: the highest amount that it had when it was reached, and how often it was."""
+    """A reached tier: the hardest amount that it had when it was reached, and how often it was."""
 
     amount: Decimal
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What was last told of a guardrail: is it breached, and how many deeds it has had."""
+
+    breached: bool
     ordinal: int
 
 
@@ -56,20 +85,22 @@ class State:
     """What has happened to a goal: ``seq`` deeds, which tiers were reached, is it missed now.
 
     ``missed`` is the id of the standing goal.missed; ``turns`` counts how often missing or its
-    recovery was told.
+    recovery was told. ``guards``: by the guardrail's name.
     """
 
     seq: int = 0
     tiers: Mapping[str, Tier] = field(default_factory=dict)
     missed: str | None = None
     turns: int = 0
+    guards: Mapping[str, Guard] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
     """Something that happened to a goal once; the same ``id`` is the same deed.
 
-    ``plan`` is the span's plan, for a period its target; ``before`` and ``light`` are colours,
+    ``plan`` is the plan that the light is judged by, for a period its target, for a guardrail its
+    limit; ``ratio`` is the light's r, else actual / plan. ``before`` and ``light`` are colours,
     None where there is no light. ``final`` says that the number can change no more.
     """
 
@@ -83,7 +114,11 @@ class Deed:
     actual: Decimal
     plan: Decimal
     final: bool
+    ratio: Decimal | None = None
     light: Colour | None = None
     before: Colour | None = None
+    light_kind: LightKind = LightKind.RUN
     tier: str | None = None
     corrects: str | None = None
+    escalated_to: str | None = None
+    guardrail: str | None = None

@@ -4,175 +4,125 @@ Pure: the same case gives the same outcome. What is redone (a correction came) a
 walked in one go, so that a run is followed through both.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from alerting.domain.alarms import Alarms
-from alerting.domain.calendar import close_ms, open_ms
-from alerting.domain.deeds import Scribe, tell_again, tell_new, tell_total
-from alerting.domain.figures import ZERO, total
+from alerting.domain.calendar import close_ms
+from alerting.domain.deeds import tell_guardrail, tell_light, tell_total
 from alerting.domain.goal import Goal
-from alerting.domain.judged import Deed, Judged, State
-from alerting.domain.lights import Knowledge, Light, judge
+from alerting.domain.judged import Deed, State, Verdict
+from alerting.domain.looking import Case, Sight, Watcher, complete, measured
+from alerting.domain.readings import standing
 from alerting.domain.schedule import Appointment, Position
-from alerting.domain.silence import delivered
-from alerting.domain.spans import Span, counted_days, plan_of
+from alerting.domain.scribe import Scribe
 
 _DAY_MS = 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class DayValue:
-    """What is known of a goal's day: its sum and how many events stand behind it."""
-
-    value: Decimal
-    count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All that is known of a goal when it is judged.
-
-    ``versions`` ascending. ``before`` is the span judged before the first of ``work``; ``stored``
-    holds the judged ones among ``work`` by their start, ``standing`` the alarms over red spans
-    before them. ``quarters``: see :mod:`silence`.
-    ``watermark_ms``: everything accepted before it is in ``days``.
-    """
-
-    versions: Sequence[Goal]
-    work: Sequence[Appointment]
-    position: Position
-    state: State
-    watermark_ms: int
-    now_ms: int
-    before: Judged | None = None
-    stored: Mapping[date, Judged] = field(default_factory=dict)
-    standing: frozenset[str] = frozenset()
-    days: Mapping[date, DayValue] = field(default_factory=dict)
-    quarters: Mapping[date, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a judgement changes. ``judged`` holds the spans to be written, new or changed."""
 
-    judged: tuple[Judged, ...]
+    judged: tuple[Verdict, ...]
     deeds: tuple[Deed, ...]
     state: State
     position: Position
     incomplete: Appointment | None
 
 
-class Totals:
-    """The running total of a goal's days."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An appointment, what was judged before, and how the span looks now; periods have neither."""
 
-    def __init__(self, days: Mapping[date, DayValue]) -> None:
-        self._days = sorted(days)
-        values = (days[day].value for day in self._days)
-        self._sums = list(accumulate(values, lambda one, other: total((one, other))))
-
-    def through(self, start: date, end: date) -> Decimal:
-        """Return the sum of the days from start to end, both inclusive."""
-        upper = bisect_right(self._days, end)
-        lower = bisect_left(self._days, start)
-        high = self._sums[upper - 1] if upper else ZERO
-        low = self._sums[lower - 1] if lower else ZERO
-        return total((high, -low)) if upper > lower else ZERO
+    appointment: Appointment
+    stored: Verdict | None = None
+    sight: Sight | None = None
 
 
 def judge_goal(case: Case) -> Outcome:
     """Return what follows from the case."""
-    walk = list(_walk(case))
-    steps = [(stored, light) for _, stored, light in walk]
-    alarms = Alarms(case.before, steps, case.standing)
-    final = case.now_ms >= _final_ms(case.versions[-1])
-    scribe = Scribe(case.versions[-1], case.state, final)
-    totals = Totals(case.days)
+    watcher = Watcher(case)
+    walk = list(_walk(case, watcher))
+    scribe = Scribe(case.versions[-1], case.state, case.now_ms >= _final_ms(case.versions[-1]))
+    alarms = _alarms(case, walk)
     before, position, changed = case.before, case.position, []
-    for number, (appointment, stored, light) in enumerate(walk):
-        scribe.goal = appointment.goal
-        if light is not None:
-            shown = before.shown if before else None
-            told = _tell(scribe, light, stored, before)
-            before = alarms.settle(scribe, number, told, shown)
-            changed += [before] if before != stored else []
-        if _complete(case, appointment, stored) and _measured(case, appointment):
-            start = appointment.goal.start
-            tell_total(scribe, appointment, totals.through(start, appointment.span.end))
-        position = position.after(appointment)
+    newest = max((n for n, step in enumerate(walk) if step.sight is not None), default=-1)
+    for number, step in enumerate(walk):
+        scribe.goal = step.appointment.goal
+        if step.sight is not None:
+            before = _tell(scribe, alarms, number, step, step.sight, before)
+            changed += [before] if before != step.stored else []
+            if step.stored is None or number == newest:
+                _tell_guardrails(scribe, step.sight)
+        _tell_total(scribe, case, watcher, step)
+        position = position.after(step.appointment)
     return Outcome(tuple(changed), tuple(scribe.deeds), scribe.state, position, _incomplete(walk))
 
 
-def preview(case: Case) -> list[Light]:
-    """Return the provisional lights of the case's work: never stored, never told."""
-    return [light for _, _, light in _walk(case) if light is not None]
+def preview(case: Case) -> list[Sight]:
+    """Return how the case's work looks now, provisionally: never stored, never told."""
+    return [step.sight for step in _walk(case, Watcher(case)) if step.sight is not None]
 
 
-Step = tuple[Appointment, Judged | None, Light | None]
-
-
-def _walk(case: Case) -> Iterator[Step]:
-    """Yield each appointment with what was judged before and its light now; periods have none."""
-    low_run = case.before.light.low_run if case.before else 0
+def _walk(case: Case, watcher: Watcher) -> Iterator[Step]:
     for appointment in case.work:
-        stored = None if appointment.is_period else case.stored.get(appointment.span.start)
-        light = None
-        if not appointment.is_period:
-            light = _light(case, appointment, stored, low_run)
-            low_run = light.low_run
-        yield appointment, stored, light
+        if appointment.is_period:
+            yield Step(appointment)
+        else:
+            stored = case.stored.get(appointment.span.start)
+            yield Step(appointment, stored, watcher.look(appointment, stored))
 
 
-def _light(case: Case, appointment: Appointment, stored: Judged | None, low_run: int) -> Light:
-    if stored is not None and not _measured(case, appointment):
-        return stored.light  # what is known now is not what that version measured
-    goal, span = appointment.goal, appointment.span
-    figures = (_actual(case.days, goal, span), plan_of(goal, span))
-    knowledge = _knowledge(case, appointment, stored)
-    return judge(goal.policy, span, goal.version, figures, low_run, knowledge)
+def _alarms(case: Case, walk: Sequence[Step]) -> Alarms:
+    runs = [
+        (step.stored.run if step.stored else None, step.sight.run if step.sight else None)
+        for step in walk
+    ]
+    return Alarms(case.before.run if case.before else None, runs, case.standing)
 
 
-def _actual(days: Mapping[date, DayValue], goal: Goal, span: Span) -> Decimal:
-    return total(days[day].value for day in counted_days(goal, span) if day in days)
-
-
-def _knowledge(case: Case, appointment: Appointment, stored: Judged | None) -> Knowledge:
-    if not _complete(case, appointment, stored):
-        return Knowledge.INCOMPLETE
-    goal, span = appointment.goal, appointment.span
-    if goal.policy.source_always_alive:
-        return Knowledge.COMPLETE
-    heard = any(case.days[day].count for day in counted_days(goal, span) if day in case.days)
-    heard = heard or delivered(
-        case.quarters, open_ms(goal.zone, span.start), close_ms(goal.zone, span.end)
+def _tell(
+    scribe: Scribe,
+    alarms: Alarms,
+    number: int,
+    step: Step,
+    sight: Sight,
+    before: Verdict | None,
+) -> Verdict:
+    """Write the deeds of a span's lights; return it as it is to be remembered."""
+    stored = step.stored
+    earlier = before.run if before else None
+    run = tell_light(scribe, sight.run, stored.run if stored else None, earlier)
+    shown = earlier.shown if earlier else None
+    run = alarms.settle(scribe, number, run, shown, sight.to_date.colour)
+    to_date = tell_light(
+        scribe,
+        sight.to_date,
+        stored.to_date if stored else None,
+        before.to_date if before else None,
     )
-    return Knowledge.COMPLETE if heard else Knowledge.SILENT
+    return Verdict(run, to_date, sight.breached, sight.incomplete)
 
 
-def _complete(case: Case, appointment: Appointment, stored: Judged | None) -> bool:
-    if case.watermark_ms >= appointment.at_ms:
-        return True
-    return stored is not None and stored.light.why != Knowledge.INCOMPLETE.value
+def _tell_guardrails(scribe: Scribe, sight: Sight) -> None:
+    for gauge in sight.gauges.values():
+        tell_guardrail(scribe, gauge, sight.run.span)
 
 
-def _measured(case: Case, appointment: Appointment) -> bool:
-    return appointment.goal.measure == case.versions[-1].measure
-
-
-def _tell(scribe: Scribe, light: Light, stored: Judged | None, before: Judged | None) -> Judged:
-    if stored is None:
-        return tell_new(scribe, light, before)
-    return tell_again(scribe, light, stored, before)
+def _tell_total(scribe: Scribe, case: Case, watcher: Watcher, step: Step) -> None:
+    appointment = step.appointment
+    if not complete(case, appointment, step.stored) or not measured(case, appointment):
+        return
+    figure = standing(watcher.known(appointment.goal), appointment.span.end)
+    if figure is not None:
+        tell_total(scribe, appointment, figure)
 
 
 def _incomplete(walk: Sequence[Step]) -> Appointment | None:
-    for appointment, _, light in walk:
-        if light is not None and light.why == Knowledge.INCOMPLETE.value:
-            return appointment
+    for step in walk:
+        if step.sight is not None and step.sight.incomplete:
+            return step.appointment
     return None
 
 

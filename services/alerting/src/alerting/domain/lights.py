@@ -1,16 +1,26 @@
-"""The run light: the band of one span, and its colour after the spans before it."""
+"""The two lights of a span: the run light, and the to-date light, which is the headline."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from alerting.domain.figures import ratio, share
-from alerting.domain.goal import Policy
+from alerting.domain.figures import ZERO, minus, ratio, share
+from alerting.domain.goal import Goal, Policy
+from alerting.domain.readings import TOO_FEW, Reading
 from alerting.domain.spans import Span
+
+GUARDRAIL = "guardrail"
+
+
+class LightKind(StrEnum):
+    """Which light: of the run of spans, or of everything from the period's start."""
+
+    RUN = "run"
+    TO_DATE = "to-date"
 
 
 class Band(StrEnum):
-    """Where actual / plan of one span lies."""
+    """Where r lies."""
 
     LOW = "low"
     YELLOW = "yellow"
@@ -38,10 +48,11 @@ class Knowledge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """A span's result. ``ratio`` is actual / plan, None without a plan.
+    """One light of a span. ``ratio`` is r (actual / plan, of a plain sum), None without a plan.
 
     ``low_run`` counts the low spans in a row up to here; grey and no light carry it on. ``watch``
-    marks a low span before red. ``why`` says why a light is grey or missing.
+    marks a low span before red. ``why`` says why a light is grey or missing, or that a guardrail
+    keeps it from green.
     """
 
     span: Span
@@ -54,43 +65,88 @@ class Light:
     low_run: int
     watch: bool = False
     why: str = ""
+    kind: LightKind = LightKind.RUN
 
 
-def band_of(policy: Policy, actual: Decimal, plan: Decimal) -> Band:
-    """Return the band; exactly ``low`` is yellow, exactly ``green`` is green."""
-    if plan <= 0:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else decides a light: what is known, and whether a guardrail is breached."""
+
+    knowledge: Knowledge = Knowledge.COMPLETE
+    breached: bool = False
+
+
+def band_of(policy: Policy, done: Decimal, wanted: Decimal, slack: Decimal = ZERO) -> Band:
+    """Return the band of r = done / wanted; exactly ``low`` is yellow, exactly ``green`` is green.
+
+    What is short by ``slack`` or less is not low.
+    """
+    if wanted <= 0:
         return Band.NONE
-    if actual < share(policy.low, plan):
+    if done < share(policy.low, wanted) and minus(wanted, done) > slack:
         return Band.LOW
-    return Band.YELLOW if actual < share(policy.green, plan) else Band.GREEN
+    enough = share(policy.green, wanted)
+    green = done > enough if policy.strictly_more else done >= enough
+    return Band.GREEN if green else Band.YELLOW
 
 
-def judge(
-    policy: Policy,
-    span: Span,
-    version: int,
-    figures: tuple[Decimal, Decimal],
-    low_run: int,
-    knowledge: Knowledge = Knowledge.COMPLETE,
+def judge_run(
+    goal: Goal, span: Span, reading: Reading, low_run: int, around: Circumstances
 ) -> Light:
-    """Return the light of a span from (actual, plan) and the low run before it."""
-    actual, plan = figures
-    band = band_of(policy, actual, plan)
-    completion = None if band is Band.NONE else ratio(actual, plan)
-    if band is Band.NONE:
-        colour, why = Colour.NONE, "no-plan"
-    elif knowledge is not Knowledge.COMPLETE:
-        band, colour, why = Band.NONE, Colour.GREY, knowledge.value
+    """Return the run light of a span, from its reading and the low run before it."""
+    return _judge(goal, span, reading, low_run, around, LightKind.RUN)
+
+
+def judge_to_date(goal: Goal, span: Span, reading: Reading, around: Circumstances) -> Light:
+    """Return the to-date light at the close of a span: red at once where it is low."""
+    return _judge(goal, span, reading, 0, around, LightKind.TO_DATE)
+
+
+def _judge(
+    goal: Goal,
+    span: Span,
+    reading: Reading,
+    low_run: int,
+    around: Circumstances,
+    kind: LightKind,
+) -> Light:
+    red_after = goal.policy.red_after if kind is LightKind.RUN else 1
+    band = band_of(goal.policy, reading.done, reading.wanted, reading.slack)
+    colour, why = _unlit(reading, around.knowledge)
+    if why:
+        band = Band.NONE
     else:
         low_run = low_run + 1 if band is Band.LOW else 0
-        colour, why = _colour(policy, band, low_run), ""
-    watch = band is Band.LOW and colour is Colour.YELLOW
+        colour, why = _lit(band, red=low_run >= red_after, breached=around.breached)
     return Light(
-        span, version, plan, actual, completion, band, colour, low_run, watch=watch, why=why
+        span,
+        goal.version,
+        reading.plan,
+        reading.actual,
+        ratio(reading.done, reading.wanted) if reading.wanted > 0 else None,
+        band,
+        colour,
+        low_run,
+        watch=band is Band.LOW and colour is Colour.YELLOW,
+        why=why,
+        kind=kind,
     )
 
 
-def _colour(policy: Policy, band: Band, low_run: int) -> Colour:
+def _unlit(reading: Reading, knowledge: Knowledge) -> tuple[Colour, str]:
+    """Return grey or no light, and why; the reason is empty where there is a light.
+
+    What is not known yet may bring enough results: too few of them are then grey, not no light.
+    """
+    unknown = knowledge is not Knowledge.COMPLETE
+    if reading.why and not (unknown and reading.why == TOO_FEW):
+        return Colour.NONE, reading.why
+    return Colour.GREY, knowledge.value if unknown else ""
+
+
+def _lit(band: Band, *, red: bool, breached: bool) -> tuple[Colour, str]:
     if band is Band.LOW:
-        return Colour.RED if low_run >= policy.red_after else Colour.YELLOW
-    return Colour(band.value)
+        return (Colour.RED if red else Colour.YELLOW), ""
+    if band is Band.GREEN and breached:
+        return Colour.YELLOW, GUARDRAIL
+    return Colour(band.value), ""

@@ -3,6 +3,7 @@
 A new version judges the spans that close after it was made; the spans before keep the version that
 they had. A span whose first version came only later (a goal made in mid-period) is judged by the
 earliest version there is. A version's period is closed by one more appointment behind its spans.
+Where a new version judges by weeks or months, its first span begins behind what is judged already.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import takewhile
 
-from alerting.domain.calendar import close_ms
+from alerting.domain.calendar import DAY, close_ms
 from alerting.domain.goal import Goal
 from alerting.domain.spans import Span, period, spans
 
 NEVER = date.min
+_LONGEST_DAYS = 62
 _MINUTE_MS = 60_000
 _HOUR_MS = 3_600_000
 
@@ -68,10 +70,11 @@ def appointments(versions: Sequence[Goal], since: date) -> Iterator[Appointment]
     for number, goal in enumerate(versions):
         newest = number + 1 == len(versions)
         until = None if newest else versions[number + 1].changed_ms
-        for one in _of_version(goal, since, first=number == 0, until=until):
-            if one.span.start > last:
+        for one in _of_version(goal, _early(since), first=number == 0, until=until):
+            if one.span.end > last:
+                if one.span.end >= since:
+                    yield _behind(last, one)
                 last = one.span.end
-                yield one
         ending = _ending(goal, first=number == 0, until=until)
         if ending is not None and ending.span.end > closed:
             closed, last = ending.span.end, max(last, ending.span.end)
@@ -124,6 +127,22 @@ def kept(versions: Sequence[Goal], position: Position, dirty_from: date) -> list
 
 def _first_day(versions: Sequence[Goal]) -> date:
     return min(goal.start for goal in versions)
+
+
+def _early(since: date) -> date:
+    """Return a day so early that no span of before it can reach into one that ends on ``since``.
+
+    The longest span is a month that a short one has joined.
+    """
+    return date.fromordinal(max(since.toordinal() - _LONGEST_DAYS, NEVER.toordinal()))
+
+
+def _behind(last: date, one: Appointment) -> Appointment:
+    """Return the appointment without the days that are judged already."""
+    if one.span.start > last:
+        return one
+    first = last + DAY
+    return replace(one, span=replace(one.span, start=first, first=first))
 
 
 def _of_version(
