@@ -102,6 +102,44 @@ async def test_a_late_result_restates_once_its_watermark_has_passed(stage):
     assert fresh[-1].corrects == next(d.id for d in before if d.kind == "goal.off_track")
 
 
+async def test_a_correction_accepted_before_a_close_is_decided_with_it_however_late_it_is_applied(
+    stage,
+):
+    """Three low days, the second mended before the third closed; the worker was down meanwhile."""
+    team = await stage()
+    await team.goal()
+    await team.put({1: 60, 2: 60})
+    await team.at(3)
+    await team.settle()
+    mended = team.day("a", 2, 100)  # accepted on the third at noon
+    await team.put({3: 60})
+    await team.at(4, complete=False)
+    await team.apply("progress", team_partition(), mended)  # applied on the fourth
+    await team.complete("leads")
+    await team.settle()
+    assert await team.colours() == ["yellow", "green", "yellow"]
+    assert "goal.off_track" not in [deed.kind for deed in await team.deeds()]
+
+
+async def test_results_that_never_stop_coming_late_do_not_put_a_correction_off_for_ever(stage):
+    team = await stage()
+    await team.goal()
+    await team.put({1: 60, 2: 60, 3: 60})
+    await team.at(4)
+    await team.settle()
+    await team.put({2: 90})
+    await team.at(4, 13)
+    await team.put({2: 91})  # accepted at the watermark itself: perhaps not all of it is here
+    await team.settle()
+    assert await team.colours() == ["yellow", "yellow", "yellow"]
+    await team.put({2: 100})
+    await team.settle()
+    assert await team.colours() == ["yellow", "yellow", "yellow"]
+    await team.at(4, 14)
+    await team.settle()
+    assert await team.colours() == ["yellow", "green", "yellow"]
+
+
 async def test_an_older_version_of_a_day_changes_nothing(stage):
     team = await stage()
     await team.goal()

@@ -36,7 +36,6 @@ class KeepDays:
     """Days of goals have these values."""
 
     days: Mapping[DayPlace, DayState]
-    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ async def keep_goal(command: KeepGoal, books: Books) -> None:
         if one.goal.version == command.goal.version and one.goal.version > versions[0].version
     ]
     if redo:
-        await books.dockets.correct({key: Correction(min(redo), command.now_ms)})
+        await books.dockets.correct({key: Correction.at(min(redo), command.now_ms)})
 
 
 async def keep_days(command: KeepDays, books: Books) -> None:
@@ -124,18 +123,23 @@ async def keep_days(command: KeepDays, books: Books) -> None:
     await books.heads.touch([goal_head(key) for key in keys])
     await books.values.write(fresh)
     dockets = await books.dockets.find(keys)
-    await books.dockets.correct(_corrections(fresh, dockets, command.now_ms))
+    await books.dockets.correct(_corrections(fresh, dockets))
 
 
 def _corrections(
-    fresh: Mapping[DayPlace, DayState], dockets: Mapping[GoalKey, Docket], now_ms: int
+    fresh: Mapping[DayPlace, DayState], dockets: Mapping[GoalKey, Docket]
 ) -> dict[GoalKey, Correction]:
+    """Return the corrections by when their results were accepted, not by when they were applied.
+
+    A worker that was down applies late: a span that closed meanwhile must not be judged beside a
+    day whose correction was accepted before it.
+    """
     found: dict[GoalKey, Correction] = {}
-    for place in fresh:
+    for place, state in fresh.items():
         docket = dockets.get(place.key)
         if docket is not None and place.day <= docket.position.judged_through:
-            since = min(place.day, found[place.key].since) if place.key in found else place.day
-            found[place.key] = Correction(since, now_ms)
+            one = Correction.at(place.day, state.as_of_ms)
+            found[place.key] = one.with_(found.get(place.key))
     return found
 
 
@@ -194,9 +198,9 @@ def _work(
     """Return what is to be judged, and the correction that has to wait for its watermark."""
     work: list[Appointment] = []
     correction = docket.correction
-    if correction is not None and watermark_ms > correction.at_ms:
+    if correction is not None and correction.ready(watermark_ms):
         work += kept(versions, docket.position, correction.since)
-        correction = None
+        correction = correction.rest(watermark_ms)
     now_ms = command.now_ms
     work += due(versions, docket.position, watermark_ms, now_ms, patient=command.patient)
     return work, correction
@@ -253,9 +257,7 @@ def _after(
     """Return the goal's row after a judgement; what stayed incomplete waits for its watermark."""
     incomplete = outcome.incomplete
     if incomplete is not None:
-        since = incomplete.span.start
-        since = min(since, correction.since) if correction else since
-        correction = Correction(since, incomplete.at_ms - 1)
+        correction = Correction.at(incomplete.span.start, incomplete.at_ms - 1).with_(correction)
     return replace(
         docket,
         position=outcome.position,

@@ -110,7 +110,7 @@ class Judge:
 
 def _ready(docket: Docket, watermark_ms: int, now_ms: int) -> bool:
     correction = docket.correction
-    if correction is not None and watermark_ms > correction.at_ms:
+    if correction is not None and correction.ready(watermark_ms):
         return True
     return docket.at_ms <= min(now_ms, max(watermark_ms, 0))
 

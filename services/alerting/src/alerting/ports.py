@@ -29,18 +29,50 @@ class MetricDay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DayState:
-    """A day's value at a version; the highest version holds."""
+    """A day's value at a version; the highest version holds.
+
+    ``as_of_ms`` is when the newest of its events was accepted, on the organisation's clock.
+    """
 
     value: DayValue
     version: int
+    as_of_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Judged days whose values changed: from ``since`` on, noticed at ``at_ms``."""
+    """Judged days that changed, from ``since`` on.
+
+    Of what changed them the earliest was accepted at ``first_ms`` and the latest at ``last_ms``:
+    once all that was accepted at ``first_ms`` has been applied, the days are judged again.
+    """
 
     since: date
-    at_ms: int
+    first_ms: int
+    last_ms: int
+
+    @classmethod
+    def at(cls, since: date, at_ms: int) -> "Correction":
+        """Return a correction by what was accepted at one instant."""
+        return cls(since, at_ms, at_ms)
+
+    def ready(self, watermark_ms: int) -> bool:
+        """Whether all that was accepted together with the first of it has been applied."""
+        return watermark_ms > self.first_ms
+
+    def with_(self, other: "Correction | None") -> "Correction":
+        """Return both as one."""
+        if other is None:
+            return self
+        return Correction(
+            min(self.since, other.since),
+            min(self.first_ms, other.first_ms),
+            max(self.last_ms, other.last_ms),
+        )
+
+    def rest(self, watermark_ms: int) -> "Correction | None":
+        """Return what is left when it was decided at the watermark: what may be half applied."""
+        return None if watermark_ms > self.last_ms else Correction.at(self.since, self.last_ms)
 
 
 @dataclass(frozen=True, slots=True)

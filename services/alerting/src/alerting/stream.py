@@ -83,7 +83,7 @@ class Stream:
                 _newest(days, message)
             else:
                 others.append(message)
-        await handle(KeepDays(days, now_ms), books)
+        await handle(KeepDays(days), books)
         for message in others:
             if isinstance(message, GoalChanged):
                 await books.goals.put(message, number)
@@ -101,7 +101,8 @@ def _newest(days: Days, message: DayProgress) -> None:
     source = Source(message.part, message.metric)
     place = DayPlace(GoalKey(message.tenant, message.goal), source, message.day)
     if place not in days or days[place].version < message.version:
-        days[place] = DayState(DayValue(message.value, message.count), message.version)
+        value = DayValue(message.value, message.count)
+        days[place] = DayState(value, message.version, message.as_of_ms)
 
 
 def _command(message: Any, number: int, now_ms: int) -> Any:

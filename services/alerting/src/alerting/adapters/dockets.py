@@ -16,6 +16,7 @@ from service_kit.store import Document, Store, Tx
 
 NOW = 0
 CLEAN = "9999-99-99"  # later than every day, so that $min takes any day over it
+NEVER = 2**53
 
 
 class MongoDockets:
@@ -50,12 +51,9 @@ class MongoDockets:
         )
 
     async def correct(self, corrections: Mapping[GoalKey, Correction]) -> None:
-        """Mark judged days as changed; the earliest day and the latest notice hold."""
+        """Mark judged days as changed, beside what is marked already."""
         await self._due.bulk_write(
-            [
-                UpdateOne({"_id": key_of(*key)}, _mark(one.since, one.at_ms))
-                for key, one in corrections.items()
-            ]
+            [UpdateOne({"_id": key_of(*key)}, _mark(one)) for key, one in corrections.items()]
         )
 
     async def correct_silent(self, place: MetricDay, partition: int, quarter_ms: int) -> None:
@@ -68,7 +66,7 @@ class MongoDockets:
             "judged_close_ms": {"$gt": quarter_ms},
         }
         since = date.fromordinal(place.day.toordinal() - 1)  # local days reach over UTC days
-        await self._due.update_many(query, _mark(since, self._now_ms))
+        await self._due.update_many(query, _mark(Correction.at(since, self._now_ms)))
 
     async def close(self, docket: Docket) -> None:
         """Write the row after a judgement."""
@@ -95,7 +93,6 @@ async def docket_in(store: Store, key: GoalKey) -> Docket | None:
 
 def docket_of(row: Mapping[str, Any]) -> Docket:
     """Return the row as the judge knows it."""
-    since = row["dirty_from"] if row["dirty_from"] < CLEAN else ""
     state = row["state"]
     tiers = {name: Tier(Decimal(t["amount"]), t["ordinal"]) for name, t in state["tiers"].items()}
     guards = {name: Guard(g["breached"], g["ordinal"]) for name, g in state["guards"].items()}
@@ -106,14 +103,23 @@ def docket_of(row: Mapping[str, Any]) -> Docket:
             date.fromisoformat(row["judged_through"]), date.fromisoformat(row["closed"])
         ),
         state=State(state["seq"], tiers, state["missed"], state["turns"], guards),
-        correction=Correction(date.fromisoformat(since), row["dirty_at"]) if since else None,
+        correction=_correction(row),
         at_ms=row["at_ms"],
         judged_close_ms=row["judged_close_ms"],
     )
 
 
-def _mark(since: date, at_ms: int) -> dict[str, Any]:
-    return {"$min": {"dirty_from": since.isoformat()}, "$max": {"dirty_at": at_ms}}
+def _correction(row: Mapping[str, Any]) -> Correction | None:
+    if row["dirty_from"] == CLEAN:
+        return None
+    return Correction(date.fromisoformat(row["dirty_from"]), row["dirty_first"], row["dirty_last"])
+
+
+def _mark(one: Correction) -> dict[str, Any]:
+    return {
+        "$min": {"dirty_from": one.since.isoformat(), "dirty_first": one.first_ms},
+        "$max": {"dirty_last": one.last_ms},
+    }
 
 
 def _fields(docket: Docket) -> Document:
@@ -127,7 +133,8 @@ def _fields(docket: Docket) -> Document:
         "closed": docket.position.closed.isoformat(),
         "judged_close_ms": docket.judged_close_ms,
         "dirty_from": correction.since.isoformat() if correction else CLEAN,
-        "dirty_at": correction.at_ms if correction else -1,
+        "dirty_first": correction.first_ms if correction else NEVER,
+        "dirty_last": correction.last_ms if correction else -1,
         "state": {
             "seq": state.seq,
             "tiers": {
