@@ -43,6 +43,25 @@ async def test_a_batch_says_how_many_events_fell_into_each_quarter_also_without_
     assert batch.accepted == (Accepted(MINUTE // 15, 1),)
 
 
+async def test_facts_are_as_of_acceptance_and_a_replay_as_of_its_folding(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    accepted_ms = stage.clock.now_ms()
+    await stage.send(make.cloud(make.order("a", 1)))
+    stage.clock.ms += 3_600_000
+    await stage.pump()
+    assert {batch.as_of_ms for batch in await stage.facts()} == {accepted_ms}
+
+    event = make.cloud(make.order("b", 1))
+    await stage.append(make.raw_event(event, id="b", received_ms=accepted_ms, replay_of="letter"))
+    await stage.pump()
+    assert {batch.as_of_ms for batch in await stage.facts()} == {
+        accepted_ms,
+        accepted_ms + 3_600_000,
+    }
+
+
 async def test_copies_in_a_batch_in_later_batches_and_after_a_restart_count_once(
     stage: Any, make: Any
 ) -> None:

@@ -93,7 +93,8 @@ async def _fold(
     }
     folded = fold(command.arrivals, plans, _seen(command.arrivals, partition, older))
     effect.folded = folded
-    await _publish(store, facts, memory, folded, now_ms, effect)
+    as_of_ms = _as_of_ms(command.arrivals, partition.arrived_ms, now_ms)
+    await _publish(store, facts, memory, folded, as_of_ms, effect)
     await _remember_ids(command, store, partition, folded, now_ms, effect)
     await _write_letters(command, store, partition, folded, now_ms, effect)
     for source in folded.sources.values():
@@ -131,12 +132,12 @@ def _seen(
 
 
 async def _publish(
-    store: FoldStore, facts: Facts, memory: Memory, folded: Folded, now_ms: int, effect: Effect
+    store: FoldStore, facts: Facts, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
 ) -> None:
     for _, source in sorted(folded.sources.items()):
         for metric in source.plan.metrics:
             limited = await _limited(store, memory, source, metric, effect)
-            for batch in fact_batches(source, metric, limited.cells, now_ms):
+            for batch in fact_batches(source, metric, limited.cells, as_of_ms):
                 facts.publish(batch)
     if effect.day_sets:
         await store.write_day_sets(effect.day_sets)
@@ -193,6 +194,13 @@ def arrived_ms(arrivals: Sequence[Arrival], before_ms: int, now_ms: int) -> int:
     """
     times = [a.event.received_ms for a in arrivals if a.event.replay_of is None]
     return max(before_ms, min(max(times, default=before_ms), now_ms))
+
+
+def _as_of_ms(arrivals: Sequence[Arrival], before_ms: int, now_ms: int) -> int:
+    """Return when the newest of the slice was accepted; a replay is accepted as it is folded."""
+    if any(arrival.event.replay_of is not None for arrival in arrivals):
+        return now_ms
+    return arrived_ms(arrivals, before_ms, now_ms)
 
 
 async def _write_letters(
