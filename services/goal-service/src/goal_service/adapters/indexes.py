@@ -8,12 +8,17 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("goal_uses", ("partition",)),
     ("goals", ("tenant", "current", "goal")),
     ("goals", ("tenant", "goal", "version")),
+    ("goals", ("tenant", "current", "parent")),
+    ("goals", ("tenant", "current", "policy", "goal")),
+    ("policies", ("tenant", "current", "name")),
+    ("policies", ("tenant", "name", "version")),
+    ("policies", ("open",)),
     ("metric_definitions", ("tenant", "metric")),
     ("lanes_in", ("group", "partition")),
     ("lane_ranges", ("group", "partition")),
 )
 # A transaction should not have to create a collection.
-COLLECTIONS = ("progress", "alive", "heads", "audit", "dead_letters")
+COLLECTIONS = ("progress", "alive", "heads", "goal_heads", "audit", "dead_letters")
 
 
 async def make_indexes(store: Store) -> None:
