@@ -13,14 +13,15 @@ from goal_service.domain.calendars import HolidayYear
 def holidays_of(country: str, year: int) -> HolidayYear | None:
     """Return the country's year; None when the package does not know the country."""
     try:
-        known = holidays.country_holidays(country, years=[year])
+        # The end of a year may be exchanged for days of the next one.
+        known: Any = holidays.country_holidays(country, years=[year, year + 1])
     except NotImplementedError:
         return None
-    make_up: set[date] = getattr(known, "weekend_workdays", set())
+    make_up: set[date] = known.weekend_workdays
     return HolidayYear(
         off=frozenset(day for day in known if day.year == year),
         on=frozenset(day for day in make_up if day.year == year),
-        complete=_is_complete(type(known), year),
+        complete=_is_complete(known, year),
     )
 
 
@@ -32,7 +33,7 @@ def _is_complete(entity: Any, year: int) -> bool:
     """
     if not entity.start_year <= year <= entity.end_year:
         return False
-    if not hasattr(entity, "substituted_label"):
+    if not entity.has_substituted_holidays:
         return True
-    exchanged = entity.special_public_holidays
-    return bool(exchanged) and year <= max(exchanged)
+    exchanged = getattr(entity, "special_public_holidays", {})
+    return bool(exchanged) and year <= int(max(exchanged))
