@@ -1,4 +1,4 @@
-"""Cascades: parts that add up, filters that overlap, ways up, splits that conserve."""
+"""Cascades: parts that add up, filters that overlap, ways up."""
 
 import itertools
 from datetime import date
@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from event_contracts.facts import Condition
 from event_contracts.goals import GoalChanged, Guardrail, Plan
 from goal_service.domain.cascade import Actual, check_link, remarks, tree
-from goal_service.domain.drafts import Amount, Share
 from goal_service.domain.filters import can_meet, narrows
 from goal_service.domain.matching import meets
 from goal_service.domain.paths import path
-from goal_service.domain.splits import SplitPart, allot, check_parts
 from service_kit.errors import UserError
 
 RENEWAL = (Condition(dim="business", any_of=("renewal",)),)
@@ -76,7 +74,7 @@ def test_the_second_quarters_cascade_adds_up_from_the_company_to_the_editor() ->
     assert (root.assigned, root.rest, root.remarks) == (1_500_000, 0, ())
     assert (renewals.share, business.share) == (Decimal("0.4"), Decimal("0.6"))
     assert (business.assigned, business.rest) == (300_000, 600_000)
-    assert campaign.share == Decimal(300_000) / Decimal(900_000)
+    assert campaign.share == Decimal("0." + "3" * 34)
     # Articles are no revenue: they help the campaign and are no part of its sum.
     assert (articles.share, campaign.assigned, campaign.rest) == (None, 0, 300_000)
 
@@ -216,73 +214,6 @@ def test_filters_meet_and_narrow_exactly_as_their_cells_do(one: Any, other: Any)
         assert narrows(one, other) == all(cell in theirs for cell in mine)
 
 
-@pytest.mark.row("G5", "q2-cascade")
-def test_40_and_60_percent_of_1500000_are_600000_and_900000() -> None:
-    found = allot(Decimal(1_500_000), [Share(Decimal("0.4")), Share(Decimal("0.6"))])
-    assert found == ((600_000, 900_000), 0)
-
-
-def test_whole_units_go_to_the_largest_remainders_and_the_earlier_part_first() -> None:
-    # Quotas 33.3, 33.3 and 33.4: the unit left over goes to the last.
-    shares = [Share(Decimal("0.333")), Share(Decimal("0.333")), Share(Decimal("0.334"))]
-    assert allot(Decimal(100), shares).amounts == (33, 33, 34)
-    halves = [Share(Decimal("0.5")), Share(Decimal("0.5"))]
-    assert allot(Decimal(3), halves).amounts == (2, 1)
-    assert allot(Decimal("0.05"), halves).amounts == (Decimal("0.03"), Decimal("0.02"))
-
-
-def test_amounts_stay_as_they_are_and_shares_are_of_the_whole() -> None:
-    sizes: list[Amount] = [Decimal("300000.5"), Share(Decimal("0.5"))]
-    assert allot(Decimal(900_000), sizes, allow_rest=True) == (
-        (Decimal("300000.5"), 450_000),
-        Decimal("149999.5"),
-    )
-
-
-def test_parts_have_to_be_the_whole_unless_a_rest_is_allowed_and_never_more() -> None:
-    short = [Share(Decimal("0.4")), Share(Decimal("0.5999"))]
-    with pytest.raises(UserError) as caught:
-        allot(Decimal(1_500_000), short)
-    assert caught.value.code == "parts-do-not-add-up"
-    assert "99.99 %" in caught.value.en
-    assert allot(Decimal(1_500_000), short, allow_rest=True).rest == 150
-    for allow_rest in (True, False):
-        with pytest.raises(UserError) as caught:
-            more = [Share(Decimal("0.4")), Share(Decimal("0.6001"))]
-            allot(Decimal(1_500_000), more, allow_rest=allow_rest)
-        assert caught.value.code == "parts-exceed-the-whole"
-
-
-AMOUNTS = st.decimals(min_value=0, max_value=10**12, places=2).filter(lambda amount: amount > 0)
-
-
-@given(
-    st.one_of(AMOUNTS, st.integers(1, 10**12).map(Decimal)),
-    st.lists(st.integers(1, 2_000).map(lambda n: Share(Decimal(n) / 10_000)), max_size=5),
-    st.lists(st.integers(0, 1_000), max_size=3),
-)
-def test_a_split_conserves_and_no_share_is_a_unit_off(
-    whole: Decimal, shares: list[Share], thousandths: list[int]
-) -> None:
-    fixed = [round(whole * n / 10_000, 2) for n in thousandths]
-    sizes: list[Amount] = [*shares, *fixed]
-    try:
-        found = allot(whole, sizes, allow_rest=True)
-    except UserError as error:
-        assert error.code == "parts-exceed-the-whole"
-        exact = sum(s.of_target for s in shares) * whole + sum(fixed)
-        assert exact > whole
-        return
-    assert sum(found.amounts) + found.rest == whole
-    assert found.rest >= 0
-    assert list(found.amounts[len(shares) :]) == fixed
-    unit = (
-        1 if whole == int(whole) and all(each == int(each) for each in fixed) else Decimal("0.01")
-    )
-    for share, got in zip(shares, found.amounts, strict=False):
-        assert abs(got - share.of_target * whole) < unit
-
-
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=8), st.integers(0, 10**6))
 def test_a_cascade_conserves_what_is_assigned_and_what_is_left(
     targets: list[int], whole: int
@@ -294,20 +225,3 @@ def test_a_cascade_conserves_what_is_assigned_and_what_is_left(
     assert node.rest is not None
     assert node.assigned + node.rest == root.target
     assert (node.rest < 0) == any(remark.code == "over-assigned" for remark in node.remarks)
-
-
-@pytest.mark.parametrize(
-    ("parts", "code"),
-    [
-        ([], "parts-missing"),
-        ([SplitPart("a", "a", Share(Decimal(0)))], "part-empty"),
-        ([SplitPart("a", "a", Decimal(-1))], "part-empty"),
-        ([SplitPart("a", "a", Share(Decimal("0.12345")))], "share-invalid"),
-        ([SplitPart("a", "a", Decimal("NaN"))], "amount-invalid"),
-        ([SplitPart("a", "a", Decimal(1)), SplitPart("a", "b", Decimal(1))], "part-twice"),
-    ],
-)
-def test_parts_that_are_none_are_refused(parts: list[SplitPart], code: str) -> None:
-    with pytest.raises(UserError) as caught:
-        check_parts(parts)
-    assert caught.value.code == code
