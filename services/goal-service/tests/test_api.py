@@ -271,3 +271,35 @@ async def test_a_series_that_cannot_be_asked_for_is_refused(
 ) -> None:
     refused = await door.call("GET", "/v1/metrics/gross_revenue/series", status=422, **query)
     assert refused["error"]["code"] == code
+
+
+@pytest.mark.row("G4", "a-to-b")
+async def test_800_to_1000_over_http_is_a_floor_a_target_and_a_stretch(door: Any) -> None:
+    leads = RETAIL | {"plan": "straight", "floor": None, "stretch": None, "target": "800 到 1,000"}
+    made = await door.call("POST", "/v1/goals", leads, status=201)
+    assert [Decimal(made[tier]) for tier in ("floor", "target", "stretch")] == [800, 900, 1000]
+    wrong = leads | {"target": "about 900"}
+    refused = await door.call("POST", "/v1/goals", wrong, status=422)
+    assert (refused["error"]["code"], refused["error"]["where"]) == ("target-unreadable", "target")
+
+
+CHINA = {
+    "name": "Revenue",
+    "metric": "gross_revenue",
+    "start": "2026-04-01",
+    "end": "2026-06-30",
+    "zone": "Asia/Shanghai",
+    "target": 1_000_000,
+    "calendar": {"kind": "working", "country": "CN"},
+}
+
+
+async def test_a_year_whose_make_up_days_are_not_announced_is_warned_of(door: Any) -> None:
+    far = CHINA | {"start": "2090-01-01", "end": "2090-03-31"}
+    made = await door.call("POST", "/v1/goals", far, status=201, language="zh")
+    (warning,) = made["warnings"]
+    assert (warning["code"], warning["where"]) == ("calendar-year-unknown", "calendar")
+    assert "2090" in warning["message"]
+    near = await door.call("POST", "/v1/goals", CHINA, status=201)
+    assert near["warnings"] == []
+    assert near["calendar"]["on"] == ["2026-05-09"]

@@ -155,17 +155,6 @@ async def test_a_killed_change_is_finished_later_and_no_goal_moves_twice(door: A
     assert [v for v, *_ in await versions(door, "late")] == [1]
 
 
-async def test_a_goal_and_a_change_of_its_policy_at_once_cannot_miss_each_other(
-    door: Any,
-) -> None:
-    # Both transactions touch the policy's head, so one of them runs again on what the other left.
-    await door.call("PUT", "/v1/policies/strict", STRICT)
-    before = {row["_id"]: row["rev"] for row in await door.stage.all("goal_heads")}
-    await door.call("POST", "/v1/goals", LEADS | {"id": "a"}, status=201)
-    after = {row["_id"]: row["rev"] for row in await door.stage.all("goal_heads")}
-    assert after["shop|policy|strict"] == before["shop|policy|strict"] + 1
-
-
 @pytest.mark.parametrize(
     ("name", "body", "code"),
     [

@@ -149,16 +149,12 @@ class Policies(Protocol):
         ...
 
 
-class GoalHeads(Protocol):
-    """Keeps transactions on goals apart of which each reads what the other writes."""
-
-    async def touch(self, *parts: str) -> None:
-        """Make a concurrent transaction that touches the same key fail and run again."""
-        ...
-
-
 class Journal(Protocol):
-    """The audit trail."""
+    """The audit trail: one chain per tenant.
+
+    Two transactions that note something for one tenant are never both right about its end, so the
+    second runs again: what one of them read of goals and policies, the other has not changed.
+    """
 
     async def note(
         self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any], at_ms: int
@@ -225,11 +221,6 @@ class GoalBooks(Protocol):
     @property
     def policies(self) -> Policies:
         """The named policies."""
-        ...
-
-    @property
-    def heads(self) -> GoalHeads:
-        """The heads of cascades and policies."""
         ...
 
     @property

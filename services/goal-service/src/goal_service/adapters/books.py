@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from event_contracts.wire import key_of
 from goal_service.adapters.alive import MongoAlive
 from goal_service.adapters.facts import HEADS, MongoFacts, head_of
 from goal_service.adapters.goals import AuditJournal, MongoDefinitions, MongoGoals
@@ -17,8 +16,6 @@ from service_kit.guards import Guards
 from service_kit.outbox import Outbox
 from service_kit.store import Tx
 
-GOAL_HEADS = "goal_heads"
-
 
 class MongoHeads:
     """The Heads port inside one transaction."""
@@ -30,18 +27,6 @@ class MongoHeads:
     async def touch(self, metrics: Iterable[MetricKey]) -> None:
         """Increment the metrics' heads."""
         await heads.touch(self._tx, HEADS, [head_of(metric) for metric in metrics], self._guards)
-
-
-class MongoGoalHeads:
-    """The GoalHeads port inside one transaction."""
-
-    def __init__(self, tx: Tx, guards: Guards) -> None:
-        self._tx = tx
-        self._guards = guards
-
-    async def touch(self, *parts: str) -> None:
-        """Increment the head of the key of the parts."""
-        await heads.touch(self._tx, GOAL_HEADS, [key_of(*parts)], self._guards)
 
 
 class FactBooks:
@@ -68,11 +53,10 @@ class FactBooks:
 class GoalBooks:
     """What the handlers of goals, policies and definitions work on."""
 
-    def __init__(self, tx: Tx, outbox: Outbox, partitions: int, guards: Guards) -> None:
+    def __init__(self, tx: Tx, outbox: Outbox, partitions: int) -> None:
         self.goals = MongoGoals(tx)
         self.definitions = MongoDefinitions(tx)
         self.policies = MongoPolicies(tx)
-        self.heads = MongoGoalHeads(tx, guards)
         self.holidays = holidays_of
         self.journal = AuditJournal(tx)
         self.post = OutboxPost(outbox, partitions)

@@ -18,7 +18,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("lane_ranges", ("group", "partition")),
 )
 # A transaction should not have to create a collection.
-COLLECTIONS = ("progress", "alive", "heads", "goal_heads", "audit", "dead_letters")
+COLLECTIONS = ("progress", "alive", "heads", "audit", "dead_letters")
 
 
 async def make_indexes(store: Store) -> None:

@@ -17,7 +17,7 @@ def carrier(runtime: Runtime) -> Carry:
 
     async def carry(command: Any) -> Any:
         async def body(tx: Tx, outbox: Outbox) -> Any:
-            books = GoalBooks(tx, outbox, runtime.settings.partitions, runtime.guards)
+            books = GoalBooks(tx, outbox, runtime.settings.partitions)
             return await handle(command, books)
 
         return await runtime.api.run(body)

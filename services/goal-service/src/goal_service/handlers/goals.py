@@ -62,8 +62,6 @@ async def stop_goal(command: StopGoal, books: GoalBooks) -> GoalVersion:
         return before
     goal = stopped(before.goal, command.at_ms)
     version = replace(before, goal=goal, reason=command.reason, actor=command.actor)
-    # A goal that is made its part meanwhile has to see that it stopped.
-    await books.heads.touch(command.tenant, "cascade")
     await publish(version, before, "goal.stopped", books)
     return version
 
@@ -99,10 +97,8 @@ async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBo
     )
     goal, remarks = settle(draft, around, command.goal, version, command.at_ms)
     below = [child.goal for child in await books.goals.children(tenant, command.goal)]
-    if above or below:
-        # Two links made at once could close a ring that neither sees.
-        await books.heads.touch(tenant, "cascade")
-        check_link(goal, above, below)
+    # Two links made at once cannot close a ring: the journal lets one of them see the other.
+    check_link(goal, above, below)
     return GoalVersion(
         goal=goal,
         reason=command.reason,
@@ -121,8 +117,6 @@ async def _with_policy(tenant: str, draft: Draft, books: GoalBooks) -> tuple[Dra
     policy = await books.policies.current(tenant, draft.policy_name)
     if policy is None:
         raise policy_unknown(draft.policy_name, "policy", status=422)
-    # A change of the policy meanwhile has to see this goal, or this goal the change.
-    await books.heads.touch(tenant, "policy", draft.policy_name)
     return replace(draft, rules=policy.rules), policy.version
 
 

@@ -43,7 +43,6 @@ async def set_policy(command: SetPolicy, books: GoalBooks) -> PolicyVersion:
         actor=command.actor,
         changed_ms=command.at_ms,
     )
-    await books.heads.touch(command.tenant, "policy", command.name)
     await books.policies.add(version)
     action = "policy.changed" if before else "policy.created"
     detail = {"version": version.version, "reason": version.reason}

@@ -10,7 +10,6 @@ from goal_service.stream.reading import letter, read
 from service_kit import dead_letters
 from service_kit.clock import Clock
 from service_kit.errors import BadRecord
-from service_kit.guards import Guards
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Slice
 from service_kit.store import Document, Tx
@@ -21,9 +20,8 @@ _definition = decoder_of(MetricDefined)
 class DefinitionsHandler:
     """Takes in metric definitions: state by version, so coming again changes nothing."""
 
-    def __init__(self, clock: Clock, guards: Guards, partitions: int) -> None:
+    def __init__(self, clock: Clock, partitions: int) -> None:
         self._clock = clock
-        self._guards = guards
         self._partitions = partitions
 
     async def load(self, partition: Partition) -> None:
@@ -31,7 +29,7 @@ class DefinitionsHandler:
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> None:
         """Keep the highest version of each definition."""
-        books = GoalBooks(tx, outbox, self._partitions, self._guards)
+        books = GoalBooks(tx, outbox, self._partitions)
         letters: list[Document] = []
         for record in batch.records:
             if record.value is None:
