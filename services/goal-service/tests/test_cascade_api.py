@@ -268,13 +268,15 @@ async def test_another_tenants_goals_are_no_parents_and_show_no_cascade(team: An
     await team.call("POST", "/v1/goals/q2/split", HALVES, scopes=reads, status=403)
 
 
-async def test_goals_are_listed_by_level(team: Any) -> None:
+async def test_goals_are_listed_by_level_and_by_parent(team: Any) -> None:
     await build(team)
 
-    async def ids(level: str) -> list[str]:
-        found = await team.call("GET", "/v1/goals", level=level)
+    async def ids(level: str, **query: str) -> list[str]:
+        found = await team.call("GET", "/v1/goals", level=level, **query)
         return [goal["id"] for goal in found["items"]]
 
+    assert await ids("team", parent="q2") == ["new", "renewals"]
+    assert await ids("team", parent="new") == []
     assert [await ids(level) for level in ("company", "team", "project", "individual")] == [
         ["q2"],
         ["new", "renewals"],

@@ -50,6 +50,7 @@ async def test_a_goal_takes_the_policy_that_it_names_settled_for_itself(door: An
     await door.call("PUT", "/v1/policies/strict", STRICT)
     made = await door.call("POST", "/v1/goals", LEADS | {"id": "leads"}, status=201)
     assert (made["policy_name"], made["policy_version"]) == ("strict", 1)
+    assert (made["policy_wanted"]["grain"], made["policy_wanted"]["red_after"]) == ("auto", 0)
     # 300 over 21 working days are 14 a day.
     assert (made["policy"]["low"], made["policy"]["grain"], made["policy"]["red_after"]) == (
         "0.8",

@@ -138,6 +138,7 @@ def shown(version: GoalVersion) -> dict[str, Any]:
             "plan": {"daily": goal.plan.daily, "days": goal.plan.days},
             "calendar": msgspec.structs.asdict(goal.calendar),
             "policy": msgspec.structs.asdict(goal.policy),
+            "policy_wanted": msgspec.structs.asdict(version.rules),
             "policy_name": version.policy_name,
             "policy_version": version.policy_version,
             "where": _conditions(goal.where),

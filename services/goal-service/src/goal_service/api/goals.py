@@ -40,8 +40,10 @@ def goal_routes(runtime: Runtime) -> APIRouter:
         limit: Limit = 100,
         metric: str | None = None,
         level: str | None = None,
+        parent: str | None = None,
     ) -> Response:
-        found = await reader.page(caller.tenant, after, limit, metric=metric, level=level)
+        terms = {"metric": metric, "level": level, "parent": parent}
+        found = await reader.page(caller.tenant, after, limit, **terms)
         following = found[-1].goal.goal if len(found) == limit else None
         return page([shown(version) for version in found], following)
 
