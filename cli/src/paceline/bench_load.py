@@ -111,6 +111,7 @@ def _goal(name: str, kind: int, campaign: str, today: date, days: int) -> dict[s
         "zone": "UTC",
         "plan": {"daily": DAY_PLAN},
         "calendar": {"weekdays": [1, 2, 3, 4, 5, 6, 7]},
+        "policy": {"grain": "day"},
     }
 
 

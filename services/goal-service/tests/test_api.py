@@ -1,20 +1,15 @@
 """The HTTP door: goals with all their versions, progress, series; tenants apart, clear refusals."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
 from event_contracts.facts import GoalControl
 from event_contracts.goals import GoalChanged
-from event_contracts.wire import decoder_of, partition_of
-from goal_service.api import make_api
+from event_contracts.wire import partition_of
 from service_kit import audit
-from service_kit.runtime import Runtime
-from service_kit.settings import Settings
 
 RETAIL = {
     "id": "export_revenue",
@@ -33,62 +28,8 @@ RETAIL = {
 TEN = int(datetime(2011, 1, 18, 10, tzinfo=UTC).timestamp()) // 60
 
 
-class NoBroker:
-    """A broker that is never asked: the door needs none."""
-
-    async def bounds(self, partitions: Any) -> dict[Any, Any]:
-        return {}
-
-    async def ends(self, partitions: Any) -> dict[Any, int]:
-        return {}
-
-
-class Door:
-    """The application with a key per tenant and set of scopes."""
-
-    def __init__(self, runtime: Runtime, stage: Any) -> None:
-        self.runtime = runtime
-        self.stage = stage
-        transport = httpx.ASGITransport(app=make_api(runtime))
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://goals")
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        status: int = 200,
-        tenant: str = "shop",
-        scopes: tuple[str, ...] = ("*",),
-        language: str = "en",
-        **query: Any,
-    ) -> Any:
-        key = await self.runtime.keys.create(tenant, scopes)
-        headers = {"Authorization": f"Bearer {key}", "Accept-Language": language}
-        answer = await self.http.request(method, path, json=body, headers=headers, params=query)
-        assert answer.status_code == status, answer.text
-        return answer.json()
-
-    async def outbox(self, topic: str, kind: Any) -> list[Any]:
-        rows = [row for row in await self.stage.all("outbox") if row["topic"] == topic]
-        rows.sort(key=lambda row: row["_id"])
-        return [decoder_of(kind)(row["value"]) for row in rows]
-
-
-@pytest.fixture
-async def door(stage: Any) -> AsyncIterator[Door]:
-    await stage.define()
-    settings = Settings("goal-service", instance="goal-service-0")
-    broker: Any = NoBroker()
-    runtime = await Runtime.over(settings, stage.store, broker, clock=stage.clock)
-    door = Door(runtime, stage)
-    yield door
-    await door.http.aclose()
-
-
 async def test_a_goal_is_made_with_its_audit_entry_its_event_and_its_control_record(
-    door: Door,
+    door: Any,
 ) -> None:
     made = await door.call("POST", "/v1/goals", RETAIL, status=201)
     assert (made["id"], made["version"], made["working_days"]) == ("export_revenue", 1, 268)
@@ -122,7 +63,7 @@ async def test_a_goal_is_made_with_its_audit_entry_its_event_and_its_control_rec
 
 @pytest.mark.row("G10", "new-version")
 async def test_every_version_stays_with_its_reason_and_can_be_seen_as_it_was_known_then(
-    door: Door,
+    door: Any,
 ) -> None:
     await door.call("POST", "/v1/goals", RETAIL, status=201)
     door.stage.clock.now += 86_400_000
@@ -145,7 +86,7 @@ async def test_every_version_stays_with_its_reason_and_can_be_seen_as_it_was_kno
     assert early["error"]["code"] == "version-unknown"
 
 
-async def test_a_goal_is_stopped_once_and_its_metric_hears_of_it(door: Door) -> None:
+async def test_a_goal_is_stopped_once_and_its_metric_hears_of_it(door: Any) -> None:
     await door.call("POST", "/v1/goals", RETAIL, status=201)
     stopped = await door.call("DELETE", "/v1/goals/export_revenue", reason="sold the unit")
     again = await door.call("DELETE", "/v1/goals/export_revenue")
@@ -155,7 +96,7 @@ async def test_a_goal_is_stopped_once_and_its_metric_hears_of_it(door: Door) -> 
     assert [(c.goal_version, c.stopped) for c in controls] == [(1, False), (2, True)]
 
 
-async def test_a_change_from_an_old_version_or_without_a_reason_is_refused(door: Door) -> None:
+async def test_a_change_from_an_old_version_or_without_a_reason_is_refused(door: Any) -> None:
     await door.call("POST", "/v1/goals", RETAIL, status=201)
     path = "/v1/goals/export_revenue"
     stale = await door.call("PUT", path, RETAIL | {"reason": "x", "based_on": 7}, status=409)
@@ -184,7 +125,7 @@ async def test_a_change_from_an_old_version_or_without_a_reason_is_refused(door:
     ],
 )
 async def test_a_goal_that_cannot_be_is_refused_in_the_callers_language(
-    door: Door, change: dict[str, Any], code: str, where: str
+    door: Any, change: dict[str, Any], code: str, where: str
 ) -> None:
     for language in ("en", "zh"):
         refused = await door.call(
@@ -198,7 +139,7 @@ async def test_a_goal_that_cannot_be_is_refused_in_the_callers_language(
     assert await door.stage.all("outbox") == []
 
 
-async def test_tenants_do_not_see_each_other_and_scopes_are_needed(door: Door) -> None:
+async def test_tenants_do_not_see_each_other_and_scopes_are_needed(door: Any) -> None:
     await door.call("POST", "/v1/goals", RETAIL, status=201)
     path = "/v1/goals/export_revenue"
     for address in (path, f"{path}/versions", f"{path}/progress"):
@@ -219,7 +160,7 @@ async def test_tenants_do_not_see_each_other_and_scopes_are_needed(door: Door) -
     assert anonymous.status_code == 401
 
 
-async def test_lists_come_in_pages(door: Door) -> None:
+async def test_lists_come_in_pages(door: Any) -> None:
     for number in range(5):
         await door.call("POST", "/v1/goals", RETAIL | {"id": f"g{number}"}, status=201)
     first = await door.call("GET", "/v1/goals", limit=3)
@@ -231,14 +172,14 @@ async def test_lists_come_in_pages(door: Door) -> None:
     assert (metric["name"], metric["dims"]) == ("gross_revenue", ["country", "channel"])
 
 
-async def test_a_goal_without_an_id_gets_one_and_a_straight_plan_by_default(door: Door) -> None:
+async def test_a_goal_without_an_id_gets_one_and_a_straight_plan_by_default(door: Any) -> None:
     body = {k: v for k, v in RETAIL.items() if k not in ("id", "plan")}
     made = await door.call("POST", "/v1/goals", body, status=201)
     assert len(made["id"]) == 32
     assert Decimal(made["plan"]["daily"]) == 5000
 
 
-async def test_progress_shows_days_sums_and_how_complete_they_are(door: Door) -> None:
+async def test_progress_shows_days_sums_and_how_complete_they_are(door: Any) -> None:
     stage = door.stage
     await door.call("POST", "/v1/goals", RETAIL, status=201)
     await stage.feed(stage.use("export_revenue", end=stage_end()))
@@ -267,7 +208,7 @@ def stage_end() -> Any:
 
 
 async def test_a_series_reads_loose_documents_and_blocks_and_says_how_complete_it_is(
-    door: Door,
+    door: Any,
 ) -> None:
     from goal_service.adapters.compaction import Compactor
 
@@ -326,7 +267,39 @@ async def test_a_series_reads_loose_documents_and_blocks_and_says_how_complete_i
     ],
 )
 async def test_a_series_that_cannot_be_asked_for_is_refused(
-    door: Door, query: dict[str, str], code: str
+    door: Any, query: dict[str, str], code: str
 ) -> None:
     refused = await door.call("GET", "/v1/metrics/gross_revenue/series", status=422, **query)
     assert refused["error"]["code"] == code
+
+
+@pytest.mark.row("G4", "a-to-b")
+async def test_800_to_1000_over_http_is_a_floor_a_target_and_a_stretch(door: Any) -> None:
+    leads = RETAIL | {"plan": "straight", "floor": None, "stretch": None, "target": "800 到 1,000"}
+    made = await door.call("POST", "/v1/goals", leads, status=201)
+    assert [Decimal(made[tier]) for tier in ("floor", "target", "stretch")] == [800, 900, 1000]
+    wrong = leads | {"target": "about 900"}
+    refused = await door.call("POST", "/v1/goals", wrong, status=422)
+    assert (refused["error"]["code"], refused["error"]["where"]) == ("target-unreadable", "target")
+
+
+CHINA = {
+    "name": "Revenue",
+    "metric": "gross_revenue",
+    "start": "2026-04-01",
+    "end": "2026-06-30",
+    "zone": "Asia/Shanghai",
+    "target": 1_000_000,
+    "calendar": {"kind": "working", "country": "CN"},
+}
+
+
+async def test_a_year_whose_make_up_days_are_not_announced_is_warned_of(door: Any) -> None:
+    far = CHINA | {"start": "2090-01-01", "end": "2090-03-31"}
+    made = await door.call("POST", "/v1/goals", far, status=201, language="zh")
+    (warning,) = made["warnings"]
+    assert (warning["code"], warning["where"]) == ("calendar-year-unknown", "calendar")
+    assert "2090" in warning["message"]
+    near = await door.call("POST", "/v1/goals", CHINA, status=201)
+    assert near["warnings"] == []
+    assert near["calendar"]["on"] == ["2026-05-09"]

@@ -98,9 +98,12 @@ def test_the_index_looks_only_at_goals_that_name_one_of_the_cells_values() -> No
     assert [u.goal for u in index.matching({"campaign": "nobody's"})] == ["all"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.booleans()), max_size=20))
+KEYS = st.tuples(st.sampled_from(("g0", "g1", "g2")), st.sampled_from(("", "over")))
+
+
+@given(st.lists(st.tuples(KEYS, st.integers(0, 5), st.booleans()), max_size=20))
 def test_an_index_changed_step_by_step_is_the_index_built_at_once(
-    changes: list[tuple[int, int, bool]],
+    changes: list[tuple[tuple[str, str], int, bool]],
 ) -> None:
     filters = [
         (),
@@ -111,16 +114,16 @@ def test_an_index_changed_step_by_step_is_the_index_built_at_once(
         (Condition(dim="b", any_of=("y",)),),
     ]
     index, last = Index(), {}
-    for goal, which, stopped in changes:
-        last[f"g{goal}"] = use(f"g{goal}", where=filters[which], stopped=stopped)
-        index = index.put(last[f"g{goal}"])
+    for (goal, part), which, stopped in changes:
+        last[goal, part] = use(goal, part=part, where=filters[which], stopped=stopped)
+        index = index.put(last[goal, part])
     for a in ("1", "2", "3"):
         for b in ("x", "y"):
             dims = {"a": a, "b": b}
-            wanted = {g for g, u in last.items() if not u.stopped and meets(u.where, dims)}
-            found = [u.goal for u in index.matching(dims)]
+            wanted = {k for k, u in last.items() if not u.stopped and meets(u.where, dims)}
+            found = [u.key for u in index.matching(dims)]
             assert (set(found), len(found)) == (wanted, len(wanted))
-            assert {u.goal for u in Index.of(last.values()).matching(dims)} == wanted
+            assert {u.key for u in Index.of(last.values()).matching(dims)} == wanted
 
 
 def test_cells_of_one_minute_fall_on_different_days_of_goals_in_different_zones() -> None:

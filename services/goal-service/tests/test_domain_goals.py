@@ -8,11 +8,16 @@ import msgspec
 import pytest
 
 from event_contracts.facts import Condition
-from event_contracts.goals import Calendar, Plan, Policy
+from event_contracts.goals import Calendar, GoalChanged, Plan
 from event_contracts.metrics import MetricDefined
 from goal_service.domain.calendar import working_days
-from goal_service.domain.goals import Draft, Share, controls, settle, stopped
+from goal_service.domain.calendars import CalendarWish, HolidayYear
+from goal_service.domain.drafts import Draft, Share
+from goal_service.domain.goals import Surroundings, stopped
+from goal_service.domain.goals import settle as settle_whole
+from goal_service.domain.parts import controls
 from goal_service.domain.plans import plan_of, plan_total, straight
+from goal_service.domain.policies import Rules
 from service_kit.errors import UserError
 
 GROSS = MetricDefined(
@@ -41,6 +46,17 @@ LEADS = Draft(
     end=date(2026, 6, 30),
     zone="Asia/Shanghai",
 )
+
+
+def no_holidays(country: str, year: int) -> HolidayYear | None:
+    return None
+
+
+def settle(
+    draft: Draft, definition: MetricDefined, goal: str, version: int, at: int
+) -> GoalChanged:
+    around = Surroundings({definition.metric: definition}, no_holidays)
+    return settle_whole(draft, around, goal, version, at)[0]
 
 
 def refusal(draft: Draft) -> UserError:
@@ -125,16 +141,20 @@ def test_a_plan_by_hand_gives_the_target_and_plans_nothing_on_other_days() -> No
         (replace(RETAIL, zone="../etc/passwd"), "zone-unknown", "zone"),
         (replace(RETAIL, name=" "), "name-invalid", "name"),
         (replace(RETAIL, level="galaxy"), "level-unknown", "level"),
-        (replace(RETAIL, calendar=Calendar(weekdays=(0,))), "weekday-unknown", "calendar.weekdays"),
+        (
+            replace(RETAIL, calendar=CalendarWish(weekdays=(0,))),
+            "weekday-unknown",
+            "calendar.weekdays",
+        ),
         (
             replace(
                 RETAIL,
-                calendar=Calendar(off=(date(2011, 1, 3),), on=(date(2011, 1, 3),)),
+                calendar=CalendarWish(off=(date(2011, 1, 3),), on=(date(2011, 1, 3),)),
             ),
             "day-off-and-on",
             "calendar",
         ),
-        (replace(RETAIL, calendar=Calendar(weekdays=())), "no-working-day", "calendar"),
+        (replace(RETAIL, calendar=CalendarWish(weekdays=())), "no-working-day", "calendar"),
         (
             replace(RETAIL, where=(Condition(dim="continent", any_of=("Asia",)),)),
             "dimension-unknown",
@@ -155,10 +175,10 @@ def test_a_plan_by_hand_gives_the_target_and_plans_nothing_on_other_days() -> No
         ),
         (replace(LEADS, target=None), "target-missing", "target"),
         (replace(LEADS, target=Decimal("1E+400")), "amount-invalid", "target"),
-        (replace(RETAIL, policy=Policy(grain="week")), "policy-value", "policy.grain"),
-        (replace(RETAIL, policy=Policy(low=Decimal("NaN"))), "policy-value", "policy.low"),
-        (replace(RETAIL, policy=Policy(green=Decimal("0.5"))), "policy-bands", "policy.green"),
-        (replace(RETAIL, policy=Policy(settle_days=31)), "policy-value", "policy.settle_days"),
+        (replace(RETAIL, rules=Rules(grain="hour")), "policy-value", "policy.grain"),
+        (replace(RETAIL, rules=Rules(low=Decimal("NaN"))), "policy-value", "policy.low"),
+        (replace(RETAIL, rules=Rules(green=Decimal("0.5"))), "policy-bands", "policy.green"),
+        (replace(RETAIL, rules=Rules(settle_days=31)), "policy-value", "policy.settle_days"),
     ],
 )
 def test_what_cannot_be_tracked_is_refused_with_place_and_remedy_in_both_languages(

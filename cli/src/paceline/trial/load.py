@@ -88,7 +88,7 @@ def _goal(name: str, wanted: Any) -> dict[str, Any]:
         "target": wanted.target,
         "floor": wanted.floor,
         "stretch": wanted.stretch,
-        "policy": {"source_always_alive": True, "restate_share": None},
+        "policy": {"grain": "day", "source_always_alive": True, "restate_share": None},
     }
 
 

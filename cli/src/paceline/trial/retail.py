@@ -173,6 +173,7 @@ def _goal(name: str) -> dict[str, Any]:
         "floor": want.floor,
         "stretch": want.stretch,
         "policy": {
+            "grain": "day",
             "source_always_alive": True,
             "non_working": "leave_out",
             "freshness_minutes": 60,

@@ -87,7 +87,7 @@ class Tenant:
 
     async def goal(self, start: date, end: date, daily: int, **fields: Any) -> str:
         """Set a goal of ``daily`` leads per working day and return its id."""
-        policy = {"source_always_alive": True} | fields.pop("policy", {})
+        policy = {"grain": "day", "source_always_alive": True} | fields.pop("policy", {})
         document = {
             "name": "leads",
             "metric": "leads",

@@ -1,11 +1,14 @@
-"""Wiring: the loop over facts and definitions, the compaction's timer, the HTTP door."""
+"""Wiring: the loop over facts and definitions, the timers, the HTTP door."""
 
 import asyncio
 
 from goal_service import metrics
 from goal_service.adapters.compaction import Compactor
 from goal_service.adapters.indexes import make_indexes
+from goal_service.adapters.policies import PolicyReader
 from goal_service.api import make_api
+from goal_service.api.carrying import carrier
+from goal_service.api.following import PolicyFollower
 from goal_service.settings import PORT, SERVICE, GoalSettings
 from goal_service.stream import GAPLESS, GROUP, TOPICS, make_stream
 from service_kit.runtime import Runtime
@@ -22,11 +25,13 @@ async def serve(runtime: Runtime) -> None:
     loop = runtime.loop(applier, topics=TOPICS, group=GROUP)
     session = await runtime.session(f"compaction:{settings.shared.instance}")
     compactor = Compactor(runtime.store, session, runtime.guards, settings.compact_at)
+    follower = PolicyFollower(carrier(runtime), PolicyReader(runtime.store), runtime.clock)
     await runtime.serve(
         make_api(runtime),
         loop.run(),
         tick_every(applier, settings.shared.watermark_seconds),
         compact_every(compactor, settings.compact_seconds),
+        follow_every(follower, settings.follow_seconds),
     )
 
 
@@ -35,6 +40,13 @@ async def compact_every(compactor: Compactor, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         metrics.COMPACTED.inc(await compactor.run())
+
+
+async def follow_every(follower: PolicyFollower, seconds: float) -> None:
+    """Finish for ever what a killed process left of policy changes, ``seconds`` apart."""
+    while True:
+        await asyncio.sleep(seconds)
+        metrics.FOLLOWED.inc(await follower.run())
 
 
 def main() -> None:

@@ -22,3 +22,7 @@ WATERMARK = gauge(
 )
 USES = gauge("goal_uses", "Goals that are found by a metric of the facts partition.", ["partition"])
 COMPACTED = counter("goal_compacted_documents", "Loose fact documents folded into blocks.")
+FOLLOWED = counter(
+    "goal_followed_later",
+    "Goals moved to a changed policy by the timer and not by the request; a process was killed.",
+)

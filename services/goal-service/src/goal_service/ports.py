@@ -7,8 +7,10 @@ from typing import Any, NamedTuple, Protocol
 from event_contracts.metrics import MetricDefined
 from event_contracts.wire import Event
 from goal_service.domain.alive import MetricDay, Quarters
+from goal_service.domain.calendars import HolidaysOf
 from goal_service.domain.goals import GoalVersion
 from goal_service.domain.matching import Index, Use
+from goal_service.domain.policies import PolicyVersion
 from goal_service.domain.progress import DayValue
 from goal_service.domain.sheets import Sheet
 
@@ -21,12 +23,13 @@ class MetricKey(NamedTuple):
 
 
 class Place(NamedTuple):
-    """One local day of one goal by one metric."""
+    """One local day of one part of a goal by one metric."""
 
     tenant: str
     goal: str
     metric: str
     day: date
+    part: str = ""
 
 
 class Facts(NamedTuple):
@@ -55,8 +58,8 @@ class ProgressStore(Protocol):
         """Return the values of those places that were ever written."""
         ...
 
-    async def of_goal(self, tenant: str, goal: str, metric: str) -> dict[date, DayValue]:
-        """Return all days of a goal by one metric."""
+    async def of_use(self, use: Use) -> dict[date, DayValue]:
+        """Return all days of a part of a goal by one metric."""
         ...
 
     async def write(self, values: Mapping[Place, DayValue]) -> None:
@@ -72,7 +75,7 @@ class Uses(Protocol):
         ...
 
     async def put(self, use: Use) -> None:
-        """Write a use in place of the goal's earlier one."""
+        """Write a use in place of the earlier one of its key."""
         ...
 
 
@@ -115,9 +118,43 @@ class Goals(Protocol):
         """Write a further version, which becomes the current one; earlier ones stay."""
         ...
 
+    async def children(self, tenant: str, goal: str) -> Sequence[GoalVersion]:
+        """Return the goals that name this one as their parent."""
+        ...
+
+    async def naming(
+        self, tenant: str, policy: str, after: str, limit: int
+    ) -> Sequence[GoalVersion]:
+        """Return goals that name the policy, in the order of their ids."""
+        ...
+
+
+class Policies(Protocol):
+    """Every version of every named policy, and how far goals have followed the current one."""
+
+    async def current(self, tenant: str, name: str) -> PolicyVersion | None:
+        """Return the policy's last version, if there is one."""
+        ...
+
+    async def add(self, version: PolicyVersion) -> None:
+        """Write a further version, which becomes the current one and which no goal follows yet."""
+        ...
+
+    async def followed(self, tenant: str, name: str) -> str | None:
+        """Return the id up to which goals follow the current version; None: all of them do."""
+        ...
+
+    async def follow(self, version: PolicyVersion, to: str | None) -> None:
+        """Note up to which id goals follow the version; None: all of them do."""
+        ...
+
 
 class Journal(Protocol):
-    """The audit trail."""
+    """The audit trail: one chain per tenant.
+
+    Two transactions that note something for one tenant are never both right about its end, so the
+    second runs again: what one of them read of goals and policies, the other has not changed.
+    """
 
     async def note(
         self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any], at_ms: int
@@ -169,7 +206,7 @@ class FactBooks(Protocol):
 
 
 class GoalBooks(Protocol):
-    """What the handlers of goals and definitions work on."""
+    """What the handlers of goals, policies and definitions work on."""
 
     @property
     def goals(self) -> Goals:
@@ -179,6 +216,16 @@ class GoalBooks(Protocol):
     @property
     def definitions(self) -> Definitions:
         """The metrics' definitions."""
+        ...
+
+    @property
+    def policies(self) -> Policies:
+        """The named policies."""
+        ...
+
+    @property
+    def holidays(self) -> HolidaysOf:
+        """Countries' holidays."""
         ...
 
     @property

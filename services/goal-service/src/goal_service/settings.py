@@ -14,12 +14,14 @@ class GoalSettings:
 
     ``raw_partitions`` is how many partitions of raw feed every facts partition. Loose fact
     documents of a metric are folded into blocks when there are more than ``compact_at``; the timer
-    looks every ``compact_seconds``.
+    looks every ``compact_seconds``. What a kill left of a policy's change is finished every
+    ``follow_seconds``.
     """
 
     shared: Settings
     compact_at: int = 500
     compact_seconds: float = 10.0
+    follow_seconds: float = 30.0
 
     @property
     def partitions(self) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from goal_service.adapters.alive import MongoAlive
 from goal_service.adapters.facts import HEADS, MongoFacts, head_of
 from goal_service.adapters.goals import AuditJournal, MongoDefinitions, MongoGoals
+from goal_service.adapters.holidays import holidays_of
+from goal_service.adapters.policies import MongoPolicies
 from goal_service.adapters.post import OutboxPost
 from goal_service.adapters.progress import MongoProgress
 from goal_service.adapters.uses import MongoUses
@@ -49,10 +51,12 @@ class FactBooks:
 
 
 class GoalBooks:
-    """What the handlers of goals and definitions work on."""
+    """What the handlers of goals, policies and definitions work on."""
 
     def __init__(self, tx: Tx, outbox: Outbox, partitions: int) -> None:
         self.goals = MongoGoals(tx)
         self.definitions = MongoDefinitions(tx)
+        self.policies = MongoPolicies(tx)
+        self.holidays = holidays_of
         self.journal = AuditJournal(tx)
         self.post = OutboxPost(outbox, partitions)

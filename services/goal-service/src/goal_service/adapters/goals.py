@@ -1,21 +1,25 @@
 """Goals and metric definitions.
 
     goals               {_id: "tenant|goal|000003", tenant, goal, version, current, reason, actor,
-                         changed_ms, body}
+                         changed_ms, metric, level, parent, policy, policy_version, rules, body}
     metric_definitions  {_id: "tenant|metric", tenant, metric, version, body}
 
 A version's document never changes, but for ``current``. ``body`` is the event of the contract as
-JSON's own types, amounts as text.
+JSON's own types, amounts as text; what goals are found by stands beside it, because a body leaves
+defaults out. ``rules`` are the policy as wanted, ``policy`` is the name of the document that they
+come from.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
 from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
-from event_contracts.wire import Event, key_of
+from event_contracts.wire import key_of
 from goal_service.domain.goals import GoalVersion
+from goal_service.domain.policies import Rules
 from service_kit import audit
 from service_kit.store import Document, Store, Tx
 
@@ -40,6 +44,17 @@ class MongoGoals:
         before = {"tenant": goal.tenant, "goal": goal.goal, "current": True}
         await self._tx[GOALS].update_many(before, {"$set": {"current": False}})
         await self._tx[GOALS].insert_many([_document(version)])
+
+    async def children(self, tenant: str, goal: str) -> list[GoalVersion]:
+        """Return the goals that name this one as their parent."""
+        query = {"tenant": tenant, "current": True, "parent": goal}
+        return [_version(document) for document in await self._tx[GOALS].find(query)]
+
+    async def naming(self, tenant: str, policy: str, after: str, limit: int) -> list[GoalVersion]:
+        """Return goals that name the policy, in the order of their ids."""
+        query = {"tenant": tenant, "current": True, "policy": policy, "goal": {"$gt": after}}
+        found = await self._tx[GOALS].find(query, sort=[("goal", 1)], limit=limit)
+        return [_version(document) for document in found]
 
 
 class MongoDefinitions:
@@ -102,8 +117,14 @@ class GoalReader:
     async def page(self, tenant: str, after: str, limit: int, **terms: Any) -> list[GoalVersion]:
         """Return goals in the order of their ids; ``terms`` are fields that have to be equal."""
         query = {"tenant": tenant, "current": True, "goal": {"$gt": after}}
-        query |= {f"body.{name}": value for name, value in terms.items() if value is not None}
+        query |= {name: value for name, value in terms.items() if value is not None}
         found = await self._goals.find(query, sort=[("goal", 1)], limit=limit).to_list(None)
+        return [_version(document) for document in found]
+
+    async def children(self, tenant: str, parents: Collection[str]) -> list[GoalVersion]:
+        """Return the goals that name one of these as their parent, in the order of their ids."""
+        query = {"tenant": tenant, "current": True, "parent": {"$in": list(parents)}}
+        found = await self._goals.find(query, sort=[("goal", 1)]).to_list(None)
         return [_version(document) for document in found]
 
     async def definition(self, tenant: str, metric: str) -> MetricDefined | None:
@@ -128,18 +149,31 @@ def _document(version: GoalVersion) -> Document:
         "reason": version.reason,
         "actor": version.actor,
         "changed_ms": goal.changed_ms,
+        "metric": goal.metric,
+        "level": goal.level,
+        "parent": goal.parent,
+        "policy": version.policy_name,
+        "policy_version": version.policy_version,
+        "rules": _builtins(version.rules),
         "body": _builtins(goal),
     }
 
 
 def _version(document: Document) -> GoalVersion:
     goal = msgspec.convert(document["body"], GoalChanged)
-    return GoalVersion(goal, document["reason"], document["actor"])
+    return GoalVersion(
+        goal=goal,
+        reason=document["reason"],
+        actor=document["actor"],
+        rules=msgspec.convert(document["rules"], Rules),
+        policy_name=document["policy"],
+        policy_version=document["policy_version"],
+    )
 
 
 def _definition(document: Document | None) -> MetricDefined | None:
     return msgspec.convert(document["body"], MetricDefined) if document else None
 
 
-def _builtins(event: Event) -> Any:
-    return msgspec.to_builtins(event, str_keys=True)
+def _builtins(value: Any) -> Any:
+    return msgspec.to_builtins(value, str_keys=True)

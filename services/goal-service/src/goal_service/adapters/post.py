@@ -8,6 +8,7 @@ from event_contracts.facts import GoalControl, Watermark
 from event_contracts.goals import GoalChanged
 from event_contracts.progress import BackFilled, DayProgress, SourceAlive
 from event_contracts.wire import Event, encode, key_of, partition_of
+from goal_service.domain.parts import named
 from service_kit.outbox import Message, Outbox
 from service_kit.records import Partition
 
@@ -31,12 +32,12 @@ ROUTES: dict[type, Route] = {
     GoalControl: Route(FACTS, lambda e: key_of(e.tenant, e.metric), lambda e: (e.tenant, e.metric)),
     DayProgress: Route(
         PROGRESS,
-        lambda e: key_of(e.tenant, e.goal, e.metric, e.day.isoformat()),
+        lambda e: key_of(e.tenant, e.goal, e.metric, *named(e.part), e.day.isoformat()),
         lambda e: (e.tenant, e.goal),
     ),
     BackFilled: Route(
         PROGRESS,
-        lambda e: key_of(e.tenant, e.goal, e.metric, ""),
+        lambda e: key_of(e.tenant, e.goal, e.metric, *named(e.part), ""),
         lambda e: (e.tenant, e.goal),
     ),
     SourceAlive: Route(PROGRESS, lambda e: key_of(e.tenant, "", e.metric, e.day.isoformat()), None),

@@ -1,6 +1,8 @@
 """Goals' days.
 
 {_id: "tenant|goal|metric|2011-01-31", value, count, version, as_of_ms, goal_version}
+
+A part that has a name stands between metric and day.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,7 +11,12 @@ from datetime import date
 
 from pymongo import UpdateOne
 
+from event_contracts.goals import GoalChanged
 from event_contracts.wire import key_of
+from goal_service.domain.amounts import total
+from goal_service.domain.cascade import Actual
+from goal_service.domain.matching import Use
+from goal_service.domain.parts import OVER, OWN, GoalPart, named, parts_of
 from goal_service.domain.progress import DayValue
 from goal_service.ports import Place
 from service_kit.store import Document, Store, Tx
@@ -31,9 +38,10 @@ class MongoProgress:
         found = await self._tx[PROGRESS].find({"_id": {"$in": list(by_id)}})
         return {by_id[document["_id"]]: _value(document) for document in found}
 
-    async def of_goal(self, tenant: str, goal: str, metric: str) -> dict[date, DayValue]:
-        """Return all days of a goal by one metric."""
-        return _by_day(await self._tx[PROGRESS].find(_of_goal(tenant, goal, metric)))
+    async def of_use(self, use: Use) -> dict[date, DayValue]:
+        """Return all days of a part of a goal by one metric."""
+        query = _of_part(use.tenant, use.goal, use.metric, use.part)
+        return _by_day(await self._tx[PROGRESS].find(query))
 
     async def write(self, values: Mapping[Place, DayValue]) -> None:
         """Write the values, one write each."""
@@ -45,18 +53,32 @@ class MongoProgress:
         )
 
 
-async def read_days(store: Store, tenant: str, goal: str, metric: str) -> dict[date, DayValue]:
-    """Return all days of a goal by one metric, outside of a transaction."""
-    return _by_day(await store.db[PROGRESS].find(_of_goal(tenant, goal, metric)).to_list(None))
+async def read_days(store: Store, goal: GoalChanged, part: GoalPart) -> dict[date, DayValue]:
+    """Return the days of the goal's period by one of its parts, outside of a transaction."""
+    query = _of_part(goal.tenant, goal.goal, part.metric, part.part)
+    days = _by_day(await store.db[PROGRESS].find(query).to_list(None))
+    return {day: days[day] for day in sorted(days) if goal.start <= day <= goal.end}
+
+
+async def read_actual(store: Store, goal: GoalChanged) -> Actual:
+    """Return what the goal's own sum and its denominator have come to."""
+    sums = {
+        part.part: total(day.value for day in (await read_days(store, goal, part)).values())
+        for part in parts_of(goal)
+        if part.part in (OWN, OVER)
+    }
+    return Actual(sums[OWN], sums.get(OVER))
 
 
 def _id(place: Place) -> str:
-    return key_of(place.tenant, place.goal, place.metric, place.day.isoformat())
+    day = place.day.isoformat()
+    return key_of(place.tenant, place.goal, place.metric, *named(place.part), day)
 
 
-def _of_goal(tenant: str, goal: str, metric: str) -> Document:
-    prefix = key_of(tenant, goal, metric)
-    return {"_id": {"$gt": f"{prefix}|", "$lt": f"{prefix}}}"}}  # "}" follows "|"
+def _of_part(tenant: str, goal: str, metric: str, part: str) -> Document:
+    # A day begins with a digit, the name of a further part with a letter; ":" follows "9".
+    prefix = key_of(tenant, goal, metric, *named(part))
+    return {"_id": {"$gt": f"{prefix}|0", "$lt": f"{prefix}|:"}}
 
 
 def _by_day(documents: list[Document]) -> dict[date, DayValue]:

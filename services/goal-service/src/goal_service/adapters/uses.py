@@ -1,7 +1,9 @@
 """Which goals use which metric: documents, and in memory the index of a partition's metrics.
 
-    {_id: "tenant|metric|goal", tenant, metric, goal, partition, version, zone, start, end, where,
-     stopped}
+    {_id: "tenant|metric|goal", tenant, metric, goal, part, partition, version, zone, start, end,
+     where, stopped}
+
+A part that has a name stands behind the goal in the id.
 
 Only the worker that holds the facts partition writes them, in its transactions, so its memory is
 right as long as its compare-and-set matches.
@@ -16,6 +18,7 @@ from pymongo import UpdateOne
 from event_contracts.facts import Condition
 from event_contracts.wire import key_of
 from goal_service.domain.matching import Index, Use
+from goal_service.domain.parts import named
 from goal_service.ports import MetricKey
 from service_kit.store import Document, Store, Tx
 
@@ -48,9 +51,9 @@ class MongoUses:
         return self.changed.get(metric) or self._indexes.get(metric, NOTHING)
 
     async def put(self, use: Use) -> None:
-        """Write a use in place of the goal's earlier one."""
+        """Write a use in place of the earlier one of its key."""
         metric = MetricKey(use.tenant, use.metric)
-        identity = key_of(use.tenant, use.metric, use.goal)
+        identity = key_of(use.tenant, use.metric, use.goal, *named(use.part))
         await self._tx[USES].bulk_write(
             [UpdateOne({"_id": identity}, {"$set": self._document(use)}, upsert=True)]
         )
@@ -61,6 +64,7 @@ class MongoUses:
             "tenant": use.tenant,
             "metric": use.metric,
             "goal": use.goal,
+            "part": use.part,
             "partition": self._partition,
             "version": use.version,
             "zone": use.zone,
@@ -82,4 +86,5 @@ def _use(document: Document) -> Use:
         end=date.fromisoformat(document["end"]),
         where=msgspec.convert(document["where"], tuple[Condition, ...]),
         stopped=document["stopped"],
+        part=document["part"],
     )

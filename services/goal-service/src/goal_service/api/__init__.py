@@ -1,9 +1,11 @@
-"""The HTTP door: goals, their progress, and series of metrics."""
+"""The HTTP door: goals, their cascade, progress and policies, and series of metrics."""
 
 from fastapi import FastAPI
 
+from goal_service.api.cascade import cascade_routes
 from goal_service.api.goals import goal_routes
 from goal_service.api.metrics import metric_routes
+from goal_service.api.policies import policy_routes
 from goal_service.api.progress import progress_routes
 from service_kit.runtime import Runtime
 from service_kit.web import make_app
@@ -12,6 +14,6 @@ from service_kit.web import make_app
 def make_api(runtime: Runtime) -> FastAPI:
     """Return the application over a started runtime."""
     app = make_app("goal-service", runtime)
-    for routes in (goal_routes, progress_routes, metric_routes):
+    for routes in (goal_routes, cascade_routes, policy_routes, progress_routes, metric_routes):
         app.include_router(routes(runtime))
     return app

@@ -1,37 +1,37 @@
 """/v1/goals: set, change, stop, list; every version stays readable."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from goal_service.adapters.books import GoalBooks
 from goal_service.adapters.goals import GoalReader
-from goal_service.api.bodies import GoalBody, GoalChangeBody, shown
+from goal_service.api.bodies import (
+    GoalBody,
+    GoalChangeBody,
+    language,
+    reason_of,
+    shown,
+    told,
+)
+from goal_service.api.carrying import carrier
 from goal_service.domain.commands import ChangeGoal, CreateGoal, StopGoal
 from goal_service.domain.goals import GoalVersion
-from goal_service.handlers import goal_unknown, handle
+from goal_service.handlers import goal_unknown
 from service_kit.errors import UserError
-from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
-from service_kit.store import Tx
 from service_kit.web import Caller, answer, page, read_body, require
 
 Reads = Annotated[Caller, Depends(require("goals:read"))]
 Writes = Annotated[Caller, Depends(require("goals:write"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-MOST_REASON = 1_000
-
-Carry = Callable[[Any], Awaitable[GoalVersion]]
 
 
 def goal_routes(runtime: Runtime) -> APIRouter:
     """Return the routes of goals and their versions."""
     router = APIRouter()
     reader = GoalReader(runtime.store)
-    carry = _carrier(runtime)
-    _write_routes(router, runtime, carry)
+    _write_routes(router, runtime)
 
     @router.get("/v1/goals")
     async def list_goals(
@@ -40,8 +40,10 @@ def goal_routes(runtime: Runtime) -> APIRouter:
         limit: Limit = 100,
         metric: str | None = None,
         level: str | None = None,
+        parent: str | None = None,
     ) -> Response:
-        found = await reader.page(caller.tenant, after, limit, metric=metric, level=level)
+        terms = {"metric": metric, "level": level, "parent": parent}
+        found = await reader.page(caller.tenant, after, limit, **terms)
         following = found[-1].goal.goal if len(found) == limit else None
         return page([shown(version) for version in found], following)
 
@@ -65,7 +67,9 @@ def goal_routes(runtime: Runtime) -> APIRouter:
     return router
 
 
-def _write_routes(router: APIRouter, runtime: Runtime, carry: Carry) -> None:
+def _write_routes(router: APIRouter, runtime: Runtime) -> None:
+    carry = carrier(runtime)
+
     @router.post("/v1/goals")
     async def create_goal(request: Request, caller: Writes) -> Response:
         body = await read_body(request, GoalBody)
@@ -73,11 +77,11 @@ def _write_routes(router: APIRouter, runtime: Runtime, carry: Carry) -> None:
             tenant=caller.tenant,
             goal=body.identity(),
             draft=body.draft(),
-            reason=_reason(body.reason, needed=False),
+            reason=reason_of(body.reason, needed=False),
             actor=caller.actor,
             at_ms=runtime.clock.now_ms(),
         )
-        return answer(shown(await carry(command)), 201)
+        return answer(_made(await carry(command), request), 201)
 
     @router.put("/v1/goals/{goal}")
     async def change_goal(goal: str, request: Request, caller: Writes) -> Response:
@@ -88,37 +92,27 @@ def _write_routes(router: APIRouter, runtime: Runtime, carry: Carry) -> None:
             tenant=caller.tenant,
             goal=goal,
             draft=body.draft(),
-            reason=_reason(body.reason, needed=True),
+            reason=reason_of(body.reason, needed=True),
             actor=caller.actor,
             at_ms=runtime.clock.now_ms(),
             based_on=body.based_on,
         )
-        return answer(shown(await carry(command)))
+        return answer(_made(await carry(command), request))
 
     @router.delete("/v1/goals/{goal}")
     async def stop_goal(goal: str, caller: Writes, reason: str = "") -> Response:
         command = StopGoal(
             tenant=caller.tenant,
             goal=goal,
-            reason=_reason(reason, needed=False),
+            reason=reason_of(reason, needed=False),
             actor=caller.actor,
             at_ms=runtime.clock.now_ms(),
         )
         return answer(shown(await carry(command)))
 
 
-def _carrier(runtime: Runtime) -> Carry:
-    """Return what carries a command out: document, audit entry and messages in one transaction."""
-
-    async def carry(command: Any) -> GoalVersion:
-        async def body(tx: Tx, outbox: Outbox) -> GoalVersion:
-            books = GoalBooks(tx, outbox, runtime.settings.partitions)
-            version: GoalVersion = await handle(command, books)
-            return version
-
-        return await runtime.api.run(body)
-
-    return carry
+def _made(version: GoalVersion, request: Request) -> dict[str, Any]:
+    return shown(version) | {"warnings": told(version.remarks, language(request))}
 
 
 async def _versions(reader: GoalReader, caller: Caller, goal: str) -> list[GoalVersion]:
@@ -154,17 +148,6 @@ def _chosen(
             status=404,
         )
     return fitting[-1]
-
-
-def _reason(reason: str, *, needed: bool) -> str:
-    if len(reason) > MOST_REASON or (needed and not reason.strip()):
-        raise UserError(
-            "reason-missing",
-            "reason",
-            f"say in 1 to {MOST_REASON} characters why the goal changes",
-            f"请用 1 到 {MOST_REASON} 个字符说明修改原因",
-        )
-    return reason
 
 
 def _other_id(goal: str) -> UserError:

@@ -1,23 +1,26 @@
 """/v1/goals/ID/progress: what each day has come to, and how complete that is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from event_contracts.goals import GoalChanged
 from event_contracts.wire import partition_of
 from goal_service.adapters.goals import GoalReader
 from goal_service.adapters.progress import read_days
 from goal_service.adapters.watermarks import complete_to_ms, raw_origins
 from goal_service.api.bodies import instant
-from goal_service.domain.amounts import total
+from goal_service.domain.amounts import ZERO, add, divide, total
 from goal_service.domain.calendar import working_days
-from goal_service.domain.goals import GoalVersion
-from goal_service.domain.plans import plan_of
+from goal_service.domain.forms import planned_on
+from goal_service.domain.parts import OVER, OWN, GoalPart, parts_of
 from goal_service.domain.progress import DayValue
 from goal_service.handlers import goal_unknown
 from goal_service.settings import SERVICE
+from service_kit.errors import UserError
 from service_kit.records import Partition
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, require
@@ -40,47 +43,97 @@ def progress_routes(runtime: Runtime) -> APIRouter:
 
     @router.get("/v1/goals/{goal}/progress")
     async def get_progress(
-        goal: str, caller: Reads, after: str = "", limit: Limit = 100
+        goal: str, caller: Reads, part: str = OWN, after: str = "", limit: Limit = 100
     ) -> Response:
-        """Days to which something has come, in order, and the sums over all of them."""
+        """Days of one part of the goal, in order, and the sums of every part over all its days."""
         found = await reader.current(caller.tenant, goal)
         if found is None:
             raise goal_unknown(goal)
-        # Read before the days: what it covers is then among them.
-        complete = await complete_to(runtime, caller.tenant, found.goal.metric)
-        days = await read_days(runtime.store, caller.tenant, goal, found.goal.metric)
-        return answer(_shown(found, days, complete, after, limit))
+        sums = {each.part: await _sum(runtime, found.goal, each) for each in parts_of(found.goal)}
+        if part not in sums:
+            raise _part_unknown(part, sums)
+        return answer(_shown(found.goal, sums, part, after, limit))
 
     return router
 
 
+class PartSum(NamedTuple):
+    """The days of a part of a goal, and until when all that was accepted is in them."""
+
+    metric: str
+    complete: int
+    days: Mapping[date, DayValue]
+
+    def shown(self) -> dict[str, Any]:
+        """Return the part's sums as answers show them."""
+        return {
+            "metric": self.metric,
+            "total": total(value.value for value in self.days.values()),
+            "count": sum(value.count for value in self.days.values()),
+            "complete_to": instant(self.complete),
+        }
+
+
+async def _sum(runtime: Runtime, goal: GoalChanged, part: GoalPart) -> PartSum:
+    # Read before the days: what it covers is then among them.
+    complete = await complete_to(runtime, goal.tenant, part.metric)
+    return PartSum(part.metric, complete, await read_days(runtime.store, goal, part))
+
+
 def _shown(
-    found: GoalVersion, days: Mapping[date, DayValue], complete: int, after: str, limit: int
+    goal: GoalChanged, sums: Mapping[str, PartSum], part: str, after: str, limit: int
 ) -> dict[str, Any]:
-    goal = found.goal
-    counted = {day: days[day] for day in sorted(days) if goal.start <= day <= goal.end}
-    working = frozenset(working_days(goal.calendar, goal.start, goal.end))
-    shown = [day for day in counted if day.isoformat() > after][:limit]
+    own = sums[OWN].shown()
     return {
         "goal": goal.goal,
         "version": goal.version,
-        "metric": goal.metric,
         "unit": goal.unit,
-        "total": total(value.value for value in counted.values()),
-        "count": sum(value.count for value in counted.values()),
+        **own,
+        "form": goal.form,
+        "value": _value(goal, {name: found.shown()["total"] for name, found in sums.items()}),
         "target": goal.target,
-        "complete_to": instant(complete),
-        "items": [
-            {
-                "day": day,
-                "value": counted[day].value,
-                "count": counted[day].count,
-                "plan": plan_of(goal.plan, day, working),
-                "working": day in working,
-                "version": counted[day].version,
-                "as_of": instant(counted[day].as_of_ms),
-            }
-            for day in shown
-        ],
-        "next": shown[-1].isoformat() if len(shown) == limit else None,
+        # All of a goal is complete when each of its sums is.
+        "complete_to": instant(min(found.complete for found in sums.values())),
+        "parts": {name: found.shown() for name, found in sums.items() if name != OWN},
+        **_days(goal, sums[part].days, part, after, limit),
     }
+
+
+def _days(
+    goal: GoalChanged, days: Mapping[date, DayValue], part: str, after: str, limit: int
+) -> dict[str, Any]:
+    """Return one page of days; only the goal's own sum has a plan."""
+    working = working_days(goal.calendar, goal.start, goal.end)
+    among = frozenset(working)
+    shown = [day for day in days if day.isoformat() > after][:limit]
+    items = [
+        {
+            "day": day,
+            "value": days[day].value,
+            "count": days[day].count,
+            "plan": planned_on(goal, day, working) if part == OWN else None,
+            "working": day in among,
+            "version": days[day].version,
+            "as_of": instant(days[day].as_of_ms),
+        }
+        for day in shown
+    ]
+    return {"items": items, "next": shown[-1].isoformat() if len(shown) == limit else None}
+
+
+def _value(goal: GoalChanged, totals: Mapping[str, Decimal]) -> Decimal | None:
+    """Return where the goal stands in its form's way; None for a ratio over nothing."""
+    if goal.over_metric is not None:
+        over = totals[OVER]
+        return divide(totals[OWN], over) if over else None
+    return add(totals[OWN], goal.level_start or ZERO)
+
+
+def _part_unknown(part: str, known: Iterable[str]) -> UserError:
+    names = ", ".join(name for name in known if name) or "none"
+    return UserError(
+        "part-unknown",
+        "query.part",
+        f"the goal has no part {part!r}; beside its own sum it has: {names}",
+        f"此目标没有部分 {part!r}；除自身合计外还有：{names}",
+    )

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
-from goal_service.domain.goals import Draft
+from goal_service.domain.drafts import Draft
 from goal_service.domain.matching import Use
+from goal_service.domain.policies import Rules
+from goal_service.domain.splits import SplitPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +65,39 @@ class StopGoal:
     reason: str
     actor: str
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitGoal:
+    """Make goals that are the parts of a goal, all or none of them."""
+
+    tenant: str
+    goal: str
+    parts: tuple[SplitPart, ...]
+    allow_rest: bool
+    reason: str
+    actor: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetPolicy:
+    """Give a named policy a further version. ``based_on`` as for ChangeGoal."""
+
+    tenant: str
+    name: str
+    rules: Rules
+    reason: str
+    actor: str
+    at_ms: int
+    based_on: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowPolicy:
+    """Let the next goals that name a policy follow its current version, ``most`` of them."""
+
+    tenant: str
+    name: str
+    at_ms: int
+    most: int

@@ -3,15 +3,26 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from event_contracts.facts import Condition
 
 Dims = Mapping[str, str]
 
 
+class UseKey(NamedTuple):
+    """One sum of one goal; ``part`` as GoalControl names it."""
+
+    goal: str
+    part: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A goal's use of one metric. A stopped use counts nothing but keeps its version."""
+    """A use of one metric by one part of a goal.
+
+    A stopped use counts nothing but keeps its version.
+    """
 
     tenant: str
     metric: str
@@ -22,6 +33,12 @@ class Use:
     end: date
     where: tuple[Condition, ...] = ()
     stopped: bool = False
+    part: str = ""
+
+    @property
+    def key(self) -> UseKey:
+        """What the use is of, among those of its metric."""
+        return UseKey(self.goal, self.part)
 
     def counts_like(self, other: "Use") -> bool:
         """Whether both count the same cells on the same days."""
@@ -42,42 +59,42 @@ def _fulfils(condition: Condition, value: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The uses of one metric: by goal, and the running ones by a value that their filter asks for.
+    """The uses of one metric: by key, and the running ones by a value that their filter asks for.
 
     A use whose filter names no value (empty, or only ``none_of``) is looked at for every cell.
     """
 
-    by_goal: Mapping[str, Use] = field(default_factory=dict)
-    by_value: Mapping[tuple[str, str], Mapping[str, Use]] = field(default_factory=dict)
-    unnamed: Mapping[str, Use] = field(default_factory=dict)
+    by_key: Mapping[UseKey, Use] = field(default_factory=dict)
+    by_value: Mapping[tuple[str, str], Mapping[UseKey, Use]] = field(default_factory=dict)
+    unnamed: Mapping[UseKey, Use] = field(default_factory=dict)
 
     @classmethod
     def of(cls, uses: Iterable[Use]) -> "Index":
         """Build the index in one pass."""
-        by_goal = {use.goal: use for use in uses}
-        by_value: dict[tuple[str, str], dict[str, Use]] = {}
-        unnamed: dict[str, Use] = {}
-        for use in by_goal.values():
+        by_key = {use.key: use for use in uses}
+        by_value: dict[tuple[str, str], dict[UseKey, Use]] = {}
+        unnamed: dict[UseKey, Use] = {}
+        for use in by_key.values():
             if not use.stopped:
                 for place in _places(use):
-                    (by_value.setdefault(place, {}) if place else unnamed)[use.goal] = use
-        return cls(by_goal, by_value, unnamed)
+                    (by_value.setdefault(place, {}) if place else unnamed)[use.key] = use
+        return cls(by_key, by_value, unnamed)
 
     def put(self, use: Use) -> "Index":
-        """Return the index with the use in place of the goal's earlier one."""
+        """Return the index with the use in place of the earlier one of its key."""
         by_value, unnamed = dict(self.by_value), dict(self.unnamed)
-        earlier = self.by_goal.get(use.goal)
+        earlier = self.by_key.get(use.key)
         for place in _places(earlier) if earlier is not None and not earlier.stopped else ():
             if place is None:
-                del unnamed[use.goal]
+                del unnamed[use.key]
             else:
-                by_value[place] = {g: u for g, u in by_value[place].items() if g != use.goal}
+                by_value[place] = {k: u for k, u in by_value[place].items() if k != use.key}
         for place in () if use.stopped else _places(use):
             if place is None:
-                unnamed[use.goal] = use
+                unnamed[use.key] = use
             else:
-                by_value[place] = {**by_value.get(place, {}), use.goal: use}
-        return Index({**self.by_goal, use.goal: use}, by_value, unnamed)
+                by_value[place] = {**by_value.get(place, {}), use.key: use}
+        return Index({**self.by_key, use.key: use}, by_value, unnamed)
 
     def matching(self, dims: Dims) -> Sequence[Use]:
         """Return the running uses whose filter the dimensions meet."""

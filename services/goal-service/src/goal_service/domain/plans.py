@@ -19,7 +19,7 @@ def straight(target: Decimal, days: Sequence[date]) -> Plan:
     Largest remainder: all remainders are equal, so the units left over go to the days where the
     straight line passes the next unit; no day's running total is a unit off the line.
     """
-    unit = _unit(target)
+    unit = unit_of(target)
     units = int(divide(target, unit))
     parts = [(i + 1) * units // len(days) - i * units // len(days) for i in range(len(days))]
     amounts = [multiply(unit, Decimal(part)) for part in parts]
@@ -87,7 +87,8 @@ def check_adds_up(plan: Plan, target: Decimal, days: Sequence[date]) -> None:
     )
 
 
-def _unit(target: Decimal) -> Decimal:
+def unit_of(target: Decimal) -> Decimal:
+    """Return what an amount is counted in: 1 when it is whole, else its decimals, two at least."""
     if target == target.to_integral_value():
         return Decimal(1)
     exponent = target.normalize(DECIMAL128).as_tuple().exponent

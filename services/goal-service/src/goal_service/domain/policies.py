@@ -1,18 +1,28 @@
-"""What a goal's policy may say."""
+"""What a goal's policy may say, and the document that a tenant keeps one in."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from event_contracts.goals import Policy
 from service_kit.errors import UserError
 
-GRAINS = ("day",)
+AUTO = "auto"
+RED_AFTER = {"day": 3, "week": 2, "month": 1, "running": 2}
+"""How many low spans of a grain in a row are red. Running totals are judged weekly, as weeks."""
+GRAINS = tuple(RED_AFTER)
 NON_WORKING = ("leave_out", "add_to_next")
 # Field, lowest, highest; both ends are allowed.
 BOUNDS: tuple[tuple[str, Decimal, Decimal], ...] = (
     ("low", Decimal("0.01"), Decimal("1")),
     ("green", Decimal("0.01"), Decimal("10")),
-    ("red_after", Decimal(1), Decimal(31)),
+    ("to_date_from", Decimal(0), Decimal(1)),
+    ("ratio_days", Decimal(1), Decimal(92)),
+    ("ratio_least", Decimal(0), Decimal(1_000_000)),
+    ("level_from", Decimal(0), Decimal(1)),
+    ("red_after", Decimal(0), Decimal(31)),
     ("freshness_minutes", Decimal(0), Decimal(10_080)),
     ("restate_share", Decimal("0.0001"), Decimal("10")),
     ("incomplete_after_hours", Decimal(1), Decimal(744)),
@@ -20,9 +30,39 @@ BOUNDS: tuple[tuple[str, Decimal, Decimal], ...] = (
 )
 
 
+class Rules(Policy, frozen=True, kw_only=True):
+    """A policy as wanted, before it is settled for one goal.
+
+    ``grain`` auto: the smallest span in which the goal's plan expects enough (domain.grains).
+    ``red_after`` 0: as many spans as RED_AFTER has for the grain.
+    """
+
+    grain: str = AUTO
+    red_after: int = 0
+
+    def settled(self, grain: str) -> Policy:
+        """Return the policy that a goal of this grain is judged by."""
+        wanted = msgspec.structs.asdict(self)
+        red_after = self.red_after or RED_AFTER[grain]
+        return Policy(**wanted | {"grain": grain, "red_after": red_after})
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """One version of a named policy of a tenant: what it says, why, and who said so when."""
+
+    tenant: str
+    name: str
+    version: int
+    rules: Rules
+    reason: str
+    actor: str
+    changed_ms: int
+
+
 def check_policy(policy: Policy) -> None:
     """Raise UserError for a value that no judge can follow."""
-    _one_of("grain", policy.grain, GRAINS)
+    _one_of("grain", policy.grain, (AUTO, *GRAINS))
     _one_of("non_working", policy.non_working, NON_WORKING)
     for name, low, high in BOUNDS:
         _within(name, getattr(policy, name), low, high)

@@ -21,10 +21,11 @@ class Sheet(msgspec.Struct, frozen=True, array_like=True):
 
 
 class GoalDay(NamedTuple):
-    """One local day of one goal."""
+    """One local day of one part of one goal."""
 
     goal: str
     day: date
+    part: str = ""
 
 
 class Group(NamedTuple):
@@ -81,6 +82,6 @@ def _per_goal(groups: Iterable[Group]) -> dict[GoalDay, Sum]:
         for (zone, day), part in sums.items():
             for use in uses:
                 if use.zone == zone and use.start <= day <= use.end:
-                    place = GoalDay(use.goal, day)
+                    place = GoalDay(use.goal, day, use.part)
                     result[place] = result.get(place, Sum()).plus(part.value, part.events)
     return result

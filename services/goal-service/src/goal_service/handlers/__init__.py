@@ -7,7 +7,10 @@ from goal_service.domain.commands import (
     ChangeGoal,
     CreateGoal,
     DefineMetric,
+    FollowPolicy,
     RecordFacts,
+    SetPolicy,
+    SplitGoal,
     StopGoal,
     UseMetric,
 )
@@ -19,8 +22,10 @@ from goal_service.handlers.goals import (
     goal_unknown,
     stop_goal,
 )
+from goal_service.handlers.policies import follow_policy, policy_unknown, set_policy
+from goal_service.handlers.splits import split_goal
 
-__all__ = ["HANDLERS", "goal_unknown", "handle"]
+__all__ = ["HANDLERS", "goal_unknown", "handle", "policy_unknown"]
 
 
 async def handle(command: Any, books: Any) -> Any:
@@ -35,4 +40,7 @@ HANDLERS: dict[type, Callable[[Any, Any], Awaitable[Any]]] = {
     CreateGoal: create_goal,
     ChangeGoal: change_goal,
     StopGoal: stop_goal,
+    SplitGoal: split_goal,
+    SetPolicy: set_policy,
+    FollowPolicy: follow_policy,
 }

@@ -10,7 +10,7 @@ from goal_service.domain.alive import MetricDay, quarters_of
 from goal_service.domain.amounts import Sum
 from goal_service.domain.commands import RecordFacts, UseMetric
 from goal_service.domain.days import first_minute, windows
-from goal_service.domain.matching import Index, Use
+from goal_service.domain.matching import Index, Use, UseKey
 from goal_service.domain.progress import DayValue
 from goal_service.domain.sheets import Sheet, day_sums
 from goal_service.ports import FactBooks, Facts, MetricKey, Place
@@ -28,9 +28,9 @@ async def record_facts(command: RecordFacts, books: FactBooks) -> None:
     parts: dict[Place, tuple[Sum, int, int]] = {}
     for metric, (sheets, as_of_ms) in facts.items():
         index = books.uses.index(metric)
-        for (goal, day), part in day_sums(sheets, index).items():
-            place = Place(metric.tenant, goal, metric.metric, day)
-            parts[place] = part, index.by_goal[goal].version, as_of_ms
+        for (goal, day, name), part in day_sums(sheets, index).items():
+            place = Place(metric.tenant, goal, metric.metric, day, name)
+            parts[place] = part, index.by_key[UseKey(goal, name)].version, as_of_ms
     earlier = await books.progress.read(parts)
     await _write_days(
         {place: earlier.get(place, DayValue()).plus(*part) for place, part in parts.items()}, books
@@ -46,7 +46,7 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
     """
     use = command.use
     metric = MetricKey(use.tenant, use.metric)
-    before = books.uses.index(metric).by_goal.get(use.goal)
+    before = books.uses.index(metric).by_key.get(use.key)
     if before is not None and before.version >= use.version:
         return
     await books.heads.touch([metric])
@@ -56,7 +56,13 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
     if before is None or not before.counts_like(use):
         await _back_fill(use, books)
     books.post.send(
-        BackFilled(tenant=use.tenant, goal=use.goal, goal_version=use.version, metric=use.metric)
+        BackFilled(
+            tenant=use.tenant,
+            goal=use.goal,
+            goal_version=use.version,
+            metric=use.metric,
+            part=use.part,
+        )
     )
 
 
@@ -93,12 +99,12 @@ async def _mark_alive(batches: Iterable[FactBatch], books: FactBooks) -> None:
 async def _back_fill(use: Use, books: FactBooks) -> None:
     """Give every day of the goal the value that all facts so far add up to."""
     sums, as_of_ms = await _stored_sums(use, books)
-    earlier = await books.progress.of_goal(use.tenant, use.goal, use.metric)
+    earlier = await books.progress.of_use(use)
     values: dict[Place, DayValue] = {}
     for day in sorted(sums.keys() | earlier.keys()):
         known, whole = earlier.get(day, DayValue()), sums.get(day, Sum())
         if (known.value, known.count) != whole:
-            place = Place(use.tenant, use.goal, use.metric, day)
+            place = Place(use.tenant, use.goal, use.metric, day, use.part)
             values[place] = known.replaced(whole, use.version, as_of_ms)
     await _write_days(values, books)
 
@@ -114,7 +120,7 @@ async def _stored_sums(use: Use, books: FactBooks) -> tuple[dict[date, Sum], int
         for facts in await books.facts.between(MetricKey(use.tenant, use.metric), begin, stop):
             found = day_sums(facts.sheets, stretch)
             as_of_ms = max(as_of_ms, facts.as_of_ms) if found else as_of_ms
-            for (_, day), part in found.items():
+            for (_, day, _), part in found.items():
                 sums[day] = sums.get(day, Sum()).plus(*part)
     return sums, as_of_ms
 
@@ -136,4 +142,5 @@ def _day_progress(place: Place, value: DayValue) -> DayProgress:
         count=value.count,
         version=value.version,
         as_of_ms=value.as_of_ms,
+        part=place.part,
     )

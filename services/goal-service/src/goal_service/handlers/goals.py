@@ -1,8 +1,15 @@
 """Goals and the definitions of the metrics that they may use."""
 
+from dataclasses import replace
+
+from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
+from goal_service.domain.cascade import MOST_STEPS, check_link
 from goal_service.domain.commands import ChangeGoal, CreateGoal, DefineMetric, StopGoal
-from goal_service.domain.goals import GoalVersion, controls, settle, stopped
+from goal_service.domain.drafts import Draft
+from goal_service.domain.goals import GoalVersion, Surroundings, metrics_of, settle, stopped
+from goal_service.handlers.policies import policy_unknown
+from goal_service.handlers.publishing import publish
 from goal_service.ports import GoalBooks
 from service_kit.errors import UserError
 
@@ -25,16 +32,14 @@ async def create_goal(command: CreateGoal, books: GoalBooks) -> GoalVersion:
             f"目标 {command.goal} 已存在；请用 PUT 修改，或换一个标识",
             status=409,
         )
-    definition = await _definition(command.tenant, command.draft.metric, books)
-    goal = settle(command.draft, definition, command.goal, 1, command.at_ms)
-    version = GoalVersion(goal, command.reason, command.actor)
-    await _publish(version, None, "goal.created", books)
+    version = await _settled(command, 1, books)
+    await publish(version, None, "goal.created", books)
     return version
 
 
 async def change_goal(command: ChangeGoal, books: GoalBooks) -> GoalVersion:
     """Add a version; raises UserError when the goal is unknown or no more at ``based_on``."""
-    before = await _current(command.tenant, command.goal, books)
+    before = await current_goal(command.tenant, command.goal, books)
     if command.based_on is not None and command.based_on != before.goal.version:
         raise UserError(
             "goal-moved-on",
@@ -45,24 +50,24 @@ async def change_goal(command: ChangeGoal, books: GoalBooks) -> GoalVersion:
             "请重新读取后再修改",
             status=409,
         )
-    definition = await _definition(command.tenant, command.draft.metric, books)
-    goal = settle(command.draft, definition, command.goal, before.goal.version + 1, command.at_ms)
-    version = GoalVersion(goal, command.reason, command.actor)
-    await _publish(version, before, "goal.changed", books)
+    version = await _settled(command, before.goal.version + 1, books)
+    await publish(version, before, "goal.changed", books)
     return version
 
 
 async def stop_goal(command: StopGoal, books: GoalBooks) -> GoalVersion:
     """Add the version that stops the goal; one that is stopped already stays as it is."""
-    before = await _current(command.tenant, command.goal, books)
+    before = await current_goal(command.tenant, command.goal, books)
     if before.goal.stopped:
         return before
-    version = GoalVersion(stopped(before.goal, command.at_ms), command.reason, command.actor)
-    await _publish(version, before, "goal.stopped", books)
+    goal = stopped(before.goal, command.at_ms)
+    version = replace(before, goal=goal, reason=command.reason, actor=command.actor)
+    await publish(version, before, "goal.stopped", books)
     return version
 
 
-async def _current(tenant: str, goal: str, books: GoalBooks) -> GoalVersion:
+async def current_goal(tenant: str, goal: str, books: GoalBooks) -> GoalVersion:
+    """Return the goal's last version; raises UserError when there is none."""
     found = await books.goals.current(tenant, goal)
     if found is None:
         raise goal_unknown(goal)
@@ -80,26 +85,69 @@ def goal_unknown(goal: str) -> UserError:
     )
 
 
-async def _definition(tenant: str, metric: str, books: GoalBooks) -> MetricDefined:
-    found = await books.definitions.get(tenant, metric)
-    if found is None:
-        raise UserError(
-            "metric-unknown",
-            "metric",
-            f"there is no metric {metric}; define it at metrics-ingest (/v1/metrics) first",
-            f"指标 {metric} 不存在；请先在 metrics-ingest（/v1/metrics）中定义",
-        )
+async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBooks) -> GoalVersion:
+    """Return the version that the draft asks for, in its place in the cascade."""
+    tenant = command.tenant
+    draft, policy_version = await _with_policy(tenant, command.draft, books)
+    above = await _above(tenant, command.goal, draft.parent, books)
+    around = Surroundings(
+        definitions=await _definitions(tenant, draft, books),
+        holidays=books.holidays,
+        parent=above[0] if above else None,
+    )
+    goal, remarks = settle(draft, around, command.goal, version, command.at_ms)
+    below = [child.goal for child in await books.goals.children(tenant, command.goal)]
+    # Two links made at once cannot close a ring: the journal lets one of them see the other.
+    check_link(goal, above, below)
+    return GoalVersion(
+        goal=goal,
+        reason=command.reason,
+        actor=command.actor,
+        rules=draft.rules,
+        policy_name=draft.policy_name,
+        policy_version=policy_version,
+        remarks=remarks,
+    )
+
+
+async def _with_policy(tenant: str, draft: Draft, books: GoalBooks) -> tuple[Draft, int]:
+    """Return the draft with the rules of the policy that it names, and their version."""
+    if not draft.policy_name:
+        return draft, 0
+    policy = await books.policies.current(tenant, draft.policy_name)
+    if policy is None:
+        raise policy_unknown(draft.policy_name, "policy", status=422)
+    return replace(draft, rules=policy.rules), policy.version
+
+
+async def _above(tenant: str, goal: str, parent: str, books: GoalBooks) -> list[GoalChanged]:
+    """Return the goals from the parent up; a ring ends where it comes back to ``goal``."""
+    above: list[GoalChanged] = []
+    while parent and len(above) < MOST_STEPS:
+        found = await books.goals.current(tenant, parent)
+        if found is None:
+            raise UserError(
+                "parent-unknown",
+                "parent",
+                f"there is no goal {parent}; GET /v1/goals lists them",
+                f"目标 {parent} 不存在；可用 GET /v1/goals 查看列表",
+            )
+        above.append(found.goal)
+        parent = "" if parent == goal else found.goal.parent
+    return above
+
+
+async def _definitions(tenant: str, draft: Draft, books: GoalBooks) -> dict[str, MetricDefined]:
+    """Return the definitions of all metrics that the draft names; raises UserError without one."""
+    found: dict[str, MetricDefined] = {}
+    for metric, where in metrics_of(draft):
+        definition = found.get(metric) or await books.definitions.get(tenant, metric)
+        if definition is None:
+            raise UserError(
+                "metric-unknown",
+                where,
+                f"there is no metric {metric}; define it at metrics-ingest (/v1/metrics) first",
+                f"指标 {metric} 不存在；请先在 metrics-ingest（/v1/metrics）中定义",
+            )
+        found[metric] = definition
     return found
-
-
-async def _publish(
-    version: GoalVersion, before: GoalVersion | None, action: str, books: GoalBooks
-) -> None:
-    """Write the version, its audit entry, and what alerting and the metrics' logs have to know."""
-    goal = version.goal
-    await books.goals.add(version)
-    detail = {"version": goal.version, "reason": version.reason}
-    await books.journal.note(goal.tenant, version.actor, action, goal.goal, detail, goal.changed_ms)
-    books.post.send(goal)
-    for control in controls(goal, before.goal if before else None):
-        books.post.send(control)

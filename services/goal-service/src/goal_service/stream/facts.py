@@ -182,6 +182,7 @@ def _use(control: GoalControl) -> Use:
         end=control.end,
         where=control.where,
         stopped=control.stopped,
+        part=control.part,
     )
 
 
@@ -195,4 +196,4 @@ def _measure(partition: Partition, memory: Memory, counts: Counter[str]) -> None
         sum(len(lane.missing) for lane in memory.receiver.lanes.values())
     )
     metrics.WATERMARK.labels(name).set(memory.told_ms / 1000)
-    metrics.USES.labels(name).set(sum(len(index.by_goal) for index in memory.uses.values()))
+    metrics.USES.labels(name).set(sum(len(index.by_key) for index in memory.uses.values()))

@@ -1,0 +1,203 @@
+"""/v1/goals/ID/cascade, /path and /split: how goals hang together."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import uuid4
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+
+from event_contracts.facts import Condition
+from event_contracts.goals import GoalChanged, Guardrail
+from goal_service.adapters.goals import GoalReader
+from goal_service.adapters.progress import read_actual
+from goal_service.api.bodies import ShareBody, amount, language, reason_of, shown, told
+from goal_service.api.carrying import carrier
+from goal_service.domain.cascade import Actual, Node, tree
+from goal_service.domain.commands import SplitGoal
+from goal_service.domain.drafts import Share
+from goal_service.domain.paths import Step, path
+from goal_service.domain.splits import SplitPart
+from goal_service.handlers import goal_unknown
+from goal_service.handlers.splits import Split
+from service_kit.errors import UserError
+from service_kit.runtime import Runtime
+from service_kit.web import Caller, answer, read_body, require
+
+Reads = Annotated[Caller, Depends(require("goals:read"))]
+Writes = Annotated[Caller, Depends(require("goals:write"))]
+MOST_GOALS = 1_000
+
+
+class PartBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A part: ``share`` of the parent's target or ``amount``; what is left out is the parent's."""
+
+    name: str
+    id: str | None = None
+    share: Decimal | None = None
+    amount: Decimal | None = None
+    where: tuple[Condition, ...] = ()
+    level: str | None = None
+    owner: str = ""
+    owner_team: str | None = None
+    start: date | None = None
+    end: date | None = None
+    floor: Decimal | ShareBody | None = None
+    stretch: Decimal | ShareBody | None = None
+    guardrails: tuple[Guardrail, ...] = ()
+
+    def part(self, number: int) -> SplitPart:
+        """Return the part as the domain takes it; raises UserError unless it has one size."""
+        if (self.share is None) == (self.amount is None):
+            raise UserError(
+                "part-size",
+                f"parts.{number}",
+                "a part has a share of the parent's target or an amount: one of the two",
+                "每个部分须在占上级目标的比例与数额中二选一",
+            )
+        return SplitPart(
+            goal=uuid4().hex if self.id is None else self.id,
+            name=self.name,
+            size=Share(self.share) if self.share is not None else self.amount or Decimal(0),
+            where=self.where,
+            level=self.level,
+            owner=self.owner,
+            owner_team=self.owner_team,
+            start=self.start,
+            end=self.end,
+            floor=amount(self.floor),
+            stretch=amount(self.stretch),
+            guardrails=self.guardrails,
+        )
+
+
+class SplitBody(msgspec.Struct, frozen=True, kw_only=True):
+    """How a goal is split. ``allow_rest``: part of the target may stay unassigned."""
+
+    parts: tuple[PartBody, ...]
+    allow_rest: bool = False
+    reason: str = ""
+
+
+def cascade_routes(runtime: Runtime) -> APIRouter:
+    """Return the routes of goals above and below a goal."""
+    router = APIRouter()
+    reader = GoalReader(runtime.store)
+    carry = carrier(runtime)
+
+    @router.get("/v1/goals/{goal}/cascade")
+    async def get_cascade(goal: str, request: Request, caller: Reads) -> Response:
+        """The goal with its parts, their parts and so on; stopped goals are left out."""
+        root = await _goal(reader, caller, goal)
+        below = await _below(reader, root)
+        goals = [root, *(child for found in below.values() for child in found)]
+        actuals = {each.goal: await read_actual(runtime.store, each) for each in goals}
+        return answer(_node(tree(root, below, actuals), language(request)))
+
+    @router.get("/v1/goals/{goal}/path")
+    async def get_path(goal: str, request: Request, caller: Reads) -> Response:
+        """The goals from this one up to the topmost, and why each matters, in a sentence."""
+        goals = await _upwards(reader, await _goal(reader, caller, goal))
+        return answer({"items": [_step(step, language(request)) for step in path(goals)]})
+
+    @router.post("/v1/goals/{goal}/split")
+    async def split_goal(goal: str, request: Request, caller: Writes) -> Response:
+        body = await read_body(request, SplitBody)
+        command = SplitGoal(
+            tenant=caller.tenant,
+            goal=goal,
+            parts=tuple(part.part(number) for number, part in enumerate(body.parts)),
+            allow_rest=body.allow_rest,
+            reason=reason_of(body.reason, needed=False),
+            actor=caller.actor,
+            at_ms=runtime.clock.now_ms(),
+        )
+        split: Split = await carry(command)
+        return answer(
+            {
+                "items": [shown(part) for part in split.parts],
+                "rest": split.rest,
+                "warnings": told(split.remarks, language(request)),
+            },
+            201,
+        )
+
+    return router
+
+
+async def _goal(reader: GoalReader, caller: Caller, goal: str) -> GoalChanged:
+    found = await reader.current(caller.tenant, goal)
+    if found is None:
+        raise goal_unknown(goal)
+    return found.goal
+
+
+async def _below(reader: GoalReader, root: GoalChanged) -> dict[str, list[GoalChanged]]:
+    """Return all goals below the root by their parent; raises UserError beyond MOST_GOALS."""
+    below: dict[str, list[GoalChanged]] = {}
+    seen, level = {root.goal}, [root.goal]
+    while level:
+        found = [child.goal for child in await reader.children(root.tenant, level)]
+        # Read goal by goal, a ring may show that never was.
+        fresh = [child for child in found if child.goal not in seen and not child.stopped]
+        for child in fresh:
+            below.setdefault(child.parent, []).append(child)
+        level = [child.goal for child in fresh]
+        seen.update(level)
+        if len(seen) > MOST_GOALS:
+            raise UserError(
+                "cascade-too-large",
+                "path.goal",
+                f"more than {MOST_GOALS} goals hang below this one; ask for one further down",
+                f"此目标之下超过 {MOST_GOALS} 个目标；请查询更下级的目标",
+            )
+    return below
+
+
+async def _upwards(reader: GoalReader, goal: GoalChanged) -> list[GoalChanged]:
+    goals = [goal]
+    seen = {goal.goal, ""}
+    while goals[-1].parent not in seen:
+        seen.add(goals[-1].parent)
+        found = await reader.current(goal.tenant, goals[-1].parent)
+        if found is None:
+            break
+        goals.append(found.goal)
+    return goals
+
+
+def _node(node: Node, language: str) -> dict[str, Any]:
+    return _short(node.goal) | {
+        "share": node.share,
+        "assigned": node.assigned,
+        "rest": node.rest,
+        "actual": _actual(node.actual),
+        "parts": _actual(node.parts),
+        "warnings": told(node.remarks, language),
+        "children": [_node(child, language) for child in node.children],
+    }
+
+
+def _step(step: Step, language: str) -> dict[str, Any]:
+    why = step.zh if language == "zh" else step.en
+    return _short(step.goal) | {"share": step.share, "why": why}
+
+
+def _short(goal: GoalChanged) -> dict[str, Any]:
+    return {
+        "id": goal.goal,
+        "name": goal.name,
+        "level": goal.level,
+        "owner": goal.owner,
+        "owner_team": goal.owner_team,
+        "metric": goal.metric,
+        "form": goal.form,
+        "unit": goal.unit,
+        "target": goal.target,
+        "stopped": goal.stopped,
+    }
+
+
+def _actual(actual: Actual) -> dict[str, Any]:
+    return {"value": actual.value, "over": actual.over, "ratio": actual.ratio}

@@ -1,0 +1,40 @@
+"""Lets goals follow the policies that they name, in transactions of bounded size."""
+
+from goal_service.adapters.policies import PolicyReader
+from goal_service.api.carrying import Carry
+from goal_service.domain.commands import FollowPolicy
+from goal_service.handlers.policies import Followed
+from service_kit.clock import Clock
+from service_kit.errors import UserError
+
+MOST_PER_TRANSACTION = 50
+
+
+class PolicyFollower:
+    """Works off what a change of a policy leaves to do; after a kill, from where it stood."""
+
+    def __init__(self, carry: Carry, reader: PolicyReader, clock: Clock) -> None:
+        self._carry = carry
+        self._reader = reader
+        self._clock = clock
+
+    async def follow(self, tenant: str, name: str) -> Followed:
+        """Let all goals that name the policy follow its current version."""
+        changed: list[str] = []
+        kept: list[tuple[str, UserError]] = []
+        done = False
+        while not done:
+            now = self._clock.now_ms()
+            command = FollowPolicy(tenant, name, now, MOST_PER_TRANSACTION)
+            some: Followed = await self._carry(command)
+            changed += some.changed
+            kept += some.kept
+            done = some.done
+        return Followed(tuple(changed), tuple(kept), done)
+
+    async def run(self) -> int:
+        """Work off every policy that goals have still to follow; return how many goals moved."""
+        moved = 0
+        for tenant, name in await self._reader.unfollowed():
+            moved += len((await self.follow(tenant, name)).changed)
+        return moved

@@ -1,0 +1,47 @@
+"""A goal split into parts: as many goals, in one transaction."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from goal_service.domain.cascade import adds_up, remarks
+from goal_service.domain.commands import CreateGoal, SplitGoal
+from goal_service.domain.goals import GoalVersion
+from goal_service.domain.remarks import Remark
+from goal_service.domain.splits import allot, check_parts, check_splittable, part_draft
+from goal_service.handlers.goals import create_goal, current_goal
+from goal_service.ports import GoalBooks
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The goals that were made, what is left of the target, and what is wrong among all parts."""
+
+    parts: tuple[GoalVersion, ...]
+    rest: Decimal
+    remarks: tuple[Remark, ...]
+
+
+async def split_goal(command: SplitGoal, books: GoalBooks) -> Split:
+    """Make the parts; raises UserError when they do not add up or one of them cannot be made."""
+    parent = await current_goal(command.tenant, command.goal, books)
+    check_splittable(parent)
+    check_parts(command.parts)
+    sizes = [part.size for part in command.parts]
+    allotment = allot(parent.goal.target, sizes, allow_rest=command.allow_rest)
+    made = [
+        await create_goal(
+            CreateGoal(
+                tenant=command.tenant,
+                goal=part.goal,
+                draft=part_draft(parent, part, amount),
+                reason=command.reason,
+                actor=command.actor,
+                at_ms=command.at_ms,
+            ),
+            books,
+        )
+        for part, amount in zip(command.parts, allotment.amounts, strict=True)
+    ]
+    children = [c.goal for c in await books.goals.children(command.tenant, command.goal)]
+    adding = [c for c in children if not c.stopped and adds_up(c, parent.goal)]
+    return Split(tuple(made), allotment.rest, tuple(remarks(parent.goal, adding)))
