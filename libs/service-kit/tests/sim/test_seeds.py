@@ -16,7 +16,7 @@ from service_kit.guards import Guards
 from service_kit.records import Partition
 from service_kit.testing.sim import NO_FAULTS, failing, first_failing, run_seed
 
-SEEDS = int(os.environ.get("PACELINE_SIM_SEEDS", "100"))
+SEEDS = int(os.environ.get("PACELINE_SIM_SEEDS", "2000"))
 CHUNK = 50
 FRESH = (
     "import sys; from service_kit.testing.sim import run_seed; sys.stdout.write(str(run_seed(5)))"
