@@ -1,18 +1,20 @@
 """A stage for goal-service: the kit's applier on an in-memory store, fed with rows of ``facts``."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from event_contracts.facts import Accepted, Cell, FactBatch, GoalControl, Watermark
 from event_contracts.metrics import MetricDefined
 from event_contracts.progress import DayProgress, ProgressMessage
 from event_contracts.wire import Event, decoder_of, encode, key_of
+from goal_service.api import make_api
 from goal_service.stream import GAPLESS, GROUP, make_stream
 from service_kit import offsets
 from service_kit.batch import Applier, Bounds
@@ -20,8 +22,11 @@ from service_kit.guards import Guards
 from service_kit.lanes import Stamp
 from service_kit.owners import Fence
 from service_kit.records import Partition, Record, Slice
+from service_kit.runtime import Runtime
+from service_kit.settings import Settings
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.tokens import FakeTokens, bearer
 
 NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
 PARTITIONS = 4
@@ -186,3 +191,69 @@ async def stage() -> Stage:
     stage = Stage()
     await stage.start()
     return stage
+
+
+class NoBroker:
+    """A broker that is never asked: the door needs none."""
+
+    async def bounds(self, partitions: Any) -> dict[Any, Any]:
+        return {}
+
+    async def ends(self, partitions: Any) -> dict[Any, int]:
+        return {}
+
+
+class Door:
+    """The application with a key per tenant and set of scopes."""
+
+    def __init__(self, runtime: Runtime, stage: Any) -> None:
+        self.runtime = runtime
+        self.stage = stage
+        transport = httpx.ASGITransport(app=make_api(runtime))
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://goals")
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        status: int = 200,
+        tenant: str = "shop",
+        scopes: tuple[str, ...] = ("*",),
+        person: tuple[str, str] | None = None,
+        language: str = "en",
+        content: bytes | None = None,
+        **query: Any,
+    ) -> Any:
+        """Call as a key with the scopes, or as a ``person``: an id and roles joined by +."""
+        headers = await self._headers(tenant, scopes, person) | {"Accept-Language": language}
+        answer = await self.http.request(
+            method, path, json=body, content=content, headers=headers, params=query
+        )
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def _headers(
+        self, tenant: str, scopes: tuple[str, ...], person: tuple[str, str] | None
+    ) -> dict[str, str]:
+        if person is not None:
+            return bearer(person[1], tenant=tenant, person=person[0])
+        return {"Authorization": f"Bearer {await self.runtime.keys.create(tenant, scopes)}"}
+
+    async def outbox(self, topic: str, kind: Any) -> list[Any]:
+        rows = [row for row in await self.stage.all("outbox") if row["topic"] == topic]
+        rows.sort(key=lambda row: row["_id"])
+        return [decoder_of(kind)(row["value"]) for row in rows]
+
+
+@pytest.fixture
+async def door(stage: Any) -> AsyncIterator[Door]:
+    await stage.define()
+    settings = Settings("goal-service", instance="goal-service-0")
+    broker: Any = NoBroker()
+    runtime = await Runtime.over(settings, stage.store, broker, clock=stage.clock)
+    runtime.tokens = FakeTokens()
+    door = Door(runtime, stage)
+    yield door
+    await door.http.aclose()

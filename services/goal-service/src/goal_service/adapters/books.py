@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from goal_service.adapters.alive import MongoAlive
+from goal_service.adapters.directory import MongoDirectory, MongoViews
 from goal_service.adapters.facts import HEADS, MongoFacts, head_of
 from goal_service.adapters.goals import AuditJournal, MongoDefinitions, MongoGoals
 from goal_service.adapters.post import OutboxPost
@@ -55,4 +56,13 @@ class GoalBooks:
         self.goals = MongoGoals(tx)
         self.definitions = MongoDefinitions(tx)
         self.journal = AuditJournal(tx)
+        self.post = OutboxPost(outbox, partitions)
+
+
+class PeopleBooks:
+    """What the handlers of the directory work on."""
+
+    def __init__(self, tx: Tx, outbox: Outbox, partitions: int, guards: Guards) -> None:
+        self.directory = MongoDirectory(tx, guards)
+        self.views = MongoViews(tx)
         self.post = OutboxPost(outbox, partitions)

@@ -6,6 +6,7 @@ from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from goal_service.domain.goals import Draft
 from goal_service.domain.matching import Use
+from goal_service.domain.people import Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +63,29 @@ class StopGoal:
     goal: str
     reason: str
     actor: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDirectory:
+    """Let entries of the directory say what the patches want.
+
+    ``checked``: somebody has checked them as a whole, so that they may name each other before all
+    of them are written.
+    """
+
+    tenant: str
+    patches: tuple[Patch, ...]
+    actor: str
+    at_ms: int
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """Remember that ``viewer`` has looked at a person's page."""
+
+    tenant: str
+    person: str
+    viewer: str
     at_ms: int

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from goal_service.domain.commands import (
+    ChangeDirectory,
     ChangeGoal,
     CreateGoal,
     DefineMetric,
+    NoteView,
     RecordFacts,
     StopGoal,
     UseMetric,
@@ -19,8 +21,9 @@ from goal_service.handlers.goals import (
     goal_unknown,
     stop_goal,
 )
+from goal_service.handlers.people import change_directory, note_view, person_unknown
 
-__all__ = ["HANDLERS", "goal_unknown", "handle"]
+__all__ = ["HANDLERS", "goal_unknown", "handle", "person_unknown"]
 
 
 async def handle(command: Any, books: Any) -> Any:
@@ -35,4 +38,6 @@ HANDLERS: dict[type, Callable[[Any, Any], Awaitable[Any]]] = {
     CreateGoal: create_goal,
     ChangeGoal: change_goal,
     StopGoal: stop_goal,
+    ChangeDirectory: change_directory,
+    NoteView: note_view,
 }
