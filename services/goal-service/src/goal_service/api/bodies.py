@@ -41,6 +41,7 @@ class GoalBody(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     level: str = "company"
     owner_team: str = ""
+    visibility: str = "organisation"
     reason: str = ""
 
     def draft(self) -> Draft:
@@ -60,6 +61,7 @@ class GoalBody(msgspec.Struct, frozen=True, kw_only=True):
             policy=self.policy,
             level=self.level,
             owner_team=self.owner_team,
+            visibility=self.visibility,
         )
 
     def identity(self) -> str:

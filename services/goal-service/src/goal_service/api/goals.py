@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from goal_service.adapters.books import GoalBooks
+from goal_service.adapters.directory import DirectoryReader
 from goal_service.adapters.goals import GoalReader
 from goal_service.api.bodies import GoalBody, GoalChangeBody, shown
+from goal_service.api.seeing import check_seen, sight_of
 from goal_service.domain.commands import ChangeGoal, CreateGoal, StopGoal
 from goal_service.domain.goals import GoalVersion
-from goal_service.handlers import goal_unknown, handle
+from goal_service.handlers import handle
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
@@ -24,14 +26,20 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 MOST_REASON = 1_000
 
 Carry = Callable[[Any], Awaitable[GoalVersion]]
+Check = Callable[[Caller, str], Awaitable[None]]
 
 
 def goal_routes(runtime: Runtime) -> APIRouter:
     """Return the routes of goals and their versions."""
     router = APIRouter()
     reader = GoalReader(runtime.store)
+    people = DirectoryReader(runtime.store)
     carry = _carrier(runtime)
-    _write_routes(router, runtime, carry)
+
+    async def check(caller: Caller, goal: str) -> None:
+        await check_seen(people, caller, goal, await reader.current(caller.tenant, goal))
+
+    _write_routes(router, runtime, carry, check)
 
     @router.get("/v1/goals")
     async def list_goals(
@@ -41,8 +49,16 @@ def goal_routes(runtime: Runtime) -> APIRouter:
         metric: str | None = None,
         level: str | None = None,
     ) -> Response:
-        found = await reader.page(caller.tenant, after, limit, metric=metric, level=level)
-        following = found[-1].goal.goal if len(found) == limit else None
+        """The goals that the caller sees: by visibility, owner, owner's team and reporting line."""
+        sight = await sight_of(people, caller)
+        found: list[GoalVersion] = []
+        following: str | None = after
+        while following is not None and len(found) < limit:
+            read = await reader.page(caller.tenant, following, limit, metric=metric, level=level)
+            found += sight.of(read)
+            following = read[-1].goal.goal if len(read) == limit else None
+        if len(found) >= limit:
+            found, following = found[:limit], found[limit - 1].goal.goal
         return page([shown(version) for version in found], following)
 
     @router.get("/v1/goals/{goal}")
@@ -50,14 +66,14 @@ def goal_routes(runtime: Runtime) -> APIRouter:
         goal: str, caller: Reads, version: int | None = None, known_at: datetime | None = None
     ) -> Response:
         """``version`` or ``known_at`` show the goal as it was then; else as it is."""
-        versions = await _versions(reader, caller, goal)
+        versions = await _versions(reader, people, caller, goal)
         return answer(shown(_chosen(versions, version, known_at)))
 
     @router.get("/v1/goals/{goal}/versions")
     async def list_versions(
         goal: str, caller: Reads, after: int = 0, limit: Limit = 100
     ) -> Response:
-        versions = await _versions(reader, caller, goal)
+        versions = await _versions(reader, people, caller, goal)
         found = [version for version in versions if version.goal.version > after][:limit]
         following = str(found[-1].goal.version) if len(found) == limit else None
         return page([shown(version) for version in found], following)
@@ -65,7 +81,7 @@ def goal_routes(runtime: Runtime) -> APIRouter:
     return router
 
 
-def _write_routes(router: APIRouter, runtime: Runtime, carry: Carry) -> None:
+def _write_routes(router: APIRouter, runtime: Runtime, carry: Carry, check: Check) -> None:
     @router.post("/v1/goals")
     async def create_goal(request: Request, caller: Writes) -> Response:
         body = await read_body(request, GoalBody)
@@ -81,6 +97,7 @@ def _write_routes(router: APIRouter, runtime: Runtime, carry: Carry) -> None:
 
     @router.put("/v1/goals/{goal}")
     async def change_goal(goal: str, request: Request, caller: Writes) -> Response:
+        await check(caller, goal)
         body = await read_body(request, GoalChangeBody)
         if body.id not in (None, goal):
             raise _other_id(goal)
@@ -97,6 +114,7 @@ def _write_routes(router: APIRouter, runtime: Runtime, carry: Carry) -> None:
 
     @router.delete("/v1/goals/{goal}")
     async def stop_goal(goal: str, caller: Writes, reason: str = "") -> Response:
+        await check(caller, goal)
         command = StopGoal(
             tenant=caller.tenant,
             goal=goal,
@@ -121,10 +139,12 @@ def _carrier(runtime: Runtime) -> Carry:
     return carry
 
 
-async def _versions(reader: GoalReader, caller: Caller, goal: str) -> list[GoalVersion]:
+async def _versions(
+    reader: GoalReader, people: DirectoryReader, caller: Caller, goal: str
+) -> list[GoalVersion]:
+    """Return every version of a goal that the caller sees as it stands now."""
     versions = await reader.versions(caller.tenant, goal)
-    if not versions:
-        raise goal_unknown(goal)
+    await check_seen(people, caller, goal, versions[-1] if versions else None)
     return versions
 
 

@@ -7,16 +7,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from event_contracts.wire import partition_of
+from goal_service.adapters.directory import DirectoryReader
 from goal_service.adapters.goals import GoalReader
 from goal_service.adapters.progress import read_days
 from goal_service.adapters.watermarks import complete_to_ms, raw_origins
 from goal_service.api.bodies import instant
+from goal_service.api.seeing import check_seen
 from goal_service.domain.amounts import total
 from goal_service.domain.calendar import working_days
 from goal_service.domain.goals import GoalVersion
 from goal_service.domain.plans import plan_of
 from goal_service.domain.progress import DayValue
-from goal_service.handlers import goal_unknown
 from goal_service.settings import SERVICE
 from service_kit.records import Partition
 from service_kit.runtime import Runtime
@@ -37,15 +38,15 @@ def progress_routes(runtime: Runtime) -> APIRouter:
     """Return the route of a goal's progress."""
     router = APIRouter()
     reader = GoalReader(runtime.store)
+    people = DirectoryReader(runtime.store)
 
     @router.get("/v1/goals/{goal}/progress")
     async def get_progress(
         goal: str, caller: Reads, after: str = "", limit: Limit = 100
     ) -> Response:
         """Days to which something has come, in order, and the sums over all of them."""
-        found = await reader.current(caller.tenant, goal)
-        if found is None:
-            raise goal_unknown(goal)
+        current = await reader.current(caller.tenant, goal)
+        found = await check_seen(people, caller, goal, current)
         # Read before the days: what it covers is then among them.
         complete = await complete_to(runtime, caller.tenant, found.goal.metric)
         days = await read_days(runtime.store, caller.tenant, goal, found.goal.metric)

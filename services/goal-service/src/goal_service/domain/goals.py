@@ -18,6 +18,7 @@ from goal_service.domain.days import check_zone
 from goal_service.domain.plans import check_adds_up, check_plan, plan_total, straight
 from goal_service.domain.policies import check_policy
 from service_kit.errors import UserError
+from service_kit.visibility import ORGANISATION
 
 LEVELS = ("company", "team", "project", "individual")
 LONGEST_DAYS = 3_660
@@ -57,6 +58,7 @@ class Draft:
     policy: Policy = DEFAULTS
     level: str = "company"
     owner_team: str = ""
+    visibility: str = ORGANISATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def settle(
         policy=draft.policy,
         level=draft.level,
         owner_team=draft.owner_team,
+        visibility=draft.visibility,
         changed_ms=at_ms,
     )
 

@@ -3,6 +3,7 @@
 from event_contracts.metrics import MetricDefined
 from goal_service.domain.commands import ChangeGoal, CreateGoal, DefineMetric, StopGoal
 from goal_service.domain.goals import GoalVersion, controls, settle, stopped
+from goal_service.domain.seen import check_visibility
 from goal_service.ports import GoalBooks
 from service_kit.errors import UserError
 
@@ -27,6 +28,7 @@ async def create_goal(command: CreateGoal, books: GoalBooks) -> GoalVersion:
         )
     definition = await _definition(command.tenant, command.draft.metric, books)
     goal = settle(command.draft, definition, command.goal, 1, command.at_ms)
+    check_visibility(goal)
     version = GoalVersion(goal, command.reason, command.actor)
     await _publish(version, None, "goal.created", books)
     return version
@@ -47,6 +49,7 @@ async def change_goal(command: ChangeGoal, books: GoalBooks) -> GoalVersion:
         )
     definition = await _definition(command.tenant, command.draft.metric, books)
     goal = settle(command.draft, definition, command.goal, before.goal.version + 1, command.at_ms)
+    check_visibility(goal)
     version = GoalVersion(goal, command.reason, command.actor)
     await _publish(version, before, "goal.changed", books)
     return version
