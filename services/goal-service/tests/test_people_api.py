@@ -249,6 +249,8 @@ async def test_lists_show_no_mail_no_leave_and_no_consent(door: Door) -> None:
     for each in listed:
         assert set(each) == {"id", "name", "roles", "team", "manager", "entity", "version"}
     assert (await door.call("GET", "/v1/people", team="sem"))["items"] == []
+    (one,) = (await door.call("GET", "/v1/people", id="cho"))["items"]
+    assert (one["id"], one["roles"], one["team"]) == ("cho", ["lead"], "content")
     assert await door.stage.all("views") == []
 
 

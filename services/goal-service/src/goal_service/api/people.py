@@ -36,10 +36,14 @@ def people_routes(runtime: Runtime) -> APIRouter:
 
     @router.get("/v1/people")
     async def list_people(
-        caller: Reads, after: str = "", limit: Limit = 100, team: str | None = None
+        caller: Reads,
+        after: str = "",
+        limit: Limit = 100,
+        team: str | None = None,
+        id: str | None = None,
     ) -> Response:
         """Everybody's name, roles, team and manager; the rest stands on the person's page."""
-        found = await reader.page(caller.tenant, Person, after, limit, team=team)
+        found = await reader.page(caller.tenant, Person, after, limit, team=team, id=id)
         following = found[-1].entry.id if len(found) == limit else None
         return page([listed_person(kept) for kept in found], following)
 
