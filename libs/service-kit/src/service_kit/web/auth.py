@@ -70,7 +70,7 @@ async def _caller(request: Request) -> Caller:
     text = rest.strip()
     if kind.lower() != "bearer" or not text:
         raise _unauthorised()
-    if runtime.tokens is not None and not text.startswith(PREFIX):
+    if not text.startswith(PREFIX) and runtime.tokens is not None:
         found = await runtime.tokens.verify(text)
         return Caller(found.tenant, "", found.scopes, None, found.person, found.team)
     key = await runtime.keys.verify(text)
