@@ -252,6 +252,29 @@ async def test_a_key_for_encrypting_verifies_nothing(stage: Stage) -> None:
     await stage.refusal(signed())
 
 
+async def test_an_issuer_with_one_key_may_leave_its_id_out(stage: Stage) -> None:
+    stage.site.publish(ES)
+    nameless = {"alg": "ES256"}
+    await stage.tokens.verify(jwt.encode(nameless, CLAIMS, ES))
+
+
+async def test_an_issuer_that_withdraws_every_key_lets_nobody_in(stage: Stage) -> None:
+    token = signed(exp=NOW + 10_000)
+    await stage.tokens.verify(token)
+    stage.site.pages[f"{ISSUER}/jwks"] = {"keys": []}
+    stage.watch.seconds += MOST_AGE_SECONDS + 1
+    assert "expired" not in (await stage.refusal(token)).en
+
+
+@pytest.mark.parametrize(
+    "page", [None, [], {"keys": None}, {"keys": ["x"]}, {"keys": [{"kty": "EC"}]}, {}]
+)
+async def test_a_key_page_that_makes_no_sense_gives_no_keys(stage: Stage, page: Any) -> None:
+    stage.site.pages[f"{ISSUER}/jwks"] = page
+    with pytest.raises(Infrastructure):
+        await stage.tokens.verify(signed())
+
+
 @pytest.mark.parametrize("url", ["http://id.example", "ftp://127.0.0.1", "id.example", ""])
 def test_an_issuer_beyond_this_machine_needs_https(url: str) -> None:
     with pytest.raises(ValueError, match="https"):

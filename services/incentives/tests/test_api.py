@@ -309,3 +309,15 @@ async def _follow(door: Door, after: str, seen: list[str]) -> str:
         if body["next"] is None:
             return after
         after = body["next"]
+
+
+async def test_a_rule_says_whose_deeds_it_praises_and_that_does_not_change(door: Door) -> None:
+    made = await door.call("POST", "/v1/rules", RULE | {"dim_is": "person"})
+    assert made.json()["dim_is"] == "person"
+    changed = await door.call("PUT", "/v1/rules/country-10k", {"threshold": 7})
+    assert (changed.json()["version"], changed.json()["dim_is"]) == (2, "person")
+    assert (await door.call("GET", "/v1/rules/country-10k")).json()["dim_is"] == "person"
+    refused = await door.call("POST", "/v1/rules", RULE | {"id": "x", "dim_is": "planet"})
+    assert refused.status_code == 422
+    fixed = await door.call("PUT", "/v1/rules/country-10k", {"dim_is": "team"})
+    assert fixed.json()["error"]["code"] == "unknown-field"

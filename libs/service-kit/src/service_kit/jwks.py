@@ -21,6 +21,8 @@ MOST_AGE_SECONDS = 600.0
 MOST_BYTES = 1_000_000
 TIMEOUT_SECONDS = 5.0
 KEY_TYPES = ("RSA", "EC")
+# What a page that is not there or makes no sense can raise.
+_NONSENSE = (httpx.HTTPError, JoseError, LookupError, ValueError, TypeError, AttributeError)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Fetch = Callable[[str], Awaitable[Any]]
@@ -71,7 +73,7 @@ class IssuerKeys:
         self._next_try = self._now() + RETRY_SECONDS
         try:
             keys = await self._read()
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
+        except _NONSENSE as error:
             if self._keys is None:
                 raise Infrastructure(f"the issuer {self._issuer}: {error!r}") from error
             return
@@ -91,7 +93,8 @@ class IssuerKeys:
             for key in found["keys"]
             if key.get("kty") in KEY_TYPES and key.get("use", "sig") == "sig"
         ]
-        return KeySet.import_key_set({"keys": usable})
+        # An issuer that has withdrawn every key is believed: nothing it signed is taken any more.
+        return KeySet.import_key_set({"keys": usable}) if usable else KeySet([])
 
 
 def check_address(url: str) -> None:

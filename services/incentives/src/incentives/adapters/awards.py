@@ -18,6 +18,7 @@ async def ensure_indexes(store: Store) -> None:
     """Create what the lists read by; creating it again changes nothing."""
     await store.db["awards"].create_index([("tenant", 1), ("n", 1), ("partition", 1)])
     await store.db["rules"].create_index([("tenant", 1), ("id", 1)])
+    await store.db["directory"].create_index([("tenant", 1)])
 
 
 async def list_awards(
