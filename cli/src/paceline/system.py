@@ -155,6 +155,7 @@ class System:
         return {name for name, ours in wanted.items() if ours} <= self._supervisor.pids.keys()
 
     def _start_services(self) -> None:
+        password_in(self._plan.data / "issuer")  # there before two processes want to make it
         for name, module in MODULES.items():
             argv = [sys.executable, "-m", module, *self._arguments(name)]
             folder = self._plan.data / "services"
