@@ -28,7 +28,7 @@ from service_kit.keys import Keys
 from service_kit.store import Store
 
 BASE_PORT = 8425
-PORTS = [*range(BASE_PORT, BASE_PORT + 5), *range(BASE_PORT + 20, BASE_PORT + 23)]
+PORTS = [*range(BASE_PORT, BASE_PORT + 6), *range(BASE_PORT + 20, BASE_PORT + 23)]
 STAND_IN = """
 import json, os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,6 +57,7 @@ CHILDREN = {
     "alerting",
     "incentives",
     "relay",
+    "issuer",
 }
 
 
@@ -140,6 +141,8 @@ def test_the_file_tells_addresses_pids_and_a_key_that_is_valid(up: Up) -> None:
     assert set(now.pids) == CHILDREN
     assert now.ready
     assert all(psutil.pid_exists(pid) for pid in now.pids.values())
+    assert now.issuer == f"http://127.0.0.1:{BASE_PORT + 5}"
+    assert (up.data / "issuer" / "password").read_text() == now.issuer_password
     assert now.services["goal-service"] == f"http://127.0.0.1:{BASE_PORT + 1}"
     assert up.file.stat().st_mode & 0o777 == 0o600
 

@@ -85,7 +85,7 @@ async def incentives(store: Store) -> Handler:
     from incentives.adapters.rules import MongoRuleDesk
     from incentives.domain.rules import Rule
     from incentives.handlers import MakeRule, make_rule
-    from incentives.stream import FactsStream
+    from incentives.stream import make_stream
 
     rule = Rule(
         tenant="shop",
@@ -103,7 +103,7 @@ async def incentives(store: Store) -> Handler:
         return await make_rule(MakeRule(rule, "key:test"), MongoRuleDesk(tx, NOW_MS))
 
     await (await store.session()).run(make)
-    return FactsStream(store, StandingClock(), Guards(), PARTITIONS)
+    return make_stream(store, StandingClock(), Guards(), PARTITIONS)
 
 
 async def alerting(store: Store) -> Handler:

@@ -97,14 +97,23 @@ class Connection:
 
         An answer that refuses them one by one (422 with ``rejected``) is no error.
         """
+        return self.load(path, content, headers, "rejected")
+
+    def load(
+        self, path: str, content: bytes, headers: dict[str, str], refusals: str
+    ) -> dict[str, Any]:
+        """Send ``content`` and return the answer; raises ApiError.
+
+        An answer that refuses parts of it one by one, in the field ``refusals``, is no error.
+        """
         answer = self._request("POST", path, content=content, headers=headers)
+        body: Any = None
         with contextlib.suppress(ValueError):
             body = answer.json()
-            if isinstance(body, dict) and "rejected" in body:
-                return body
-        if answer.status_code >= 400:
+        known = body if isinstance(body, dict) else {}
+        if refusals not in known and answer.status_code >= 400:
             raise ApiError(answer.status_code, said(answer))
-        return {}
+        return known
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         answer = self._request(method, path, **options)

@@ -2,7 +2,20 @@
 
 import typer
 
-from paceline import bench, deadletters, demo, doctor, drill, goals, lights, send, topics, up, watch
+from paceline import (
+    bench,
+    deadletters,
+    demo,
+    doctor,
+    drill,
+    goals,
+    lights,
+    people,
+    send,
+    topics,
+    up,
+    watch,
+)
 
 app = typer.Typer(
     help="Goals that live from events: what was promised, what is, and what that means.",
@@ -14,6 +27,7 @@ app.add_typer(topics.app, name="topics")
 app.command()(send.send)
 app.command()(goals.goals)
 app.command()(lights.lights)
+app.command()(people.people)
 app.command()(watch.watch)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)

@@ -13,8 +13,9 @@ FILE_NAME = "paceline.json"
 class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A running system. ``services`` are base addresses, ``pids`` all children by name.
 
-    ``ready`` is whether every service has answered once. The file holds a key, so only its owner
-    can read it.
+    ``ready`` is whether every service has answered once. ``issuer`` signs people's tokens; the
+    local one does for whoever knows ``issuer_password``. The file holds a key and that password,
+    so only its owner can read it.
     """
 
     kafka: str
@@ -30,6 +31,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     database_prefix: str = "paceline_"
     partitions: int = 4
     ready: bool = False
+    issuer: str = ""
+    issuer_password: str = ""
 
 
 def write(path: Path, running: Running) -> None:

@@ -1,7 +1,6 @@
 """One system in one folder: servers, topics, services, and the file by which it is found."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -15,6 +14,8 @@ import httpx
 from pymongo.errors import PyMongoError
 
 from paceline import running
+from paceline.issuer_keys import password_in
+from paceline.key_file import KeyFile
 from paceline.ports import taken
 from paceline.show import console, fail
 from paceline.supervisor import Service, Supervisor
@@ -34,7 +35,9 @@ MODULES = {
     "alerting": "alerting",
     "incentives": "incentives",
     "relay": "service_kit.relay_process",
+    "issuer": "paceline.issuer",
 }
+HELPERS = ("relay", "issuer")  # none of them has /readyz or /v1
 SERVERS = ("kafka", "documents")
 SERVER_PORT = 20  # the servers' first port, counted from the base port
 PREPARE_SECONDS = 90.0
@@ -152,10 +155,25 @@ class System:
         return {name for name, ours in wanted.items() if ours} <= self._supervisor.pids.keys()
 
     def _start_services(self) -> None:
+        password_in(self._plan.data / "issuer")  # there before two processes want to make it
         for name, module in MODULES.items():
-            argv = [sys.executable, "-m", module]
+            argv = [sys.executable, "-m", module, *self._arguments(name)]
             folder = self._plan.data / "services"
             self._supervisor.keep(name, Service(name, argv, folder, self._environment(name)))
+
+    def _arguments(self, name: str) -> list[str]:
+        """Return what the local issuer is told; the services have their environment."""
+        if name != "issuer":
+            return []
+        plan = self._plan
+        told = {
+            "--data": str(plan.data),
+            "--port": str(plan.port_of(name)),
+            "--goals": self._urls["goal-service"],
+            "--tenant": plan.tenant,
+            "--audience": plan.settings.audience,
+        }
+        return [text for pair in told.items() for text in pair]
 
     def _environment(self, name: str) -> Mapping[str, str]:
         settings = self._settings
@@ -169,11 +187,13 @@ class System:
             "PACELINE_INSTANCE": f"{name}-0",
             "PACELINE_HOST": LOOPBACK,
             "PACELINE_PORT": str(self._plan.port_of(name)),
+            "PACELINE_OIDC_ISSUER": self._issuer,
+            "PACELINE_OIDC_AUDIENCE": settings.audience,
         } | ({"PACELINE_CLOCK": str(clock.absolute())} if clock else {})
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        waiting = dict(self._urls)
+        waiting = {**self._urls, "issuer": self._local_issuer}
         while waiting and not self._stop.is_set():
             waiting = {name: url for name, url in waiting.items() if not answers(url)}
             if waiting and time.monotonic() > deadline:
@@ -194,8 +214,17 @@ class System:
 
     @property
     def _urls(self) -> dict[str, str]:
-        services = [name for name in MODULES if name != "relay"]
+        services = [name for name in MODULES if name not in HELPERS]
         return {name: f"http://{LOOPBACK}:{self._plan.port_of(name)}" for name in services}
+
+    @property
+    def _local_issuer(self) -> str:
+        return f"http://{LOOPBACK}:{self._plan.port_of('issuer')}"
+
+    @property
+    def _issuer(self) -> str:
+        """The issuer whose tokens let people in: the organisation's where the settings name one."""
+        return self._plan.settings.issuer or self._local_issuer
 
     def _write(self) -> None:
         if not self._told:
@@ -218,6 +247,8 @@ class System:
                     database_prefix=settings.database_prefix,
                     partitions=settings.partitions,
                     ready=self._ready,
+                    issuer=self._issuer,
+                    issuer_password=password_in(plan.data / "issuer"),
                 ),
             )
 
@@ -244,27 +275,6 @@ async def prepare(settings: Settings, tenant: str, known: str | None) -> str:
         return await keys.create(tenant, ["*"], name="paceline up")
     finally:
         await store.close()
-
-
-class KeyFile:
-    """The folder's keys by tenant, so that each start has the same one."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self) -> dict[str, str]:
-        """Return the keys by tenant."""
-        found: dict[str, str] = json.loads(self._path.read_text()) if self._path.exists() else {}
-        return found
-
-    def keep(self, tenant: str, key: str) -> None:
-        """Write the key; only the owner of the folder can read it."""
-        known = self.read()
-        if known.get(tenant) != key:
-            half = self._path.with_suffix(".new")
-            half.touch(mode=0o600)
-            half.write_text(json.dumps(known | {tenant: key}))
-            half.replace(self._path)
 
 
 def answers(url: str) -> bool:

@@ -27,6 +27,25 @@ async def test_entries_follow_each_other_and_verify() -> None:
     assert last["detail"] == {"target": "1.50", "number": 2}
 
 
+async def test_many_entries_at_once_are_the_chain_that_they_are_one_by_one() -> None:
+    one, many = Store(FakeMongo(), "db"), Store(FakeMongo(), "db")
+    await chain(one, "demo", 4)
+    await chain(many, "demo", 1)
+    notes = [
+        audit.Note("key:1", "goal.created", f"g{n}", {"target": Decimal("1.50"), "number": n})
+        for n in range(1, 4)
+    ]
+
+    async def body(tx: Tx) -> None:
+        await audit.append_all(tx, "demo", [], 1000)
+        await audit.append_all(tx, "demo", notes, 1000)
+
+    await (await many.session()).run(body)
+    assert await audit.verify(many, "demo") == audit.Verdict(4)
+    rows = [await s.db["audit"].find({}, sort=[("_id", 1)]).to_list(None) for s in (one, many)]
+    assert rows[0] == rows[1]
+
+
 async def test_a_tenant_without_entries_is_whole() -> None:
     assert (await audit.verify(Store(FakeMongo(), "db"), "demo")).whole
 

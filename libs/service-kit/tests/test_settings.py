@@ -56,3 +56,11 @@ def test_the_environment_comes_before_the_defaults() -> None:
 def test_a_variable_that_cannot_be_read_is_named(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"{name}='{value}': .* needed"):
         Settings.from_environment("alerting", 1, {name: value})
+
+
+def test_without_an_issuer_only_keys_let_anybody_in() -> None:
+    plain = Settings.from_environment("alerting", 8103, {"PACELINE_OIDC_ISSUER": ""})
+    assert (plain.issuer, plain.audience) == (None, "paceline")
+    env = {"PACELINE_OIDC_ISSUER": "https://id.example", "PACELINE_OIDC_AUDIENCE": "goals"}
+    named = Settings.from_environment("alerting", 8103, env)
+    assert (named.issuer, named.audience) == ("https://id.example", "goals")

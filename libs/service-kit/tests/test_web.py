@@ -18,6 +18,7 @@ from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.tokens import FakeTokens, bearer
 from service_kit.web import Caller, answer, make_app, page, read_body, require
 from service_kit.web.answers import language_of
 
@@ -256,7 +257,11 @@ async def test_an_unknown_commit_is_503_and_ends_the_process(door: Door) -> None
 async def test_the_description_lists_the_scope_of_every_route(door: Door) -> None:
     schema = (await door.http.get("/openapi.json")).json()
     assert schema["paths"]["/v1/goals"]["post"]["x-scopes"] == ["goals:write"]
-    assert schema["paths"]["/v1/goals"]["get"]["security"] == [{"key": ["goals:read"]}]
+    assert schema["paths"]["/v1/goals"]["get"]["security"] == [
+        {"key": ["goals:read"]},
+        {"token": []},
+    ]
+    assert schema["paths"]["/v1/goals"]["post"]["x-roles"] == ["admin", "lead"]
     assert schema["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
 
 
@@ -264,13 +269,41 @@ async def test_the_description_lists_the_scopes_of_included_routers_too(door: Do
     router = APIRouter()
 
     @router.get("/v1/included/{name}")
-    async def included(name: str, caller: Annotated[Caller, Depends(require("a:read"))]) -> None:
+    async def included(
+        name: str, caller: Annotated[Caller, Depends(require("audit:read"))]
+    ) -> None:
         raise AssertionError("never called")
 
     door.app.include_router(router)
     schema = (await door.http.get("/openapi.json")).json()
-    assert schema["paths"]["/v1/included/{name}"]["get"]["x-scopes"] == ["a:read"]
+    assert schema["paths"]["/v1/included/{name}"]["get"]["x-scopes"] == ["audit:read"]
     assert (await door.http.get("/v1/included/x")).status_code == 401
+
+
+def test_a_route_cannot_ask_for_a_scope_that_the_table_does_not_have() -> None:
+    with pytest.raises(ValueError, match="moon:write"):
+        require("moon:write")
+
+
+async def test_a_person_comes_in_by_a_token_as_far_as_the_roles_go(door: Door) -> None:
+    door.runtime.tokens = FakeTokens()
+    viewer = bearer("viewer")
+    assert (await door.http.get("/v1/goals", headers=viewer)).json()["items"][0]["tenant"] == "demo"
+    refused = await door.http.post("/v1/goals", headers=viewer, content=b"{}")
+    assert refused.status_code == 403
+    assert error_of(refused)["code"] == "role-missing"
+    assert "admin, lead" in error_of(refused)["message"]
+    made = await door.http.post("/v1/goals", headers=bearer("lead"), content=b'{"name":"a"}')
+    assert made.status_code == 201
+    assert (await door.http.get("/v1/goals", headers=bearer("nobody"))).status_code == 403
+
+
+async def test_keys_stay_good_beside_tokens_and_a_bad_token_is_401(door: Door) -> None:
+    door.runtime.tokens = FakeTokens()
+    assert (await door.http.get("/v1/goals", headers=door.full)).status_code == 200
+    refused = await door.http.get("/v1/goals", headers={"Authorization": "Bearer nonsense"})
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"] == "Bearer"
 
 
 async def test_readiness_tells_every_partition_and_a_halt_is_503(door: Door) -> None:

@@ -26,6 +26,7 @@ from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.tokens import FakeTokens, bearer
 
 NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
 PARTITIONS = 4
@@ -220,14 +221,25 @@ class Door:
         status: int = 200,
         tenant: str = "shop",
         scopes: tuple[str, ...] = ("*",),
+        person: tuple[str, str] | None = None,
         language: str = "en",
+        content: bytes | None = None,
         **query: Any,
     ) -> Any:
-        key = await self.runtime.keys.create(tenant, scopes)
-        headers = {"Authorization": f"Bearer {key}", "Accept-Language": language}
-        answer = await self.http.request(method, path, json=body, headers=headers, params=query)
+        """Call as a key with the scopes, or as a ``person``: an id and roles joined by +."""
+        headers = await self._headers(tenant, scopes, person) | {"Accept-Language": language}
+        answer = await self.http.request(
+            method, path, json=body, content=content, headers=headers, params=query
+        )
         assert answer.status_code == status, answer.text
         return answer.json()
+
+    async def _headers(
+        self, tenant: str, scopes: tuple[str, ...], person: tuple[str, str] | None
+    ) -> dict[str, str]:
+        if person is not None:
+            return bearer(person[1], tenant=tenant, person=person[0])
+        return {"Authorization": f"Bearer {await self.runtime.keys.create(tenant, scopes)}"}
 
     async def outbox(self, topic: str, kind: Any) -> list[Any]:
         rows = [row for row in await self.stage.all("outbox") if row["topic"] == topic]
@@ -241,6 +253,7 @@ async def door(stage: Any) -> AsyncIterator[Door]:
     settings = Settings("goal-service", instance="goal-service-0")
     broker: Any = NoBroker()
     runtime = await Runtime.over(settings, stage.store, broker, clock=stage.clock)
+    runtime.tokens = FakeTokens()
     door = Door(runtime, stage)
     yield door
     await door.http.aclose()

@@ -11,6 +11,7 @@ from goal_service.domain.commands import ChangeGoal, CreateGoal, SetPolicy, Stop
 from goal_service.domain.policies import Rules
 from goal_service.handlers import handle
 from service_kit.errors import UserError
+from service_kit.guards import Guards
 from service_kit.outbox import Origin, Outbox
 from service_kit.runtime import ApiWriter
 from service_kit.store import Tx
@@ -48,7 +49,7 @@ async def carry(through: ApiWriter, command: Any, meanwhile: Callable[[], Awaita
         await tx["goals"].find_one({})  # its snapshot stands from here on
         if attempts == 1:
             await meanwhile()
-        await handle(command, GoalBooks(tx, outbox, PARTITIONS))
+        await handle(command, GoalBooks(tx, outbox, PARTITIONS, Guards()))
 
     await through.run(body)
     return attempts
@@ -61,7 +62,7 @@ async def test_two_links_made_at_once_never_close_a_ring(door: Any) -> None:
 
     async def link_b() -> None:
         async def body(tx: Tx, outbox: Outbox) -> None:
-            await handle(change("b", parent="a"), GoalBooks(tx, outbox, PARTITIONS))
+            await handle(change("b", parent="a"), GoalBooks(tx, outbox, PARTITIONS, Guards()))
 
         await other.run(body)
 
@@ -80,7 +81,7 @@ async def test_a_parent_that_stops_while_a_part_is_made_is_seen_to_have_stopped(
     async def stop() -> None:
         async def body(tx: Tx, outbox: Outbox) -> None:
             command = StopGoal("shop", "whole", "", "key:y", 0)
-            await handle(command, GoalBooks(tx, outbox, PARTITIONS))
+            await handle(command, GoalBooks(tx, outbox, PARTITIONS, Guards()))
 
         await other.run(body)
 
@@ -97,7 +98,7 @@ async def test_a_goal_made_while_its_policy_changes_has_the_changed_one(door: An
     async def set_policy() -> None:
         async def body(tx: Tx, outbox: Outbox) -> None:
             command = SetPolicy("shop", "strict", Rules(red_after=7), "r", "key:y", 0)
-            await handle(command, GoalBooks(tx, outbox, PARTITIONS))
+            await handle(command, GoalBooks(tx, outbox, PARTITIONS, Guards()))
 
         await other.run(body)
 

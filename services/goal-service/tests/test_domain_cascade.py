@@ -184,8 +184,34 @@ def test_the_editor_sees_the_way_up_to_the_company_with_a_reason_for_each_step()
 
 
 def test_a_way_that_ends_below_the_company_says_so() -> None:
-    (step,) = path([PUSH])
+    (step,) = path([goal("alone", "1", level="team")])
     assert step.en.endswith("it is linked to no goal of the company yet.")
+
+
+def test_a_goal_that_is_kept_from_who_looks_leaves_no_trace_on_the_way_up() -> None:
+    push, company = path([PUSH, COMPANY])  # new business lies between
+    assert push.share is None
+    assert push.en == (
+        "618 campaign (300,000 CNY, spend per lead at most 80) helps to reach Q2 revenue "
+        "(1,500,000 CNY)."
+    )
+    assert company.en.endswith("it is the company's goal.")
+    (alone,) = path([PUSH])  # all above is kept: not "linked to no goal"
+    assert alone.en.endswith("is to be reached by 2026-06-30.")
+    assert alone.zh.endswith("须在 2026-06-30 前达成。")
+
+
+def test_sums_from_which_a_hidden_part_could_be_told_are_kept_too() -> None:
+    more = goal("more", "1000000", parent="q2")
+    actuals = {"renewals": Actual(Decimal(7))}
+    whole = tree(COMPANY, {"q2": [RENEWALS, more]}, actuals)
+    assert (whole.assigned, whole.rest, whole.hidden) == (1_600_000, -100_000, False)
+    assert [r.code for r in whole.remarks] == ["over-assigned", "double-counting"]
+    node = tree(COMPANY, {"q2": [RENEWALS, more]}, actuals, hidden={"q2"})
+    assert (node.assigned, node.rest, node.parts, node.hidden) == (None, None, None, True)
+    assert [r.code for r in node.remarks] == ["double-counting"]  # both of them are seen
+    assert [child.share for child in node.children] == [child.share for child in whole.children]
+    assert not any(child.hidden for child in node.children)
 
 
 VALUES = ("x", "y", "z")

@@ -14,7 +14,7 @@ from event_contracts.wire import Event, decoder_of, encode, key_of
 from incentives.adapters.rules import MongoRuleDesk
 from incentives.domain.rules import Rule
 from incentives.handlers import HANDLERS, MakeRule
-from incentives.stream import GAPLESS, GROUP, FactsStream
+from incentives.stream import GAPLESS, GROUP, make_stream
 from service_kit import offsets
 from service_kit.batch import Applier, Bounds
 from service_kit.guards import Guards
@@ -38,17 +38,20 @@ class Stage:
     """One worker on partition ``facts/1``; ``restart`` is a new process on the same store."""
 
     partition = Partition("facts", 1)
+    people = Partition("directory", 2)
 
     def __init__(self) -> None:
         self.store = Store(FakeMongo(), "paceline_incentives")
         self.clock = StandingClock()
         self.end = 0
+        self.told = 0
         self.seqs: dict[str, int] = {}
         self.applier: Applier
         self._boots = 0
 
     async def start(self) -> None:
-        await offsets.seed(self.store, GROUP, self.partition, 0, "topic")
+        for partition in (self.partition, self.people):
+            await offsets.seed(self.store, GROUP, partition, 0, "topic")
         await self.restart()
 
     async def restart(self) -> None:
@@ -60,13 +63,13 @@ class Stage:
             session=await self.store.session(),
             fence=fence,
             group=GROUP,
-            handler=FactsStream(self.store, self.clock, Guards(), partitions=4),
+            handler=make_stream(self.store, self.clock, Guards(), 4),
             bounds=self._bounds,
             gapless=GAPLESS,
             clock=self.clock,
             guards=Guards(),
         )
-        await self.applier.take([self.partition])
+        await self.applier.take([self.partition, self.people])
 
     async def _bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
         return {partition: Bounds("topic", 0, 10**9) for partition in partitions}
@@ -129,6 +132,21 @@ class Stage:
         placed = tuple(replace(row, offset=self.end + i) for i, row in enumerate(rows))
         batch = Slice(self.partition, self.end, self.end + len(placed), placed)
         self.end = batch.end
+        await self.applier.apply([batch])
+
+    async def tell(self, *entries: Event | bytes | None) -> None:
+        """Append entries of the directory to its log and apply them as one slice."""
+        records = tuple(
+            Record(
+                self.people,
+                self.told + i,
+                b"shop|x|",
+                encode(entry) if isinstance(entry, Event) else entry,
+            )
+            for i, entry in enumerate(entries)
+        )
+        batch = Slice(self.people, self.told, self.told + len(records), records)
+        self.told = batch.end
         await self.applier.apply([batch])
 
     async def awards(self) -> list[dict[str, Any]]:

@@ -77,6 +77,7 @@ async def test_a_rule_is_made_read_changed_and_stopped_each_with_a_version_and_a
         "threshold": "10000",
         "window": "day",
         "stopped": False,
+        "dim_is": "other",
     }
     changed = await door.call("PUT", "/v1/rules/country-10k", {"threshold": "12000.50"})
     assert (changed.json()["version"], changed.json()["threshold"]) == (2, "12000.50")
@@ -229,6 +230,11 @@ async def test_an_award_shows_what_was_reached_and_when(door: Door, stage: Any) 
         "threshold": "10000",
         "actual": "10000.125",
         "at": "2011-01-18T10:00:00Z",
+        "state": "posted",
+        "team": "",
+        "group": "",
+        "ceo_channel": "",
+        "people": [],
     }
 
 
@@ -303,3 +309,15 @@ async def _follow(door: Door, after: str, seen: list[str]) -> str:
         if body["next"] is None:
             return after
         after = body["next"]
+
+
+async def test_a_rule_says_whose_deeds_it_praises_and_that_does_not_change(door: Door) -> None:
+    made = await door.call("POST", "/v1/rules", RULE | {"dim_is": "person"})
+    assert made.json()["dim_is"] == "person"
+    changed = await door.call("PUT", "/v1/rules/country-10k", {"threshold": 7})
+    assert (changed.json()["version"], changed.json()["dim_is"]) == (2, "person")
+    assert (await door.call("GET", "/v1/rules/country-10k")).json()["dim_is"] == "person"
+    refused = await door.call("POST", "/v1/rules", RULE | {"id": "x", "dim_is": "planet"})
+    assert refused.status_code == 422
+    fixed = await door.call("PUT", "/v1/rules/country-10k", {"dim_is": "team"})
+    assert fixed.json()["error"]["code"] == "unknown-field"

@@ -51,8 +51,11 @@ class Api:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Return the decoded answer; repeat while the service is not there. Raises Refused."""
-        content = None if body is None else _json.encode(body)
+        """Return the decoded answer; repeat while the service is not there. Raises Refused.
+
+        A ``body`` of bytes is sent as it is, any other as JSON.
+        """
+        content = body if isinstance(body, bytes | None) else _json.encode(body)
         sent = {"Content-Type": "application/json"} | dict(headers or {})
         deadline = time.monotonic() + PATIENCE
         while True:

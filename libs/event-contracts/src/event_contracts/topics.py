@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, get_args
 
 from event_contracts.deeds import GoalEvent
+from event_contracts.directory import DirectoryMessage
 from event_contracts.facts import FactsMessage
 from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
@@ -101,6 +102,18 @@ GOALS = Topic(
     promise="The last version of every goal, whole.",
     dead_letters="the reader's collection dead_letters",
 )
+DIRECTORY = Topic(
+    name="directory",
+    kind=Kind.STATE,
+    key="tenant, person, team (empty where a kind has none); partitioned by tenant",
+    message=DirectoryMessage,
+    producers=("goal-service",),
+    consumers=("incentives",),
+    retention_days=-1,
+    compacted=True,
+    promise="The last version of every person, every team and the organisation's settings.",
+    dead_letters="the reader's collection dead_letters",
+)
 PROGRESS = Topic(
     name="progress",
     kind=Kind.STATE,
@@ -138,4 +151,13 @@ REWARDS = Topic(
     dead_letters="none: nothing of ours reads it",
 )
 
-TOPICS: tuple[Topic, ...] = (RAW, FACTS, METRIC_DEFINITIONS, GOALS, PROGRESS, GOAL_EVENTS, REWARDS)
+TOPICS: tuple[Topic, ...] = (
+    RAW,
+    FACTS,
+    METRIC_DEFINITIONS,
+    GOALS,
+    DIRECTORY,
+    PROGRESS,
+    GOAL_EVENTS,
+    REWARDS,
+)

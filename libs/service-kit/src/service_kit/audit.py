@@ -9,6 +9,7 @@ inserted entry breaks the chain; the head shows a removed end.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,33 +38,61 @@ class Verdict:
         return self.broken_at is None
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an entry tells: ``actor`` did ``action`` to ``subject``.
+
+    ``detail`` is anything msgspec can write; amounts are kept as text.
+    """
+
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+
+
 async def append(
     tx: Tx, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any], at_ms: int
 ) -> None:
-    """Append an entry to the tenant's chain: ``actor`` did ``action`` to ``subject``.
+    """Append one entry to the tenant's chain, as :func:`append_all` does."""
+    await append_all(tx, tenant, [Note(actor, action, subject, detail)], at_ms)
 
-    ``detail`` is anything msgspec can write; amounts are kept as text. Two appends at once collide
-    at the head, and one of their transactions runs again.
+
+async def append_all(tx: Tx, tenant: str, notes: Sequence[Note], at_ms: int) -> None:
+    """Append an entry per note to the tenant's chain, in their order; none is fine.
+
+    Two appends at once collide at the head, and one of their transactions runs again.
     """
+    if not notes:
+        return
     head = await tx[COLLECTION].find_one({"_id": _head_id(tenant)}) or {"seq": 0, "hash": ORIGIN}
-    entry: Document = {
-        "_id": _entry_id(tenant, head["seq"] + 1),
-        "tenant": tenant,
-        "seq": head["seq"] + 1,
-        "at_ms": at_ms,
-        "actor": actor,
-        "action": action,
-        "subject": subject,
-        "detail": msgspec.to_builtins(detail, str_keys=True),
-        "prev": head["hash"],
-    }
-    entry["hash"] = _hash(entry)
-    await tx[COLLECTION].insert_many([entry])
+    entries: list[Document] = []
+    previous = head["hash"]
+    for seq, note in enumerate(notes, start=head["seq"] + 1):
+        entries.append(_entry(tenant, seq, note, at_ms, previous))
+        previous = entries[-1]["hash"]
+    await tx[COLLECTION].insert_many(entries)
     await tx[COLLECTION].update_one(
         {"_id": _head_id(tenant)},
-        {"$set": {"seq": entry["seq"], "hash": entry["hash"]}},
+        {"$set": {"seq": entries[-1]["seq"], "hash": previous}},
         upsert=True,
     )
+
+
+def _entry(tenant: str, seq: int, note: Note, at_ms: int, previous: str) -> Document:
+    entry: Document = {
+        "_id": _entry_id(tenant, seq),
+        "tenant": tenant,
+        "seq": seq,
+        "at_ms": at_ms,
+        "actor": note.actor,
+        "action": note.action,
+        "subject": note.subject,
+        "detail": msgspec.to_builtins(note.detail, str_keys=True),
+        "prev": previous,
+    }
+    entry["hash"] = _hash(entry)
+    return entry
 
 
 async def verify(store: Store, tenant: str) -> Verdict:

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service_kit.clock import Clock, SystemClock
+from service_kit.permissions import EVERYTHING
 from service_kit.store import Document, Store
 
 CACHE_SECONDS = 5.0
 CACHE_SIZE = 10_000
-EVERYTHING = "*"
+PREFIX = "pk_"
 _ID_BYTES = 9
 _SECRET_BYTES = 24  # 192 bits
 

@@ -30,6 +30,7 @@ from service_kit.store import Session, Store, Tx
 if TYPE_CHECKING:
     from service_kit.broker import Broker
     from service_kit.loops import Loop
+    from service_kit.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class Runtime:
         self.clock = clock
         self.guards = guards
         self.keys = Keys(Store(store.client, settings.keys_database))
+        self.tokens = tokens_of(settings)
         self.readiness = Readiness(broker.ends)
         self.api: ApiWriter
         self._exit = exit
@@ -240,6 +242,15 @@ class Runtime:
             lifespan="off",
             timeout_graceful_shutdown=2,
         )
+
+
+def tokens_of(settings: Settings) -> "Tokens | None":
+    """Return what verifies people's tokens; None without an issuer. Raises ValueError."""
+    if settings.issuer is None:
+        return None
+    from service_kit.tokens import IssuerTokens  # with its cryptography
+
+    return IssuerTokens(settings.issuer, settings.audience)
 
 
 class _Server(uvicorn.Server):

@@ -13,7 +13,8 @@ class Settings:
 
     ``kafka`` is a bootstrap list, ``mongodb`` a connection string, ``prefix`` stands before every
     topic and group on the broker, ``database_prefix`` before every database. ``loop`` is None
-    unless the environment chooses one: each service has its own.
+    unless the environment chooses one: each service has its own. ``issuer`` is the address of the
+    OpenID Connect issuer whose tokens for ``audience`` let people in; None: only keys do.
     """
 
     service: str
@@ -28,6 +29,8 @@ class Settings:
     loop: str | None = None
     watermark_seconds: float = 1.0
     log: str = "INFO"
+    issuer: str | None = None
+    audience: str = "paceline"
 
     @property
     def database(self) -> str:
@@ -62,6 +65,8 @@ class Settings:
             loop=_loop(env),
             watermark_seconds=_seconds(env, "PACELINE_WATERMARK_SECONDS", 1.0),
             log=env.get("PACELINE_LOG", defaults.log).upper(),
+            issuer=env.get("PACELINE_OIDC_ISSUER") or None,
+            audience=env.get("PACELINE_OIDC_AUDIENCE") or defaults.audience,
         )
 
 

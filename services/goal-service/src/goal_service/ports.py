@@ -10,6 +10,7 @@ from goal_service.domain.alive import MetricDay, Quarters
 from goal_service.domain.calendars import HolidaysOf
 from goal_service.domain.goals import GoalVersion
 from goal_service.domain.matching import Index, Use
+from goal_service.domain.people import Directory, Kept, Ref
 from goal_service.domain.policies import PolicyVersion
 from goal_service.domain.progress import DayValue
 from goal_service.domain.sheets import Sheet
@@ -163,6 +164,34 @@ class Journal(Protocol):
         ...
 
 
+class DirectoryStore(Protocol):
+    """People, teams and what else the directory holds, with every version of it."""
+
+    async def lock(self, tenant: str) -> None:
+        """Make a concurrent transaction that does the same fail and run again."""
+        ...
+
+    async def find(self, tenant: str, refs: Collection[Ref]) -> dict[Ref, Kept]:
+        """Return those of the entries that there are."""
+        ...
+
+    async def whole(self, tenant: str) -> Directory:
+        """Return all people, teams and calendars."""
+        ...
+
+    async def put(self, kept: Sequence[Kept]) -> None:
+        """Write further versions with their audit entries; earlier ones stay."""
+        ...
+
+
+class ViewLog(Protocol):
+    """Who has looked at whose page."""
+
+    async def note(self, tenant: str, person: str, viewer: str, at_ms: int) -> None:
+        """Remember a look; the same one again is the same."""
+        ...
+
+
 class Post(Protocol):
     """Messages that leave when the transaction commits, in the order of the calls."""
 
@@ -231,6 +260,25 @@ class GoalBooks(Protocol):
     @property
     def journal(self) -> Journal:
         """The audit trail."""
+        ...
+
+    @property
+    def post(self) -> Post:
+        """The outbox."""
+        ...
+
+
+class PeopleBooks(Protocol):
+    """What the handlers of the directory work on."""
+
+    @property
+    def directory(self) -> DirectoryStore:
+        """The directory."""
+        ...
+
+    @property
+    def views(self) -> ViewLog:
+        """The looks at people's pages."""
         ...
 
     @property

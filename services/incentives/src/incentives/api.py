@@ -14,8 +14,9 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 from incentives.adapters import awards
 from incentives.adapters.rules import MongoRuleDesk, find_rule, list_rules
 from incentives.domain import rules
+from incentives.domain.addresses import POSTED
 from incentives.domain.days import local_day
-from incentives.domain.rules import DAY, Rule
+from incentives.domain.rules import DAY, OTHER, Rule
 from incentives.handlers import HANDLERS, ChangeRule, MakeRule, StopRule
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
@@ -40,6 +41,7 @@ class NewRule(msgspec.Struct, frozen=True, kw_only=True):
     window: Literal["day"] = DAY
     id: str | None = None
     start: date | None = None
+    dim_is: Literal["person", "team", "other"] = OTHER
 
 
 class RuleChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,7 @@ class Door:
             threshold=body.threshold,
             zone=body.zone,
             start=body.start or date.min,
+            dim_is=body.dim_is,
         )
         rules.check(rule)
         if body.start is None:
@@ -113,9 +116,15 @@ class Door:
     async def list_awards(
         self, caller: RewardReader, after: str = "", limit: Limit = 100, rule: str | None = None
     ) -> Response:
-        """List the praises. ``next`` of the last page that had items continues the list later."""
+        """List the praises. ``next`` of the last page that had items continues the list later.
+
+        Those that were not posted are seen by the person and by who may read all rewards.
+        """
         cursor = _read_cursor(after)
-        found = await awards.list_awards(self._runtime.store, caller.tenant, cursor, limit, rule)
+        whose = None if caller.allows("rewards:read-all") else caller.person
+        found = await awards.list_awards(
+            self._runtime.store, caller.tenant, cursor, limit, rule, unposted_of=whose
+        )
         token = _write_cursor(awards.moved(cursor, found)) if found else None
         return page([_award(document) for document in found], token)
 
@@ -139,6 +148,7 @@ def shown(rule: Rule) -> dict[str, Any]:
         "name": rule.name,
         "metric": rule.metric,
         "dim": rule.dim,
+        "dim_is": rule.dim_is,
         "threshold": rule.threshold,
         "window": DAY,
         "zone": rule.zone,
@@ -161,6 +171,11 @@ def _award(document: Document) -> dict[str, Any]:
         "threshold": document["threshold"],
         "actual": document["actual"],
         "at": datetime.fromtimestamp(document["at_ms"] / 1000, UTC),
+        "state": document.get("state", POSTED),
+        "team": document.get("team", ""),
+        "group": document.get("group", ""),
+        "ceo_channel": document.get("ceo_channel", ""),
+        "people": document.get("people", []),
     }
 
 

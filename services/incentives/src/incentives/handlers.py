@@ -1,14 +1,15 @@
 """What happens for each command, step by step; the table at the bottom is the whole service."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from event_contracts.directory import DirectoryMessage
 from incentives.domain import rules
-from incentives.domain.praise import Facts, additions, settle
+from incentives.domain.praise import Award, Facts, additions, settle
 from incentives.domain.rules import Rule
-from incentives.ports import Ledger, RuleDesk
+from incentives.ports import DirectoryShelf, Ledger, RuleDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,13 @@ class AddFacts:
     """Facts have arrived."""
 
     facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class LearnEntry:
+    """A person, a team or the organisation's settings have changed."""
+
+    entry: DirectoryMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,12 @@ async def add_facts(command: AddFacts, ledger: Ledger) -> None:
     if added:
         after, awards = settle(running, await ledger.totals(added), added, facts.as_of_ms)
         ledger.put(after)
-        ledger.grant(awards)
+        ledger.grant([await _addressed(award, ledger) for award in awards])
+
+
+async def learn_entry(command: LearnEntry, shelf: DirectoryShelf) -> None:
+    """Keep what is new of a person, a team or the organisation: the highest version holds."""
+    await shelf.keep(command.entry)
 
 
 async def make_rule(command: MakeRule, desk: RuleDesk) -> Rule:
@@ -91,6 +104,12 @@ async def stop_rule(command: StopRule, desk: RuleDesk) -> Rule:
     return wanted
 
 
+async def _addressed(award: Award, ledger: Ledger) -> Award:
+    """Return the award with its address, settled once: a consent given later posts no old deed."""
+    rule, value = award.rule, award.window.value
+    return replace(award, address=await ledger.address(rule.tenant, rule.dim_is, value))
+
+
 async def _known(tenant: str, rule_id: str, desk: RuleDesk) -> Rule:
     rule = await desk.find(tenant, rule_id)
     if rule is None:
@@ -100,6 +119,7 @@ async def _known(tenant: str, rule_id: str, desk: RuleDesk) -> Rule:
 
 HANDLERS: Mapping[type, Callable[[Any, Any], Awaitable[Any]]] = {
     AddFacts: add_facts,
+    LearnEntry: learn_entry,
     MakeRule: make_rule,
     ChangeRule: change_rule,
     StopRule: stop_rule,

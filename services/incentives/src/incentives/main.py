@@ -10,7 +10,7 @@ from service_kit.service import run_service
 async def run(runtime: Runtime) -> None:
     """Run the service until it is told to stop."""
     await ensure_indexes(runtime.store)
-    handler = stream.FactsStream(
+    handler = stream.make_stream(
         runtime.store, runtime.clock, runtime.guards, runtime.settings.partitions
     )
     applier = await runtime.applier(handler, group=stream.GROUP, gapless=stream.GAPLESS)

@@ -1,8 +1,10 @@
-"""What the handlers need from outside: rules, totals, awards, an audit trail."""
+"""What the handlers need from outside: rules, totals, awards, people, an audit trail."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from event_contracts.directory import DirectoryMessage
+from incentives.domain.addresses import Address
 from incentives.domain.praise import Award, Total, Window
 from incentives.domain.rules import Rule
 
@@ -16,6 +18,10 @@ class Ledger(Protocol):
 
     async def totals(self, windows: Iterable[Window]) -> dict[Window, Total]:
         """Return the totals of the windows that have one, this batch's own changes included."""
+        ...
+
+    async def address(self, tenant: str, dim_is: str, value: str) -> Address:
+        """Return where a praise of the value goes, as the directory stands in this transaction."""
         ...
 
     def put(self, totals: Mapping[Window, Total]) -> None:
@@ -36,4 +42,12 @@ class RuleDesk(Protocol):
 
     async def save(self, rule: Rule, actor: str, action: str) -> None:
         """Keep a new version with its audit entry, and let every reader of the rules see it."""
+        ...
+
+
+class DirectoryShelf(Protocol):
+    """What is known of people, teams and the organisation, inside one transaction."""
+
+    async def keep(self, entry: DirectoryMessage) -> None:
+        """Keep the entry, unless a version as high is there."""
         ...

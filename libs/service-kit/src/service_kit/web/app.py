@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from service_kit.errors import Infrastructure, UserError
 from service_kit.metrics import exposition
+from service_kit.permissions import PERMISSIONS
 from service_kit.readiness import Watched
 from service_kit.runtime import Runtime
 from service_kit.web.answers import answer, refuse
@@ -137,11 +138,12 @@ async def _internal(request: Request, error: Exception) -> Response:
 
 
 def _described(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI description, with the scope of every route."""
+    """Return the OpenAPI description, with the scope of every route and the roles that have it."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
         schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
         schemes["key"] = {"type": "http", "scheme": "bearer", "bearerFormat": "pk_<id>_<secret>"}
+        schemes["token"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
         for route in iter_route_contexts(app.routes):  # those of included routers, too
             if isinstance(route.original_route, APIRoute) and route.include_in_schema:
                 _name_scopes(schema["paths"][route.path_format], route)
@@ -154,4 +156,5 @@ def _name_scopes(path: dict[str, Any], route: RouteContext) -> None:
     for method in route.methods or ():
         operation = path[method.lower()]
         operation["x-scopes"] = scopes
-        operation["security"] = [{"key": scopes}] if scopes else []
+        operation["x-roles"] = sorted({role for scope in scopes for role in PERMISSIONS[scope]})
+        operation["security"] = [{"key": scopes}, {"token": []}] if scopes else []

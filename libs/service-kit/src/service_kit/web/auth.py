@@ -1,66 +1,110 @@
-"""Who calls: an API key in the header, a scope per route. The tenant comes from the key alone."""
+"""Who calls: a machine by its API key, a person by a token; a scope per route.
+
+The tenant comes from the key or the token and from nowhere else.
+"""
 
 from dataclasses import dataclass
 
 from fastapi import Request
 
 from service_kit.errors import UserError
+from service_kit.keys import PREFIX
+from service_kit.permissions import EVERYTHING, PERMISSIONS
+from service_kit.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. ``key`` is the key's id; ``source`` the one that the key is bound to, or None."""
+    """Who calls. ``key`` is the key's id; ``source`` the one that the key is bound to, or None.
+
+    A person has no key: ``person`` is the id in the directory, ``team`` that of the token.
+    """
 
     tenant: str
     key: str
     scopes: frozenset[str]
     source: str | None
+    person: str = ""
+    team: str = ""
 
     @property
     def actor(self) -> str:
         """The name under which changes stand in the audit trail."""
-        return f"key:{self.key}"
+        return f"person:{self.person}" if self.person else f"key:{self.key}"
+
+    def allows(self, scope: str) -> bool:
+        """Whether the caller has the scope, beyond the one that the route asks for."""
+        return scope in self.scopes or EVERYTHING in self.scopes
 
 
 class Require:
     """A dependency that lets a caller with the scope through."""
 
     def __init__(self, scope: str) -> None:
+        if scope not in PERMISSIONS:
+            raise ValueError(f"the scope {scope} has no line in service_kit.permissions")
         self.scope = scope
 
     async def __call__(self, request: Request) -> Caller:
-        """Return the caller; raises UserError 401 without a valid key, 403 without the scope."""
-        kind, _, text = request.headers.get("authorization", "").partition(" ")
-        key = None
-        if kind.lower() == "bearer":
-            key = await request.app.state.runtime.keys.verify(text.strip())
-        if key is None:
-            raise _unauthorised()
-        if not key.allows(self.scope):
-            raise _forbidden(self.scope)
-        return Caller(key.tenant, key.id, key.scopes, key.source)
+        """Return the caller; raises UserError 401 without a valid key or token, 403 without scope.
+
+        A key needs the scope itself, a person a role that has it.
+        """
+        caller = await _caller(request)
+        if not caller.allows(self.scope):
+            raise _role_missing(self.scope) if caller.person else _scope_missing(self.scope)
+        return caller
 
 
 def require(scope: str) -> Require:
-    """Return the dependency for a route: ``caller: Caller = Depends(require("goals:write"))``."""
+    """Return the dependency for a route: ``caller: Caller = Depends(require("goals:write"))``.
+
+    Raises ValueError unless the table of permissions has the scope.
+    """
     return Require(scope)
+
+
+async def _caller(request: Request) -> Caller:
+    runtime: Runtime = request.app.state.runtime
+    kind, _, rest = request.headers.get("authorization", "").partition(" ")
+    text = rest.strip()
+    if kind.lower() != "bearer" or not text:
+        raise _unauthorised()
+    if not text.startswith(PREFIX) and runtime.tokens is not None:
+        found = await runtime.tokens.verify(text)
+        return Caller(found.tenant, "", found.scopes, None, found.person, found.team)
+    key = await runtime.keys.verify(text)
+    if key is None:
+        raise _unauthorised()
+    return Caller(key.tenant, key.id, key.scopes, key.source)
 
 
 def _unauthorised() -> UserError:
     return UserError(
         "unauthorised",
         "header.Authorization",
-        "a valid API key is needed: Authorization: Bearer pk_...",
-        "需要有效的 API 密钥：Authorization: Bearer pk_...",
+        "a valid API key or token is needed: Authorization: Bearer pk_...",
+        "需要有效的 API 密钥或令牌：Authorization: Bearer pk_...",
         status=401,
     )
 
 
-def _forbidden(scope: str) -> UserError:
+def _scope_missing(scope: str) -> UserError:
     return UserError(
         "scope-missing",
         "header.Authorization",
         f"this key lacks the scope {scope}; use one that has it",
         f"该密钥缺少权限 {scope}；请使用具有该权限的密钥",
+        status=403,
+    )
+
+
+def _role_missing(scope: str) -> UserError:
+    roles = ", ".join(sorted(PERMISSIONS[scope]))
+    return UserError(
+        "role-missing",
+        "header.Authorization",
+        f"this needs one of the roles {roles}; ask an administrator",
+        f"此操作需要以下角色之一：{roles}；请联系管理员",
         status=403,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from goal_service.adapters.alive import MongoAlive
+from goal_service.adapters.directory import MongoDirectory, MongoViews
 from goal_service.adapters.facts import HEADS, MongoFacts, head_of
 from goal_service.adapters.goals import AuditJournal, MongoDefinitions, MongoGoals
 from goal_service.adapters.holidays import holidays_of
@@ -51,12 +52,14 @@ class FactBooks:
 
 
 class GoalBooks:
-    """What the handlers of goals, policies and definitions work on."""
+    """What the handlers of goals, policies, definitions and the directory work on."""
 
-    def __init__(self, tx: Tx, outbox: Outbox, partitions: int) -> None:
+    def __init__(self, tx: Tx, outbox: Outbox, partitions: int, guards: Guards) -> None:
         self.goals = MongoGoals(tx)
         self.definitions = MongoDefinitions(tx)
         self.policies = MongoPolicies(tx)
         self.holidays = holidays_of
         self.journal = AuditJournal(tx)
+        self.directory = MongoDirectory(tx, guards)
+        self.views = MongoViews(tx)
         self.post = OutboxPost(outbox, partitions)

@@ -14,11 +14,14 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("policies", ("tenant", "name", "version")),
     ("policies", ("open",)),
     ("metric_definitions", ("tenant", "metric")),
+    ("directory", ("tenant", "kind", "id")),
+    ("directory_versions", ("tenant", "kind", "id", "version")),
+    ("views", ("tenant", "person", "at_ms", "viewer")),
     ("lanes_in", ("group", "partition")),
     ("lane_ranges", ("group", "partition")),
 )
 # A transaction should not have to create a collection.
-COLLECTIONS = ("progress", "alive", "heads", "audit", "dead_letters")
+COLLECTIONS = ("directory_heads", "progress", "alive", "heads", "audit", "dead_letters")
 
 
 async def make_indexes(store: Store) -> None:

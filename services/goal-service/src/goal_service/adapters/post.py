@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from event_contracts import topics
+from event_contracts.directory import OrganisationChanged, PersonChanged, TeamChanged
 from event_contracts.facts import GoalControl, Watermark
 from event_contracts.goals import GoalChanged
 from event_contracts.progress import BackFilled, DayProgress, SourceAlive
@@ -12,6 +13,7 @@ from goal_service.domain.parts import named
 from service_kit.outbox import Message, Outbox
 from service_kit.records import Partition
 
+DIRECTORY = topics.DIRECTORY.name
 GOALS, FACTS, PROGRESS = topics.GOALS.name, topics.FACTS.name, topics.PROGRESS.name
 
 
@@ -30,6 +32,14 @@ class Route(NamedTuple):
 ROUTES: dict[type, Route] = {
     GoalChanged: Route(GOALS, lambda e: key_of(e.tenant, e.goal), lambda e: (e.tenant, e.goal)),
     GoalControl: Route(FACTS, lambda e: key_of(e.tenant, e.metric), lambda e: (e.tenant, e.metric)),
+    # A tenant's directory stands in one partition: whoever reads it sees its changes in order.
+    PersonChanged: Route(
+        DIRECTORY, lambda e: key_of(e.tenant, e.person, ""), lambda e: (e.tenant,)
+    ),
+    TeamChanged: Route(DIRECTORY, lambda e: key_of(e.tenant, "", e.team), lambda e: (e.tenant,)),
+    OrganisationChanged: Route(
+        DIRECTORY, lambda e: key_of(e.tenant, "", ""), lambda e: (e.tenant,)
+    ),
     DayProgress: Route(
         PROGRESS,
         lambda e: key_of(e.tenant, e.goal, e.metric, *named(e.part), e.day.isoformat()),

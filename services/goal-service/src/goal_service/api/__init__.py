@@ -1,19 +1,33 @@
-"""The HTTP door: goals, their cascade, progress and policies, and series of metrics."""
+"""The HTTP door: goals, their cascade, progress and policies, series, and the directory."""
 
 from fastapi import FastAPI
 
 from goal_service.api.cascade import cascade_routes
+from goal_service.api.directory import directory_routes
 from goal_service.api.goals import goal_routes
 from goal_service.api.metrics import metric_routes
+from goal_service.api.people import people_routes
+from goal_service.api.people_import import import_routes
 from goal_service.api.policies import policy_routes
 from goal_service.api.progress import progress_routes
 from service_kit.runtime import Runtime
 from service_kit.web import make_app
 
+ROUTES = (
+    goal_routes,
+    cascade_routes,
+    policy_routes,
+    progress_routes,
+    metric_routes,
+    people_routes,
+    import_routes,
+    directory_routes,
+)
+
 
 def make_api(runtime: Runtime) -> FastAPI:
     """Return the application over a started runtime."""
     app = make_app("goal-service", runtime)
-    for routes in (goal_routes, cascade_routes, policy_routes, progress_routes, metric_routes):
+    for routes in ROUTES:
         app.include_router(routes(runtime))
     return app

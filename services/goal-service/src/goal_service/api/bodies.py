@@ -82,6 +82,7 @@ class GoalBody(msgspec.Struct, frozen=True, kw_only=True):
     level_start: Decimal | None = None
     guardrails: tuple[Guardrail, ...] = ()
     deal_value: Decimal | None = None
+    visibility: str = "organisation"
     reason: str = ""
 
     def draft(self) -> Draft:
@@ -112,6 +113,7 @@ class GoalBody(msgspec.Struct, frozen=True, kw_only=True):
             level_start=self.level_start,
             guardrails=self.guardrails,
             deal_value=self.deal_value,
+            visibility=self.visibility,
         )
 
     def identity(self) -> str:

@@ -1,5 +1,7 @@
 """/v1/goals/ID/cascade, /path and /split: how goals hang together."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -14,12 +16,14 @@ from goal_service.adapters.goals import GoalReader
 from goal_service.adapters.progress import read_actual
 from goal_service.api.bodies import ShareBody, amount, language, reason_of, shown, told
 from goal_service.api.carrying import carrier
-from goal_service.domain.cascade import Actual, Node, tree
+from goal_service.api.seeing import Seeing, Sight
+from goal_service.domain.cascade import Actual, Node, adds_up, remarks, tree
 from goal_service.domain.commands import SplitGoal
 from goal_service.domain.drafts import Share
+from goal_service.domain.goals import GoalVersion
 from goal_service.domain.paths import Step, path
+from goal_service.domain.remarks import Remark
 from goal_service.domain.splits import SplitPart
-from goal_service.handlers import goal_unknown
 from goal_service.handlers.splits import Split
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
@@ -84,25 +88,34 @@ def cascade_routes(runtime: Runtime) -> APIRouter:
     """Return the routes of goals above and below a goal."""
     router = APIRouter()
     reader = GoalReader(runtime.store)
-    carry = carrier(runtime)
+    seeing = Seeing(runtime.store)
+    _split_route(router, runtime, seeing)
 
     @router.get("/v1/goals/{goal}/cascade")
     async def get_cascade(goal: str, request: Request, caller: Reads) -> Response:
-        """The goal with its parts, their parts and so on; stopped goals are left out."""
-        root = await _goal(reader, caller, goal)
-        below = await _below(reader, root)
-        goals = [root, *(child for found in below.values() for child in found)]
-        actuals = {each.goal: await read_actual(runtime.store, each) for each in goals}
-        return answer(_node(tree(root, below, actuals), language(request)))
+        """The goal with its parts, their parts and so on, without what is stopped or not seen."""
+        root = (await seeing.current(caller, goal)).goal
+        below = await _below(reader, await seeing.sight(caller), root)
+        actuals = {each.goal: await read_actual(runtime.store, each) for each in below.goals}
+        node = tree(root, below.children, actuals, hidden=below.hidden)
+        return answer(_node(node, language(request)))
 
     @router.get("/v1/goals/{goal}/path")
     async def get_path(goal: str, request: Request, caller: Reads) -> Response:
-        """The goals from this one up to the topmost, and why each matters, in a sentence."""
-        goals = await _upwards(reader, await _goal(reader, caller, goal))
-        return answer({"items": [_step(step, language(request)) for step in path(goals)]})
+        """The goals that one sees from this one up, and why each matters, in a sentence."""
+        goals = await _upwards(reader, await seeing.current(caller, goal))
+        seen = [version.goal for version in (await seeing.sight(caller)).of(goals)]
+        return answer({"items": [_step(step, language(request)) for step in path(seen)]})
+
+    return router
+
+
+def _split_route(router: APIRouter, runtime: Runtime, seeing: Seeing) -> None:
+    carry = carrier(runtime)
 
     @router.post("/v1/goals/{goal}/split")
     async def split_goal(goal: str, request: Request, caller: Writes) -> Response:
+        await seeing.current(caller, goal)
         body = await read_body(request, SplitBody)
         command = SplitGoal(
             tenant=caller.tenant,
@@ -114,38 +127,62 @@ def cascade_routes(runtime: Runtime) -> APIRouter:
             at_ms=runtime.clock.now_ms(),
         )
         split: Split = await carry(command)
+        warnings = _remarks(split, await seeing.sight(caller))
         return answer(
             {
                 "items": [shown(part) for part in split.parts],
                 "rest": split.rest,
-                "warnings": told(split.remarks, language(request)),
+                "warnings": told(warnings, language(request)),
             },
             201,
         )
 
-    return router
+
+def _remarks(split: Split, sight: Sight) -> list[Remark]:
+    """Return what is wrong among the parts that the caller sees."""
+    seen = [version.goal for version in sight.of(split.adding)]
+    return list(remarks(split.parent, seen, whole=len(seen) == len(split.adding)))
 
 
-async def _goal(reader: GoalReader, caller: Caller, goal: str) -> GoalChanged:
-    found = await reader.current(caller.tenant, goal)
-    if found is None:
-        raise goal_unknown(goal)
-    return found.goal
+@dataclass(frozen=True, slots=True)
+class Below:
+    """The root and the seen goals below it: all by id, and ``children`` by the id of their parent.
 
+    ``hidden``: goals of which a part that adds up is not seen. Nothing below such a part is shown.
+    """
 
-async def _below(reader: GoalReader, root: GoalChanged) -> dict[str, list[GoalChanged]]:
-    """Return all goals below the root by their parent; raises UserError beyond MOST_GOALS."""
-    below: dict[str, list[GoalChanged]] = {}
-    seen, level = {root.goal}, [root.goal]
-    while level:
-        found = [child.goal for child in await reader.children(root.tenant, level)]
+    by_id: dict[str, GoalChanged]
+    children: dict[str, list[GoalChanged]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+
+    @property
+    def goals(self) -> Iterable[GoalChanged]:
+        """All goals, the root too."""
+        return self.by_id.values()
+
+    def add(self, version: GoalVersion, sight: Sight) -> bool:
+        """Take a goal of which the parent is known; return whether it is a new one to show."""
+        goal = version.goal
         # Read goal by goal, a ring may show that never was.
-        fresh = [child for child in found if child.goal not in seen and not child.stopped]
-        for child in fresh:
-            below.setdefault(child.parent, []).append(child)
-        level = [child.goal for child in fresh]
-        seen.update(level)
-        if len(seen) > MOST_GOALS:
+        if goal.stopped or goal.goal in self.by_id:
+            return False
+        if not sight.sees(version):
+            if adds_up(goal, self.by_id[goal.parent]):
+                self.hidden.add(goal.parent)
+            return False
+        self.by_id[goal.goal] = goal
+        self.children.setdefault(goal.parent, []).append(goal)
+        return True
+
+
+async def _below(reader: GoalReader, sight: Sight, root: GoalChanged) -> Below:
+    """Return the seen goals below the root; raises UserError beyond MOST_GOALS."""
+    below = Below({root.goal: root})
+    level = [root.goal]
+    while level:
+        found = await reader.children(root.tenant, level)
+        level = [child.goal.goal for child in found if below.add(child, sight)]
+        if len(below.by_id) > MOST_GOALS:
             raise UserError(
                 "cascade-too-large",
                 "path.goal",
@@ -155,15 +192,16 @@ async def _below(reader: GoalReader, root: GoalChanged) -> dict[str, list[GoalCh
     return below
 
 
-async def _upwards(reader: GoalReader, goal: GoalChanged) -> list[GoalChanged]:
-    goals = [goal]
-    seen = {goal.goal, ""}
-    while goals[-1].parent not in seen:
-        seen.add(goals[-1].parent)
-        found = await reader.current(goal.tenant, goals[-1].parent)
+async def _upwards(reader: GoalReader, version: GoalVersion) -> list[GoalVersion]:
+    goals = [version]
+    seen = {version.goal.goal, ""}
+    while goals[-1].goal.parent not in seen:
+        parent = goals[-1].goal.parent
+        seen.add(parent)
+        found = await reader.current(version.goal.tenant, parent)
         if found is None:
             break
-        goals.append(found.goal)
+        goals.append(found)
     return goals
 
 
@@ -173,7 +211,8 @@ def _node(node: Node, language: str) -> dict[str, Any]:
         "assigned": node.assigned,
         "rest": node.rest,
         "actual": _actual(node.actual),
-        "parts": _actual(node.parts),
+        "parts": _actual(node.parts) if node.parts else None,
+        "hidden": node.hidden,
         "warnings": told(node.remarks, language),
         "children": [_node(child, language) for child in node.children],
     }

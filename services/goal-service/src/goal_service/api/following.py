@@ -3,6 +3,7 @@
 from goal_service.adapters.policies import PolicyReader
 from goal_service.api.carrying import Carry
 from goal_service.domain.commands import FollowPolicy
+from goal_service.domain.goals import GoalVersion
 from goal_service.handlers.policies import Followed
 from service_kit.clock import Clock
 from service_kit.errors import UserError
@@ -20,8 +21,8 @@ class PolicyFollower:
 
     async def follow(self, tenant: str, name: str) -> Followed:
         """Let all goals that name the policy follow its current version."""
-        changed: list[str] = []
-        kept: list[tuple[str, UserError]] = []
+        changed: list[GoalVersion] = []
+        kept: list[tuple[GoalVersion, UserError]] = []
         done = False
         while not done:
             now = self._clock.now_ms()

@@ -15,9 +15,9 @@ from goal_service.api.bodies import (
     told,
 )
 from goal_service.api.carrying import carrier
+from goal_service.api.seeing import Seeing
 from goal_service.domain.commands import ChangeGoal, CreateGoal, StopGoal
 from goal_service.domain.goals import GoalVersion
-from goal_service.handlers import goal_unknown
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, page, read_body, require
@@ -31,7 +31,8 @@ def goal_routes(runtime: Runtime) -> APIRouter:
     """Return the routes of goals and their versions."""
     router = APIRouter()
     reader = GoalReader(runtime.store)
-    _write_routes(router, runtime)
+    seeing = Seeing(runtime.store)
+    _write_routes(router, runtime, seeing)
 
     @router.get("/v1/goals")
     async def list_goals(
@@ -42,9 +43,17 @@ def goal_routes(runtime: Runtime) -> APIRouter:
         level: str | None = None,
         parent: str | None = None,
     ) -> Response:
+        """The goals that the caller sees: by visibility, owner, owner's team and reporting line."""
+        sight = await seeing.sight(caller)
         terms = {"metric": metric, "level": level, "parent": parent}
-        found = await reader.page(caller.tenant, after, limit, **terms)
-        following = found[-1].goal.goal if len(found) == limit else None
+        found: list[GoalVersion] = []
+        following: str | None = after
+        while following is not None and len(found) < limit:
+            read = await reader.page(caller.tenant, following, limit, **terms)
+            found += sight.of(read)
+            following = read[-1].goal.goal if len(read) == limit else None
+        if len(found) >= limit:
+            found, following = found[:limit], found[limit - 1].goal.goal
         return page([shown(version) for version in found], following)
 
     @router.get("/v1/goals/{goal}")
@@ -52,14 +61,16 @@ def goal_routes(runtime: Runtime) -> APIRouter:
         goal: str, caller: Reads, version: int | None = None, known_at: datetime | None = None
     ) -> Response:
         """``version`` or ``known_at`` show the goal as it was then; else as it is."""
-        versions = await _versions(reader, caller, goal)
+        await seeing.current(caller, goal)
+        versions = await reader.versions(caller.tenant, goal)
         return answer(shown(_chosen(versions, version, known_at)))
 
     @router.get("/v1/goals/{goal}/versions")
     async def list_versions(
         goal: str, caller: Reads, after: int = 0, limit: Limit = 100
     ) -> Response:
-        versions = await _versions(reader, caller, goal)
+        await seeing.current(caller, goal)
+        versions = await reader.versions(caller.tenant, goal)
         found = [version for version in versions if version.goal.version > after][:limit]
         following = str(found[-1].goal.version) if len(found) == limit else None
         return page([shown(version) for version in found], following)
@@ -67,16 +78,18 @@ def goal_routes(runtime: Runtime) -> APIRouter:
     return router
 
 
-def _write_routes(router: APIRouter, runtime: Runtime) -> None:
+def _write_routes(router: APIRouter, runtime: Runtime, seeing: Seeing) -> None:
     carry = carrier(runtime)
 
     @router.post("/v1/goals")
     async def create_goal(request: Request, caller: Writes) -> Response:
         body = await read_body(request, GoalBody)
+        draft = body.draft()
+        await seeing.check_parent(caller, draft)
         command = CreateGoal(
             tenant=caller.tenant,
             goal=body.identity(),
-            draft=body.draft(),
+            draft=draft,
             reason=reason_of(body.reason, needed=False),
             actor=caller.actor,
             at_ms=runtime.clock.now_ms(),
@@ -85,13 +98,16 @@ def _write_routes(router: APIRouter, runtime: Runtime) -> None:
 
     @router.put("/v1/goals/{goal}")
     async def change_goal(goal: str, request: Request, caller: Writes) -> Response:
+        before = await seeing.current(caller, goal)
         body = await read_body(request, GoalChangeBody)
         if body.id not in (None, goal):
             raise _other_id(goal)
+        draft = body.draft()
+        await seeing.check_parent(caller, draft, before)
         command = ChangeGoal(
             tenant=caller.tenant,
             goal=goal,
-            draft=body.draft(),
+            draft=draft,
             reason=reason_of(body.reason, needed=True),
             actor=caller.actor,
             at_ms=runtime.clock.now_ms(),
@@ -101,6 +117,7 @@ def _write_routes(router: APIRouter, runtime: Runtime) -> None:
 
     @router.delete("/v1/goals/{goal}")
     async def stop_goal(goal: str, caller: Writes, reason: str = "") -> Response:
+        await seeing.current(caller, goal)
         command = StopGoal(
             tenant=caller.tenant,
             goal=goal,
@@ -113,13 +130,6 @@ def _write_routes(router: APIRouter, runtime: Runtime) -> None:
 
 def _made(version: GoalVersion, request: Request) -> dict[str, Any]:
     return shown(version) | {"warnings": told(version.remarks, language(request))}
-
-
-async def _versions(reader: GoalReader, caller: Caller, goal: str) -> list[GoalVersion]:
-    versions = await reader.versions(caller.tenant, goal)
-    if not versions:
-        raise goal_unknown(goal)
-    return versions
 
 
 def _chosen(

@@ -9,10 +9,12 @@ from goal_service.adapters.policies import PolicyReader
 from goal_service.api.bodies import instant, language, reason_of, told
 from goal_service.api.carrying import carrier
 from goal_service.api.following import PolicyFollower
+from goal_service.api.seeing import Seeing, Sight
 from goal_service.domain.commands import SetPolicy
 from goal_service.domain.policies import PolicyVersion, Rules
 from goal_service.domain.remarks import Remark
 from goal_service.handlers import policy_unknown
+from goal_service.handlers.policies import Followed
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, page, read_body, require
@@ -73,11 +75,15 @@ def policy_routes(runtime: Runtime) -> APIRouter:
 
 def _write_route(router: APIRouter, runtime: Runtime) -> None:
     carry = carrier(runtime)
+    seeing = Seeing(runtime.store)
     follower = PolicyFollower(carry, PolicyReader(runtime.store), runtime.clock)
 
     @router.put("/v1/policies/{name}")
     async def set_policy(name: str, request: Request, caller: Writes) -> Response:
-        """Set a policy; every running goal that names it gets a version under it."""
+        """Set a policy; every running goal that names it gets a version under it.
+
+        The answer names those of them that the caller sees.
+        """
         body = await read_body(request, PolicyBody)
         command = SetPolicy(
             tenant=caller.tenant,
@@ -90,11 +96,17 @@ def _write_route(router: APIRouter, runtime: Runtime) -> None:
         )
         version: PolicyVersion = await carry(command)
         followed = await follower.follow(caller.tenant, name)
-        warnings = [Remark(e.code, goal, e.en, e.zh) for goal, e in followed.kept]
+        moved, warnings = _told(followed, await seeing.sight(caller))
         return answer(
-            _shown(version)
-            | {"goals": followed.changed, "warnings": told(warnings, language(request))}
+            _shown(version) | {"goals": moved, "warnings": told(warnings, language(request))}
         )
+
+
+def _told(followed: Followed, sight: Sight) -> tuple[list[str], list[Remark]]:
+    """Return the goals that moved, and why others did not: of those that the caller sees."""
+    moved = [version.goal.goal for version in sight.of(followed.changed)]
+    kept = [(version, error) for version, error in followed.kept if sight.sees(version)]
+    return moved, [Remark(e.code, version.goal.goal, e.en, e.zh) for version, e in kept]
 
 
 async def _versions(reader: PolicyReader, caller: Caller, name: str) -> list[PolicyVersion]:

@@ -9,16 +9,15 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from event_contracts.goals import GoalChanged
 from event_contracts.wire import partition_of
-from goal_service.adapters.goals import GoalReader
 from goal_service.adapters.progress import read_days
 from goal_service.adapters.watermarks import complete_to_ms, raw_origins
 from goal_service.api.bodies import instant
+from goal_service.api.seeing import Seeing
 from goal_service.domain.amounts import ZERO, add, divide, total
 from goal_service.domain.calendar import working_days
 from goal_service.domain.forms import planned_on
 from goal_service.domain.parts import OVER, OWN, GoalPart, parts_of
 from goal_service.domain.progress import DayValue
-from goal_service.handlers import goal_unknown
 from goal_service.settings import SERVICE
 from service_kit.errors import UserError
 from service_kit.records import Partition
@@ -39,16 +38,14 @@ async def complete_to(runtime: Runtime, tenant: str, metric: str) -> int:
 def progress_routes(runtime: Runtime) -> APIRouter:
     """Return the route of a goal's progress."""
     router = APIRouter()
-    reader = GoalReader(runtime.store)
+    seeing = Seeing(runtime.store)
 
     @router.get("/v1/goals/{goal}/progress")
     async def get_progress(
         goal: str, caller: Reads, part: str = OWN, after: str = "", limit: Limit = 100
     ) -> Response:
         """Days of one part of the goal, in order, and the sums of every part over all its days."""
-        found = await reader.current(caller.tenant, goal)
-        if found is None:
-            raise goal_unknown(goal)
+        found = await seeing.current(caller, goal)
         sums = {each.part: await _sum(runtime, found.goal, each) for each in parts_of(found.goal)}
         if part not in sums:
             raise _part_unknown(part, sums)

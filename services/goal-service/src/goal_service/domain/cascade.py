@@ -1,6 +1,6 @@
 """How goals hang together: levels, parts that add up, and what is assigned twice or not at all."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
@@ -37,7 +37,8 @@ class Node:
     ``share`` is its part of the parent's target, None where it does not add up to it. ``assigned``
     is what its own parts' targets add up to and ``rest`` what is left of the target, below 0 when
     too much is assigned; None unless the goal is a sum. ``parts`` is what those parts have come
-    to, ratios by numerator and denominator.
+    to, ratios by numerator and denominator. ``hidden``: a part is kept from who looks, and so are
+    ``assigned``, ``rest`` and ``parts``, from which it could be told.
     """
 
     goal: GoalChanged
@@ -45,9 +46,10 @@ class Node:
     share: Decimal | None
     assigned: Decimal | None
     rest: Decimal | None
-    parts: Actual
+    parts: Actual | None
     remarks: tuple[Remark, ...]
     children: tuple["Node", ...]
+    hidden: bool = False
 
 
 def check_link(
@@ -88,20 +90,26 @@ def tree(
     children: Mapping[str, Sequence[GoalChanged]],
     actuals: Mapping[str, Actual],
     parent: GoalChanged | None = None,
+    hidden: Collection[str] = (),
 ) -> Node:
-    """Return the cascade from the root down; ``children`` are by the id of their parent."""
+    """Return the cascade from the root down; ``children`` are by the id of their parent.
+
+    ``hidden`` are the goals of which a part that adds up is not among the children.
+    """
     below = [child for child in children.get(root.goal, ()) if not child.stopped]
     adding = [child for child in below if adds_up(child, root)]
-    assigned = total(child.target for child in adding) if root.form == "sum" else None
+    whole = root.goal not in hidden
+    assigned = total(child.target for child in adding) if whole and root.form == "sum" else None
     return Node(
         goal=root,
         actual=actuals.get(root.goal, Actual()),
         share=share_of(root, parent) if parent else None,
         assigned=assigned,
         rest=None if assigned is None else add(root.target, -assigned),
-        parts=_sum(actuals.get(child.goal, Actual()) for child in adding),
-        remarks=tuple(remarks(root, adding)),
-        children=tuple(tree(child, children, actuals, root) for child in below),
+        parts=_sum(actuals.get(child.goal, Actual()) for child in adding) if whole else None,
+        remarks=tuple(remarks(root, adding, whole=whole)),
+        children=tuple(tree(child, children, actuals, root, hidden) for child in below),
+        hidden=not whole,
     )
 
 
@@ -123,13 +131,15 @@ def share_of(child: GoalChanged, parent: GoalChanged) -> Decimal | None:
     return divide(child.target, parent.target)
 
 
-def remarks(goal: GoalChanged, parts: Sequence[GoalChanged]) -> Iterator[Remark]:
-    """Yield what is wrong between a goal and the parts that add up to it."""
-    assigned = total(part.target for part in parts)
-    if goal.form == "sum" and assigned > goal.target:
-        yield _over_assigned(goal, assigned)
-    if goal.form == "ratio" and parts and _out_of_reach(goal, parts):
-        yield _ratio_out_of_reach(goal)
+def remarks(
+    goal: GoalChanged, parts: Sequence[GoalChanged], *, whole: bool = True
+) -> Iterator[Remark]:
+    """Yield what is wrong between a goal and the parts that add up to it.
+
+    Unless the parts are the ``whole`` of them, nothing is said of what they come to together.
+    """
+    if whole:
+        yield from _together(goal, parts)
     for one, other in combinations(parts, 2):
         if _counts_twice(one, other):
             yield _double_counting(goal, one, other)
@@ -137,6 +147,14 @@ def remarks(goal: GoalChanged, parts: Sequence[GoalChanged]) -> Iterator[Remark]
         inside = goal.start <= part.start and part.end <= goal.end
         if not (inside and narrows(part.where, goal.where)):
             yield _beyond(goal, part)
+
+
+def _together(goal: GoalChanged, parts: Sequence[GoalChanged]) -> Iterator[Remark]:
+    assigned = total(part.target for part in parts)
+    if goal.form == "sum" and assigned > goal.target:
+        yield _over_assigned(goal, assigned)
+    if goal.form == "ratio" and parts and _out_of_reach(goal, parts):
+        yield _ratio_out_of_reach(goal)
 
 
 def _counts_twice(one: GoalChanged, other: GoalChanged) -> bool:

@@ -6,6 +6,7 @@ from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from goal_service.domain.drafts import Draft
 from goal_service.domain.matching import Use
+from goal_service.domain.people import Patch
 from goal_service.domain.policies import Rules
 from goal_service.domain.splits import SplitPart
 
@@ -101,3 +102,28 @@ class FollowPolicy:
     name: str
     at_ms: int
     most: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDirectory:
+    """Let entries of the directory say what the patches want.
+
+    ``checked``: somebody has checked them as a whole, so that they may name each other before all
+    of them are written.
+    """
+
+    tenant: str
+    patches: tuple[Patch, ...]
+    actor: str
+    at_ms: int
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """Remember that ``viewer`` has looked at a person's page."""
+
+    tenant: str
+    person: str
+    viewer: str
+    at_ms: int

@@ -9,6 +9,7 @@ from event_contracts.facts import Condition
 from event_contracts.goals import Guardrail, Plan
 from goal_service.domain.calendars import CalendarWish
 from goal_service.domain.policies import Rules
+from service_kit.visibility import ORGANISATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,4 @@ class Draft:
     deal_value: Decimal | None = None
     owner: str = ""
     parent: str = ""
+    visibility: str = ORGANISATION

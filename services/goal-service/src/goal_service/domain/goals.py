@@ -18,6 +18,7 @@ from goal_service.domain.grains import settle_grain
 from goal_service.domain.plans import check_plan, plan_total
 from goal_service.domain.policies import PolicyVersion, Rules, check_policy
 from goal_service.domain.remarks import Remark
+from goal_service.domain.seen import check_visibility
 from goal_service.domain.targets import settle_tiers
 from service_kit.errors import UserError
 
@@ -100,6 +101,7 @@ def settle(
         calendar=calendar,
         level=draft.level,
         owner_team=draft.owner_team,
+        visibility=draft.visibility,
         changed_ms=at_ms,
         form=draft.form,
         at_most=draft.at_most,
@@ -111,6 +113,7 @@ def settle(
         owner=draft.owner,
         parent=draft.parent,
     )
+    check_visibility(settled)
     return judged_by(settled, draft.rules, definition.currency), remarks
 
 

@@ -20,7 +20,10 @@ class Step:
 
 
 def path(goals: Sequence[GoalChanged]) -> tuple[Step, ...]:
-    """Return the steps of the goals, which stand from one's own up to the topmost."""
+    """Return the steps of the goals, which stand from one's own up to the topmost.
+
+    Goals that are kept from who looks are not among them: the one below helps the next one above.
+    """
     parents = [*goals[1:], None]
     return tuple(_step(goal, parent) for goal, parent in zip(goals, parents, strict=True))
 
@@ -28,7 +31,7 @@ def path(goals: Sequence[GoalChanged]) -> tuple[Step, ...]:
 def _step(goal: GoalChanged, parent: GoalChanged | None) -> Step:
     if parent is None:
         return Step(goal, None, *_top(goal))
-    share = share_of(goal, parent)
+    share = share_of(goal, parent) if goal.parent == parent.goal else None
     if share is None:
         en = f"{goal.name} ({_en(goal)}) helps to reach {parent.name} ({_en(parent)})."
         zh = f"「{goal.name}」（{_zh(goal)}）支撑「{parent.name}」（{_zh(parent)}）。"
@@ -44,6 +47,8 @@ def _top(goal: GoalChanged) -> tuple[str, str]:
     zh = f"「{goal.name}」（{_zh(goal)}）须在 {goal.end} 前达成"
     if goal.level == "company":
         return f"{en}; it is the company's goal.", f"{zh}；这是公司目标。"
+    if goal.parent:
+        return f"{en}.", f"{zh}。"
     return (
         f"{en}; it is linked to no goal of the company yet.",
         f"{zh}；尚未关联公司目标。",

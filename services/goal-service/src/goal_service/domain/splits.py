@@ -94,7 +94,10 @@ def check_parts(parts: Sequence[SplitPart]) -> None:
 
 
 def part_draft(parent: GoalVersion, part: SplitPart, amount: Decimal) -> Draft:
-    """Return the draft of a part: the parent's metric, period and rules, its own target."""
+    """Return the draft of a part: the parent's metric, period and rules, its own target.
+
+    Who sees the parent sees the part: a split tells nobody of a goal that was kept from them.
+    """
     goal = parent.goal
     calendar = goal.calendar
     return Draft(
@@ -117,6 +120,7 @@ def part_draft(parent: GoalVersion, part: SplitPart, amount: Decimal) -> Draft:
         guardrails=part.guardrails,
         deal_value=goal.deal_value,
         parent=goal.goal,
+        visibility=goal.visibility,
     )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from goal_service.domain.commands import (
+    ChangeDirectory,
     ChangeGoal,
     CreateGoal,
     DefineMetric,
     FollowPolicy,
+    NoteView,
     RecordFacts,
     SetPolicy,
     SplitGoal,
@@ -20,12 +22,21 @@ from goal_service.handlers.goals import (
     create_goal,
     define_metric,
     goal_unknown,
+    parent_unknown,
     stop_goal,
 )
+from goal_service.handlers.people import change_directory, note_view, person_unknown
 from goal_service.handlers.policies import follow_policy, policy_unknown, set_policy
 from goal_service.handlers.splits import split_goal
 
-__all__ = ["HANDLERS", "goal_unknown", "handle", "policy_unknown"]
+__all__ = [
+    "HANDLERS",
+    "goal_unknown",
+    "handle",
+    "parent_unknown",
+    "person_unknown",
+    "policy_unknown",
+]
 
 
 async def handle(command: Any, books: Any) -> Any:
@@ -43,4 +54,6 @@ HANDLERS: dict[type, Callable[[Any, Any], Awaitable[Any]]] = {
     SplitGoal: split_goal,
     SetPolicy: set_policy,
     FollowPolicy: follow_policy,
+    ChangeDirectory: change_directory,
+    NoteView: note_view,
 }

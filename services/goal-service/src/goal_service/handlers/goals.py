@@ -85,6 +85,16 @@ def goal_unknown(goal: str) -> UserError:
     )
 
 
+def parent_unknown(parent: str) -> UserError:
+    """Return the refusal of a parent that the tenant does not have."""
+    return UserError(
+        "parent-unknown",
+        "parent",
+        f"there is no goal {parent}; GET /v1/goals lists them",
+        f"目标 {parent} 不存在；可用 GET /v1/goals 查看列表",
+    )
+
+
 async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBooks) -> GoalVersion:
     """Return the version that the draft asks for, in its place in the cascade."""
     tenant = command.tenant
@@ -126,12 +136,7 @@ async def _above(tenant: str, goal: str, parent: str, books: GoalBooks) -> list[
     while parent and len(above) < MOST_STEPS:
         found = await books.goals.current(tenant, parent)
         if found is None:
-            raise UserError(
-                "parent-unknown",
-                "parent",
-                f"there is no goal {parent}; GET /v1/goals lists them",
-                f"目标 {parent} 不存在；可用 GET /v1/goals 查看列表",
-            )
+            raise parent_unknown(parent)
         above.append(found.goal)
         parent = "" if parent == goal else found.goal.parent
     return above

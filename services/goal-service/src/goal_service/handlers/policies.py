@@ -14,8 +14,8 @@ from service_kit.errors import UserError
 class Followed(NamedTuple):
     """Goals that got a version, goals that the policy does not fit, and whether all are done."""
 
-    changed: tuple[str, ...]
-    kept: tuple[tuple[str, UserError], ...]
+    changed: tuple[GoalVersion, ...]
+    kept: tuple[tuple[GoalVersion, UserError], ...]
     done: bool
 
 
@@ -63,17 +63,16 @@ async def follow_policy(command: FollowPolicy, books: GoalBooks) -> Followed:
     if policy is None or after is None:
         return Followed((), (), done=True)
     found = await books.goals.naming(command.tenant, command.name, after, command.most)
-    changed: list[str] = []
-    kept: list[tuple[str, UserError]] = []
+    changed: list[GoalVersion] = []
+    kept: list[tuple[GoalVersion, UserError]] = []
     for goal in found:
         if not _is_due(goal, policy, command.at_ms):
             continue
         try:
-            await _move(goal, policy, command.at_ms, books)
-            changed.append(goal.goal.goal)
+            changed.append(await _moved(goal, policy, command.at_ms, books))
         except UserError as error:
             await _note_kept(goal, policy, error, command.at_ms, books)
-            kept.append((goal.goal.goal, error))
+            kept.append((goal, error))
     done = len(found) < command.most
     await books.policies.follow(policy, None if done else found[-1].goal.goal)
     return Followed(tuple(changed), tuple(kept), done)
@@ -95,11 +94,14 @@ def _is_due(goal: GoalVersion, policy: PolicyVersion, at_ms: int) -> bool:
     return not (goal.goal.stopped or over or goal.policy_version == policy.version)
 
 
-async def _move(goal: GoalVersion, policy: PolicyVersion, at_ms: int, books: GoalBooks) -> None:
+async def _moved(
+    goal: GoalVersion, policy: PolicyVersion, at_ms: int, books: GoalBooks
+) -> GoalVersion:
     definition = await books.definitions.get(policy.tenant, goal.goal.metric)
     currency = definition.currency if definition else None
     version = under_policy(goal, policy, currency, at_ms)
     await publish(version, goal, "goal.changed", books)
+    return version
 
 
 async def _note_kept(

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from goal_service.domain.cascade import adds_up, remarks
+from event_contracts.goals import GoalChanged
+from goal_service.domain.cascade import adds_up
 from goal_service.domain.commands import CreateGoal, SplitGoal
 from goal_service.domain.goals import GoalVersion
-from goal_service.domain.remarks import Remark
 from goal_service.domain.splits import allot, check_parts, check_splittable, part_draft
 from goal_service.handlers.goals import create_goal, current_goal
 from goal_service.ports import GoalBooks
@@ -14,11 +14,12 @@ from goal_service.ports import GoalBooks
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The goals that were made, what is left of the target, and what is wrong among all parts."""
+    """The goals that were made, what is left of the target, and all that adds up to it now."""
 
     parts: tuple[GoalVersion, ...]
     rest: Decimal
-    remarks: tuple[Remark, ...]
+    parent: GoalChanged
+    adding: tuple[GoalVersion, ...]
 
 
 async def split_goal(command: SplitGoal, books: GoalBooks) -> Split:
@@ -42,6 +43,6 @@ async def split_goal(command: SplitGoal, books: GoalBooks) -> Split:
         )
         for part, amount in zip(command.parts, allotment.amounts, strict=True)
     ]
-    children = [c.goal for c in await books.goals.children(command.tenant, command.goal)]
-    adding = [c for c in children if not c.stopped and adds_up(c, parent.goal)]
-    return Split(tuple(made), allotment.rest, tuple(remarks(parent.goal, adding)))
+    children = await books.goals.children(command.tenant, command.goal)
+    adding = (c for c in children if not c.goal.stopped and adds_up(c.goal, parent.goal))
+    return Split(tuple(made), allotment.rest, parent.goal, tuple(adding))

@@ -49,6 +49,6 @@ def make_stream(store: Store, clock: Clock, guards: Guards, partitions: int) -> 
     return Stream(
         {
             FACTS: FactsHandler(store, clock, guards, partitions),
-            METRIC_DEFINITIONS: DefinitionsHandler(clock, partitions),
+            METRIC_DEFINITIONS: DefinitionsHandler(clock, partitions, guards),
         }
     )

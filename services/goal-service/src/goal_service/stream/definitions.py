@@ -10,6 +10,7 @@ from goal_service.stream.reading import letter, read
 from service_kit import dead_letters
 from service_kit.clock import Clock
 from service_kit.errors import BadRecord
+from service_kit.guards import Guards
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Slice
 from service_kit.store import Document, Tx
@@ -20,16 +21,17 @@ _definition = decoder_of(MetricDefined)
 class DefinitionsHandler:
     """Takes in metric definitions: state by version, so coming again changes nothing."""
 
-    def __init__(self, clock: Clock, partitions: int) -> None:
+    def __init__(self, clock: Clock, partitions: int, guards: Guards) -> None:
         self._clock = clock
         self._partitions = partitions
+        self._guards = guards
 
     async def load(self, partition: Partition) -> None:
         """Nothing is remembered."""
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> None:
         """Keep the highest version of each definition."""
-        books = GoalBooks(tx, outbox, self._partitions)
+        books = GoalBooks(tx, outbox, self._partitions, self._guards)
         letters: list[Document] = []
         for record in batch.records:
             if record.value is None:

@@ -1,10 +1,11 @@
 """The only place that knows collections.
 
 rules           {_id: "tenant|rule", tenant, id, version, name, metric, dim, threshold, zone, start,
-                 stopped}                                  the current version
+                 stopped, dim_is}                                  the current version
 rule_versions   the same with _id "tenant|rule|version"
 rule_heads      {_id: tenant, rev}                         incremented with each change of a rule
 totals          {_id: "tenant|rule|value|day", tenant, rule, value, day, amount, count, praised}
 awards          {_id: deed id, tenant, partition, n, ...}  n counts per (tenant, facts partition)
 award_heads     {_id: "tenant|partition", n}
+directory       {_id: "tenant|kind|id", tenant, version, body}   the highest version seen
 """

@@ -6,7 +6,9 @@ from datetime import date
 from pymongo import InsertOne, UpdateOne
 
 from event_contracts.wire import key_of
+from incentives.adapters.directory import MongoDirectory
 from incentives.adapters.rules import RuleReader
+from incentives.domain.addresses import Address
 from incentives.domain.praise import Award, Total, Window
 from incentives.domain.rules import Rule
 from service_kit.store import Document, Tx
@@ -23,6 +25,7 @@ class MongoLedger:
         self._tx = tx
         self._rules = rules
         self._partition = partition
+        self._directory = MongoDirectory(tx)
         self._changed: dict[Window, Total] = {}
         self.granted: list[Award] = []
 
@@ -37,6 +40,10 @@ class MongoLedger:
         found = await self._tx["totals"].find({"_id": {"$in": stored}}) if stored else []
         totals = dict(_total(document) for document in found)
         return totals | {w: self._changed[w] for w in wanted if w in self._changed}
+
+    async def address(self, tenant: str, dim_is: str, value: str) -> Address:
+        """Return where a praise of the value goes, as the directory stands in this transaction."""
+        return await self._directory.address(tenant, dim_is, value)
 
     def put(self, totals: Mapping[Window, Total]) -> None:
         """Keep new totals."""
@@ -117,4 +124,10 @@ def _document(award: Award) -> Document:
         "threshold": rule.threshold,
         "actual": award.actual,
         "at_ms": award.at_ms,
+        "dim_is": rule.dim_is,
+        "state": award.address.state,
+        "team": award.address.team,
+        "group": award.address.group,
+        "ceo_channel": award.address.ceo_channel,
+        "people": list(award.address.people),
     }

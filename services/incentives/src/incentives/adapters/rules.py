@@ -7,7 +7,7 @@ from datetime import date
 from pymongo import InsertOne, UpdateOne
 
 from event_contracts.wire import key_of
-from incentives.domain.rules import Rule
+from incentives.domain.rules import OTHER, Rule
 from service_kit import audit
 from service_kit.store import Document, Store, Tx
 
@@ -114,6 +114,7 @@ def rule_of(document: Document) -> Rule:
         zone=document["zone"],
         start=date.fromisoformat(document["start"]),
         stopped=document["stopped"],
+        dim_is=document.get("dim_is", OTHER),
     )
 
 

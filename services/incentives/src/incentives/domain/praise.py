@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from event_contracts.facts import OTHER
 from event_contracts.wire import deed_id
+from incentives.domain.addresses import UNADDRESSED, Address
 from incentives.domain.amounts import ZERO, add
 from incentives.domain.days import local_day
 from incentives.domain.rules import Rule
@@ -69,12 +70,16 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Award:
-    """A praise: the rule as it stood, the window, and the sum that first reached the threshold."""
+    """A praise: the rule as it stood, the window, the sum that first reached the threshold.
+
+    ``address`` says where it is posted, or that it is kept and not posted.
+    """
 
     rule: Rule
     window: Window
     actual: Decimal
     at_ms: int
+    address: Address = UNADDRESSED
 
 
 def additions(rules: Sequence[Rule], facts: Facts) -> dict[Window, Total]:

@@ -10,6 +10,10 @@ from incentives.domain.days import is_zone
 from service_kit.errors import UserError
 
 DAY: Final = "day"
+PERSON: Final = "person"
+TEAM: Final = "team"
+OTHER: Final = "other"
+DIMENSIONS: Final = (PERSON, TEAM, OTHER)
 MAX_TEXT = 200
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIMIT = Decimal(10) ** 30
@@ -21,7 +25,8 @@ class Rule:
     """Praise one value of ``dim`` whose sum of ``metric`` in one local day reaches ``threshold``.
 
     Days are those of ``zone``; days before ``start`` do not count. ``version`` counts changes
-    from 1. A ``stopped`` rule praises nothing any more, and its id stays taken.
+    from 1. A ``stopped`` rule praises nothing any more, and its id stays taken. ``dim_is`` says
+    whose deeds the values of ``dim`` are: a person's, a team's, or nobody's in particular.
     """
 
     tenant: str
@@ -34,9 +39,10 @@ class Rule:
     zone: str
     start: date
     stopped: bool = False
+    dim_is: str = OTHER
 
     def changed(self, name: str | None, threshold: Decimal | None) -> "Rule":
-        """Return the next version. What is summed (metric, dimension, zone, start) cannot change.
+        """Return the next version. Metric, dimension and whose, zone and start cannot change.
 
         Raises UserError; a version that says the same is the same version.
         """

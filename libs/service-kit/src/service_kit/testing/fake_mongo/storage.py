@@ -192,6 +192,11 @@ class Server:
             found = self._tables[database, name] = Table(f"{database}.{name}", self)
         return found
 
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """The collections that there are: database and name of each, in order."""
+        return sorted(self._tables)
+
     def raced(self, table: Table, key: Hashable) -> OperationFailure:
         """Return the error of inserting what was inserted since the snapshot."""
         return duplicate(table, {"_id": key}) if self.says_duplicate else write_conflict()

@@ -13,6 +13,8 @@ from incentives.adapters.ledger import MongoLedger
 from incentives.adapters.rules import Known, RuleMemory, RuleReader
 from incentives.domain.praise import Award, Cell, Facts
 from incentives.handlers import HANDLERS, AddFacts
+from incentives.settings import SERVICE
+from incentives.stream.reading import letter
 from service_kit import dead_letters
 from service_kit.clock import Clock
 from service_kit.errors import BadRecord
@@ -22,9 +24,6 @@ from service_kit.outbox import Message, Outbox
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Document, Store, Tx
 
-GROUP = "incentives"
-TOPICS = (FACTS.name,)
-GAPLESS = frozenset({FACTS.name})
 _decode = decoder_of(FACTS.message)
 
 
@@ -52,7 +51,7 @@ class FactsStream:
 
     async def load(self, partition: Partition) -> None:
         """Load the lanes into the partition."""
-        receiver = Receiver(GROUP, partition, self._guards)
+        receiver = Receiver(SERVICE, partition, self._guards)
         await receiver.load(self._store)
         self._receivers[partition] = receiver
 
@@ -71,11 +70,11 @@ class FactsStream:
                     await HANDLERS[type(command)](command, ledger)
                     facts += 1
             except BadRecord as bad:
-                dead.append(self._dead(record, bad))
+                dead.append(letter(record, bad, self._clock.now_ms()))
         await ledger.flush()
         await receiver.save(tx)
         await dead_letters.write(tx, dead)
-        outbox.send_all(self._message(award) for award in ledger.granted)
+        outbox.send_all(self._message(a) for a in ledger.granted if a.address.posted)
         return Effect(receiver, reader.seen, facts, resent, len(ledger.granted))
 
     def committed(self, batch: Slice, effect: Any) -> None:
@@ -90,16 +89,6 @@ class FactsStream:
     def forget(self, partition: Partition) -> None:
         """Drop the lanes; rules stay, their head says whether they still hold."""
         self._receivers.pop(partition, None)
-
-    def _dead(self, record: Record, bad: BadRecord) -> Document:
-        return dead_letters.row(
-            record,
-            tenant=_tenant(record),
-            source=str(record.partition),
-            cause=bad.cause,
-            detail=bad.detail,
-            at_ms=self._clock.now_ms(),
-        )
 
     def _message(self, award: Award) -> Message:
         rule, value = award.rule, award.window.value
@@ -151,6 +140,11 @@ def praised(award: Award) -> Praised:
         threshold=rule.threshold,
         actual=award.actual,
         at=datetime.fromtimestamp(award.at_ms / 1000, UTC),
+        dim_is=rule.dim_is,
+        team=award.address.team,
+        group=award.address.group,
+        ceo_channel=award.address.ceo_channel,
+        people=award.address.people,
     )
 
 
@@ -159,9 +153,3 @@ def _stamp(record: Record) -> Stamp:
         return Stamp.of(record)
     except (KeyError, ValueError) as error:
         raise BadRecord("no-lane", f"the headers lane, seq and range: {error!r}") from None
-
-
-def _tenant(record: Record) -> str:
-    """Return the first part of the record's key, where every key of ours has the tenant."""
-    first = (record.key or b"").decode(errors="replace").partition("|")[0]
-    return first.replace("%7C", "|").replace("%25", "%")

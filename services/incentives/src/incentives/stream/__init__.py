@@ -1,0 +1,54 @@
+"""The stream's door: facts and the directory, each batch one transaction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from event_contracts import topics
+from incentives.settings import SERVICE
+from incentives.stream.directory import DirectoryStream
+from incentives.stream.facts import FactsStream
+from service_kit.batch import Handler
+from service_kit.clock import Clock
+from service_kit.guards import Guards
+from service_kit.outbox import Outbox
+from service_kit.records import Partition, Slice
+from service_kit.store import Store, Tx
+
+GROUP = SERVICE
+FACTS = topics.FACTS.name
+DIRECTORY = topics.DIRECTORY.name
+TOPICS = (FACTS, DIRECTORY)
+GAPLESS = frozenset({FACTS})
+
+
+class Stream:
+    """The handler of both topics: one loop and one session, so one transaction per batch."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+
+    async def load(self, partition: Partition) -> None:
+        """Pass on to the topic's handler."""
+        await self._handlers[partition.topic].load(partition)
+
+    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> Any:
+        """Pass on to the topic's handler."""
+        return await self._handlers[batch.partition.topic].apply(tx, batch, outbox)
+
+    def committed(self, batch: Slice, effect: Any) -> None:
+        """Pass on to the topic's handler."""
+        self._handlers[batch.partition.topic].committed(batch, effect)
+
+    def forget(self, partition: Partition) -> None:
+        """Pass on to the topic's handler."""
+        self._handlers[partition.topic].forget(partition)
+
+
+def make_stream(store: Store, clock: Clock, guards: Guards, partitions: int) -> Stream:
+    """Return the handler of all topics that incentives reads."""
+    return Stream(
+        {
+            FACTS: FactsStream(store, clock, guards, partitions),
+            DIRECTORY: DirectoryStream(clock),
+        }
+    )
