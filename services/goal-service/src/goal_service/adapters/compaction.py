@@ -54,6 +54,8 @@ class Compactor:
         before = await self._db[HEADS].find_one({"_id": head})
         folds = (before or {}).get("folds", 0)
         loose = await self._loose(head)
+        if not loose:
+            return 0
         sums = await asyncio.to_thread(
             lambda: sums_of(sheet for each in loose for sheet in read_facts(each).sheets)
         )
