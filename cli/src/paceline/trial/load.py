@@ -106,7 +106,7 @@ class Load:
         self._api = api
         self._world = world
         self._rate = rate
-        self._intact = intact
+        self.intact = intact
         self.journal = Journal()
         self.sent = 0
         self.again = 0
@@ -159,13 +159,13 @@ class Load:
                     return False
             return True
 
-        await until(judged, 180 if self._intact else 30, f"{day} judged")
+        await until(judged, 180 if self.intact else 30, f"{day} judged")
 
     async def _judged_before(self, day: date) -> None:
         try:
             await self._all_judged(day)
         except TrialFailed:
-            if self._intact:
+            if self.intact:
                 raise
 
     async def drained(self, within: float) -> None:
