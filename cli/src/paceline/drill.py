@@ -58,26 +58,29 @@ async def carry_out(
             key = await make_key(system, "drill")
             async with Api(system, key) as api:
                 world = World(seed, events, max(7, round(events / rate / DAY_SECONDS)))
-                load = Load(system, api, world, rate)
+                load = Load(system, api, world, rate, intact=broken is None)
                 await declare(api, world)
-                done = await _under_fire(system, load, kills, seed, fault)
+                harm = asyncio.create_task(fault.harm(system, lambda: not load.done))
+                done = await _under_fire(system, load, kills, seed)
                 await load.drained(120 if broken is None else 40)
                 verdict = await compare(api, world, load.journal)
+                harm.cancel()
+                await asyncio.wait([harm])
     except TrialFailed as failed:
         raise TrialFailed(f"{failed}; logs and data are kept in {data}") from failed
     shutil.rmtree(data, ignore_errors=True)
     return _result(done, load, verdict, seed, broken, time.monotonic() - began)
 
 
-async def _under_fire(system: System, load: Load, kills: int, seed: int, fault: Break) -> Kills:
-    def busy() -> bool:
-        return not load.done
-
-    killer = Killer(system, seed, kills, load.applied, busy)
+async def _under_fire(system: System, load: Load, kills: int, seed: int) -> Kills:
+    killer = Killer(system, seed, kills, load.applied, lambda: not load.done)
     firing = asyncio.create_task(killer.run())
-    harm = asyncio.create_task(fault.harm(system, busy))
     await load.run()
-    await asyncio.gather(firing, harm)
+    try:
+        await firing
+    except TrialFailed:  # with a guard off a partition may stand still for good
+        if load.intact:
+            raise
     return killer.kills
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
+
 from paceline.trial.system import System
 
 Harm = Callable[[System, Callable[[], bool]], Coroutine[Any, Any, None]]
@@ -33,19 +35,34 @@ class Break:
 
 
 async def _freeze_past_the_session(system: System, busy: Callable[[], bool]) -> None:
-    """Stop goal-service for longer than its session while a second worker takes its partitions."""
+    """Let a worker that stopped with a batch in hand sleep while a second one takes its partitions.
+
+    It stops itself (PACELINE_STOP_AFTER_TAKE), is left so for longer than its session, and goes on
+    with what it had taken. Until the drill is over: somebody has to wake it.
+    """
     second = _second_worker(system)
     try:
-        while busy():
-            await asyncio.sleep(3)
-            pid = int(system.facts()["pids"]["goal-service"])
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                await asyncio.sleep(SESSION_SECONDS + 4)
-                os.kill(pid, signal.SIGCONT)
+        while True:
+            await asyncio.sleep(0.1)
+            asleep = [pid for pid in (_pid(system), second.pid) if _stopped(pid)]
+            if asleep:
+                await asyncio.sleep(SESSION_SECONDS + 3)
+                for pid in asleep:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
     finally:
         second.kill()
         second.wait()
+
+
+def _pid(system: System) -> int:
+    return int(system.facts()["pids"].get("goal-service") or 0)
+
+
+def _stopped(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(pid and psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    return False
 
 
 def _second_worker(system: System) -> "subprocess.Popen[bytes]":
@@ -75,7 +92,10 @@ async def _kill_the_relay(system: System, busy: Callable[[], bool]) -> None:
 
 
 BREAKS: dict[str, Break] = {
-    "cas": Break({"PACELINE_BREAK": "cas"}, _freeze_past_the_session),
+    "cas": Break(
+        {"PACELINE_BREAK": "cas", "PACELINE_STOP_AFTER_TAKE": "goal-service:15"},
+        _freeze_past_the_session,
+    ),
     "head": Break({"PACELINE_BREAK": "head", "PACELINE_JUDGE_HOLD_SECONDS": "1.0"}),
     "exit": Break({"PACELINE_BREAK": "exit", "PACELINE_FAIL_AFTER_TAKE": "8"}),
     "lane": Break(

@@ -32,14 +32,22 @@ class Faults:
     """What the drill does to a process from within; everything is 0 but there.
 
     ``relay_hold`` seconds pass between sending rows and moving the cursor; the
-    ``fail_after_take``-th batch that a loop takes raises before it is applied.
+    ``fail_after_take``-th batch that a loop takes raises before it is applied; with every
+    ``stop_after_take``-th batch in hand the process stops itself (SIGSTOP) until it is told to go
+    on. PACELINE_STOP_AFTER_TAKE names the service, too: ``goal-service:40``.
     """
 
     relay_hold: float = 0.0
     fail_after_take: int = 0
+    stop_after_take: int = 0
 
     @classmethod
     def from_environment(cls) -> "Faults":
-        """Read PACELINE_RELAY_HOLD_SECONDS and PACELINE_FAIL_AFTER_TAKE."""
-        hold = float(os.environ.get("PACELINE_RELAY_HOLD_SECONDS", "0"))
-        return cls(hold, int(os.environ.get("PACELINE_FAIL_AFTER_TAKE", "0")))
+        """Read PACELINE_RELAY_HOLD_SECONDS, PACELINE_FAIL_AFTER_TAKE, PACELINE_STOP_AFTER_TAKE."""
+        name, _, batches = os.environ.get("PACELINE_STOP_AFTER_TAKE", "").partition(":")
+        meant = name and os.environ.get("PACELINE_INSTANCE", "").startswith(name)
+        return cls(
+            float(os.environ.get("PACELINE_RELAY_HOLD_SECONDS", "0")),
+            int(os.environ.get("PACELINE_FAIL_AFTER_TAKE", "0")),
+            int(batches) if meant else 0,
+        )

@@ -6,6 +6,7 @@ it starts every partition at the applier's ``next``; what it commits to Kafka is
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
@@ -75,13 +76,20 @@ def leave(error: BaseException) -> None:
 async def apply_guarded(applier: Applier, slices: Sequence[Slice], guards: Guards) -> None:
     """Apply the slices. Only the drill's broken ``exit`` guard swallows what goes wrong."""
     try:
-        if FAULTS.fail_after_take and next(_taken) == FAULTS.fail_after_take:
-            raise RuntimeError("PACELINE_FAIL_AFTER_TAKE: the drill's exception after a take")
+        _suffer(next(_taken))
         await applier.apply(slices)
     except Exception:
         if guards.exit:
             raise
         log.exception("PACELINE_BREAK=exit: going on after an error")
+
+
+def _suffer(taken: int) -> None:
+    """Do what the drill wants done with the so many-th batch in hand."""
+    if FAULTS.stop_after_take and taken % FAULTS.stop_after_take == 0:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if taken == FAULTS.fail_after_take:
+        raise RuntimeError("PACELINE_FAIL_AFTER_TAKE: the drill's exception after a take")
 
 
 def waves(slices: Iterable[Sequence[Slice]]) -> Iterator[list[Slice]]:
