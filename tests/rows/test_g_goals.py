@@ -1,16 +1,17 @@
 """Rows G4 and G5: elastic targets and cascades, on a running system."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from paceline.trial.stage import Stage, Tenant, noon
+from paceline.trial.stage import Stage, Tenant, noon, of_channel
 from paceline.trial.system import until
 
 WITHIN = 60.0
 DIMS = {"dims": ["channel"]}
+DEALS = {"deal_value": 50_000}
 FOR_EACH_DAY = {"grain": "day", "source_always_alive": True}
 
 
@@ -54,25 +55,9 @@ async def test_of_800_to_1000_799_is_missed_and_each_tier_is_reached_at_its_own_
 
 @pytest.mark.row("G5", "q2-cascade")
 async def test_the_second_quarter_adds_up_from_the_company_to_the_editor(stage: Stage) -> None:
-    monday = stage.weeks(1)
+    monday = stage.weeks(13)
     team = await stage.tenant()
-    await team.metric("revenue", value="amount", types=["deal"], unit="CNY", currency="CNY", **DIMS)
-    await team.metric("spend", value="amount", types=["bill"], unit="CNY", currency="CNY", **DIMS)
-    await team.metric("articles", types=["article"], unit="articles", **DIMS)
-    period = {"start": str(monday), "end": str(monday + timedelta(days=90)), "zone": "UTC"}
-    company = period | {"id": "q2", "name": "Q2 revenue", "metric": "revenue"}
-    await _post(team, "", company | {"target": 1_500_000, "deal_value": 50_000})
-    parts = [
-        _part("renewals", "Renewals", "renewal", share="0.4"),
-        _part("new", "New business", "new", "618", share="0.6"),
-    ]
-    split = await _post(team, "/q2/split", {"parts": parts})
-    assert [Decimal(part["target"]) for part in split["items"]] == [600_000, 900_000]
-    rail = {"name": "spend per lead", "metric": "spend", "over_metric": "leads", "limit": 80}
-    push = _part("618", "618 campaign", "618", amount=300_000) | {"guardrails": [rail]}
-    await _post(team, "/new/split", {"parts": [push | {"level": "project"}], "allow_rest": True})
-    editor = period | {"id": "editor", "name": "Original articles", "metric": "articles"}
-    await _post(team, "", editor | {"target": 20, "parent": "618", "level": "individual"})
+    await _second_quarter(team, monday)
 
     stage.clock(noon(monday))
     for channel, amount in (("renewal", 250_000), ("new", 100_000), ("618", 50_000)):
@@ -95,9 +80,73 @@ async def test_the_second_quarter_adds_up_from_the_company_to_the_editor(stage: 
     assert path["items"][2]["why"] == (
         "New business (900,000 CNY) is 60 % of Q2 revenue (1,500,000 CNY)."
     )
+    # 20 articles are under 7 a month: judged weekly on the running total.
+    (articles,) = by_id["new"]["children"][0]["children"]
+    editor = await team.api.get("goal-service", "/v1/goals/editor")
+    assert (Decimal(articles["target"]), editor["policy"]["grain"]) == (20, "running")
 
 
-async def _elastic(team: Tenant, channel: str, start: Any, end: Any) -> str:
+@pytest.mark.row("G5", "q2-cascade")
+async def test_the_campaigns_80_per_lead_is_measured_live(stage: Stage) -> None:
+    monday = stage.weeks(13)
+    team = await stage.tenant()
+    await _second_quarter(team, monday)
+
+    # 8,000 for 100 leads are 80 each; a lead of 81 on top is too dear.
+    breached = []
+    for week, spent, leads in ((0, 8_000, 100), (1, 81, 1)):
+        start = monday + timedelta(weeks=week)
+        amounts = {"bill": spent, "lead": leads, "deal": 50_000}
+        brought = [
+            team.event(noon(start), amount, channel="618", type=kind)
+            for kind, amount in amounts.items()
+        ]
+        (row,) = await team.span(["618"], start, start + timedelta(days=6), *brought)
+        breached.append((row["light"], row["breached"]))
+
+    assert breached == [("green", []), ("yellow", ["spend per lead"])]
+
+
+@pytest.mark.row("G5", "q2-cascade")
+async def test_over_assignment_and_double_counting_are_shown(stage: Stage) -> None:
+    monday = stage.weeks(13)
+    team = await stage.tenant()
+    await _second_quarter(team, monday)
+    extra = _part("extra", "More renewals", "renewal", share="0.1") | {"parent": "q2"}
+
+    made = await _post(team, "", _period(monday) | extra | {"metric": "revenue", **DEALS})
+    tree = await team.api.get("goal-service", "/v1/goals/q2/cascade")
+
+    assert (Decimal(made["target"]), Decimal(tree["rest"])) == (150_000, -150_000)
+    assert [one["code"] for one in tree["warnings"]] == ["over-assigned", "double-counting"]
+
+
+async def _second_quarter(team: Tenant, monday: date) -> None:
+    """Set the goals from the company's revenue down to the editor's articles."""
+    await team.metric("revenue", value="amount", types=["deal"], unit="CNY", currency="CNY", **DIMS)
+    await team.metric("spend", value="amount", types=["bill"], unit="CNY", currency="CNY", **DIMS)
+    await team.metric("articles", types=["article"], unit="articles", **DIMS)
+    period = _period(monday)
+    company = period | {"id": "q2", "name": "Q2 revenue", "metric": "revenue"}
+    await _post(team, "", company | {"target": 1_500_000, **DEALS})
+    parts = [
+        _part("renewals", "Renewals", "renewal", share="0.4"),
+        _part("new", "New business", "new", "618", share="0.6"),
+    ]
+    split = await _post(team, "/q2/split", {"parts": parts})
+    assert [Decimal(part["target"]) for part in split["items"]] == [600_000, 900_000]
+    rail = {"name": "spend per lead", "metric": "spend", "over_metric": "leads", "limit": 80}
+    push = _part("618", "618 campaign", "618", amount=300_000) | {"guardrails": [rail]}
+    await _post(team, "/new/split", {"parts": [push | {"level": "project"}], "allow_rest": True})
+    editor = period | {"id": "editor", "name": "Original articles", "metric": "articles"}
+    await _post(team, "", editor | {"target": 20, "parent": "618", "level": "individual"})
+
+
+def _period(monday: date) -> dict[str, str]:
+    return {"start": str(monday), "end": str(monday + timedelta(days=90)), "zone": "UTC"}
+
+
+async def _elastic(team: Tenant, channel: str, start: date, end: date) -> str:
     document = {
         "name": f"leads of {channel}",
         "metric": "leads",
@@ -105,7 +154,7 @@ async def _elastic(team: Tenant, channel: str, start: Any, end: Any) -> str:
         "end": str(end),
         "zone": "UTC",
         "target": "800 to 1,000",
-        "where": [{"dim": "channel", "any_of": [channel]}],
+        "where": of_channel(channel),
         "policy": FOR_EACH_DAY,
     }
     made = await _post(team, "", document)

@@ -50,7 +50,6 @@ def test_the_quarter_has_61_working_days_and_twelve_weeks(quarter):
     assert len(list(spans(goal, MONDAY))) == 12
 
 
-@pytest.mark.row("T2", "editor-a-day-early")
 def test_an_editor_who_publishes_each_of_20_articles_a_day_early_is_never_red(bench, quarter):
     # 20 articles are 6.5 a month, below 10: judged weekly on the running total.
     goal = quarter(20, Grain.RUNNING)
@@ -69,7 +68,6 @@ def test_an_editor_who_publishes_each_of_20_articles_a_day_early_is_never_red(be
     assert (len(lit), lit.count("red")) == (20, 18)
 
 
-@pytest.mark.row("T2", "editor-stops-after-4")
 def test_an_editor_who_stops_after_4_articles_turns_red_when_computed_by_hand(bench, quarter):
     """The plan's running total at the close of week w is the whole part of 20 * 5w / 61.
 

@@ -63,7 +63,6 @@ def test_a_ratio_is_compared_with_the_ratio_wanted(ratio, above, colour, band):
     assert (light.colour, light.band) == (colour, band)
 
 
-@pytest.mark.row("T2", "ratio-last-five-days")
 def test_a_ratio_is_judged_over_the_last_five_working_days_with_parts_summed(ratio):
     # The first day leaves the window on the sixth: 5 * 8 of 5 * 100, not the mean of quotients.
     desk = ratio("0.1", (100, 100), *[(8, 100)] * 4, (8, 300))
@@ -92,7 +91,6 @@ def test_a_ratios_window_takes_days_off_as_the_policy_says(ratio):
         assert last(desk).actual == actual
 
 
-@pytest.mark.row("T2", "below-30-no-light")
 @pytest.mark.parametrize(("below", "why"), [("29.99", "too-few"), (30, ""), (0, "too-few")])
 def test_below_30_in_the_denominator_there_is_no_light(ratio, below, why):
     light = last(ratio("0.1", (10, below)))
@@ -120,7 +118,6 @@ def test_the_headline_of_a_ratio_begins_at_ten_percent_of_the_working_days(ratio
     assert desk.to_date[MONDAY].light.why == "too-early"
 
 
-@pytest.mark.row("T2", "at-most-104-of-80")
 @pytest.mark.parametrize(
     ("spend", "r", "band"),
     [
@@ -139,7 +136,6 @@ def test_at_most_80_each_104_is_70_percent_and_105_is_6875_percent(ratio, spend,
     assert headline(desk).ratio == Decimal(r)
 
 
-@pytest.mark.row("T2", "spend-without-result")
 def test_spend_without_a_result_is_0_and_neither_is_no_light(ratio):
     desk = ratio(80, (500, 0), at_most=True)
     assert (last(desk).ratio, last(desk).band, last(desk).actual) == (0, "low", 500)
@@ -213,7 +209,6 @@ def level(bench, make_goal):
     return make
 
 
-@pytest.mark.row("T2", "level-31-of-325")
 def test_from_25_to_40_percent_planned_at_325_and_being_at_31_is_80_percent(level):
     # Ten of 20 working days: half of the way.
     desk = level(25, 40, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1)

@@ -38,7 +38,6 @@ def weekly(make_goal):
     return make
 
 
-@pytest.mark.row("T2", "week-edges-join")
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
@@ -76,7 +75,6 @@ def test_half_a_week_is_counted_in_working_days_of_the_calendar(weekly):
     ]
 
 
-@pytest.mark.row("T2", "week-edges-join")
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
@@ -156,7 +154,6 @@ def test_a_week_is_judged_at_its_close_plus_freshness(bench, weekly):
     assert desk.colours() == ["yellow"]
 
 
-@pytest.mark.row("T2", "one-unit-short")
 @pytest.mark.parametrize(
     ("value", "band"),
     # Two weeks plan 3: 2 are below 70 %, but one unit short; 1.99 are more than that.

@@ -40,7 +40,6 @@ def turns(deeds):
     return [(str(d.kind), d.span.start.day) for d in deeds if d.guardrail]
 
 
-@pytest.mark.row("T2", "bought-too-dear")
 def test_a_goal_reached_but_bought_too_dear_is_not_green(guarded):
     for spend, colour, why in ((20000, "green", ""), ("20000.01", "yellow", "guardrail")):
         desk = guarded(spend)
@@ -65,7 +64,6 @@ def test_a_red_run_under_a_breach_goes_to_the_lead(guarded):
     assert [d.escalated_to for d in desk.deeds if d.kind == "goal.off_track"] == ["lead"]
 
 
-@pytest.mark.row("T6", "guardrail-turns")
 def test_a_guardrail_looks_at_the_period_to_date_and_tells_each_turn_once(guarded):
     # To date: 250, 225, 200, 187.5 each.
     desk = guarded(25000, 20000, 15000, 15000)

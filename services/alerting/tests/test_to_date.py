@@ -40,7 +40,6 @@ def pace(bench, make_goal):
     return make
 
 
-@pytest.mark.row("T1", "ten-days-at-12")
 def test_ten_days_at_12_of_20_then_20_are_140_of_220(pace):
     desk = pace(*[12] * 10, 20)
     headline = desk.to_date[working(11)[-1]].light
@@ -52,7 +51,6 @@ def test_ten_days_at_12_of_20_then_20_are_140_of_220(pace):
     assert needed_per_day(desk.versions[0], desk.verdicts[working(11)[-1]]) == Decimal("21.6")
 
 
-@pytest.mark.row("T2", "to-date-339-of-260")
 def test_ten_days_at_30_of_20_and_three_at_13_are_red_and_reach_the_owner_only(pace):
     desk = pace(*[30] * 10, 13, 13, 13)
     last = working(13)[-1]
@@ -98,7 +96,6 @@ def test_the_bands_of_the_headline_are_those_of_the_run_and_red_comes_at_once(pa
     assert pace(*values).headlines()[-1] == colour
 
 
-@pytest.mark.row("T2", "from-ten-percent")
 def test_the_headline_begins_at_ten_percent_of_the_periods_plan(pace):
     # 61 days at 20: 10 % are 122, which the seventh day reaches.
     desk = pace(*[20] * 7)
@@ -142,7 +139,6 @@ def test_a_span_without_a_plan_that_was_incomplete_is_judged_again(pace):
     assert desk.dirty is None
 
 
-@pytest.mark.row("T6", "to-date-changed")
 def test_the_headline_has_deeds_of_its_own(pace):
     desk = pace(*[20] * 7, 0)
     (first, second) = [d for d in desk.deeds if d.light_kind == "to-date"]

@@ -61,7 +61,6 @@ async def test_a_goal_is_made_with_its_audit_entry_its_event_and_its_control_rec
     assert (await audit.verify(door.stage.store, "shop")).whole
 
 
-@pytest.mark.row("G10", "new-version")
 async def test_every_version_stays_with_its_reason_and_can_be_seen_as_it_was_known_then(
     door: Any,
 ) -> None:
@@ -273,7 +272,6 @@ async def test_a_series_that_cannot_be_asked_for_is_refused(
     assert refused["error"]["code"] == code
 
 
-@pytest.mark.row("G4", "a-to-b")
 async def test_800_to_1000_over_http_is_a_floor_a_target_and_a_stretch(door: Any) -> None:
     leads = RETAIL | {"plan": "straight", "floor": None, "stretch": None, "target": "800 到 1,000"}
     made = await door.call("POST", "/v1/goals", leads, status=201)

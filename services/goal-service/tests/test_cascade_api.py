@@ -95,7 +95,6 @@ async def build(team: Any) -> None:
     await team.call("POST", "/v1/goals", ARTICLES, status=201)
 
 
-@pytest.mark.row("G5", "q2-cascade")
 async def test_the_second_quarter_is_split_down_to_the_editor_and_adds_up(team: Any) -> None:
     await build(team)
     root = await team.call("GET", "/v1/goals/q2/cascade")
@@ -126,7 +125,6 @@ async def test_the_second_quarter_is_split_down_to_the_editor_and_adds_up(team: 
     assert (editor["working_days"], editor["policy"]["grain"]) == (61, "running")
 
 
-@pytest.mark.row("G5", "q2-cascade")
 async def test_a_member_sees_the_way_up_and_why_in_the_own_language(team: Any) -> None:
     await build(team)
     steps = (await team.call("GET", "/v1/goals/editor/path", language="zh"))["items"]

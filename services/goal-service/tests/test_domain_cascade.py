@@ -65,7 +65,6 @@ ARTICLES = goal(
 BELOW = {"q2": [RENEWALS, BUSINESS], "new": [PUSH], "618": [ARTICLES]}
 
 
-@pytest.mark.row("G5", "q2-cascade")
 def test_the_second_quarters_cascade_adds_up_from_the_company_to_the_editor() -> None:
     root = tree(COMPANY, BELOW, {})
     renewals, business = root.children
@@ -166,7 +165,6 @@ def test_a_goal_never_stands_above_itself_nor_under_a_stopped_one_nor_too_deep()
     assert link_refusal(PUSH, way, []) == "cascade-too-deep"
 
 
-@pytest.mark.row("G5", "q2-cascade")
 def test_the_editor_sees_the_way_up_to_the_company_with_a_reason_for_each_step() -> None:
     steps = path([ARTICLES, PUSH, BUSINESS, COMPANY])
     assert [step.en for step in steps] == [

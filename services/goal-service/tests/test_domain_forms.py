@@ -58,7 +58,6 @@ def test_a_ratio_goal_wants_its_target_on_every_working_day() -> None:
     assert planned_on(goal, date(2026, 1, 10), working) == 0
 
 
-@pytest.mark.row("G6", "sem-specialist")
 def test_a_level_of_a_ratio_moves_straight_over_the_working_days() -> None:
     goal = settled(LONG_TAIL_SHARE)
     assert goal.plan == Plan()  # empty: straight, so that nobody rounds it

@@ -116,7 +116,6 @@ def test_an_even_straight_plan_is_one_daily_amount() -> None:
     assert straight(Decimal(1000), days) == Plan(daily=Decimal(250))
 
 
-@pytest.mark.row("G4", "a-to-b")
 def test_800_to_1000_means_floor_800_target_900_stretch_1000() -> None:
     goal = settle(replace(LEADS, floor=Decimal(800), stretch=Decimal(1000)), GROSS, "g", 1, 0)
     assert (goal.floor, goal.target, goal.stretch) == (800, 900, 1000)

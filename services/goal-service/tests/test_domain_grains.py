@@ -61,7 +61,6 @@ def test_the_quarter_of_these_tests_has_61_working_days() -> None:
     assert len(working_days(QUARTER, START, END)) == 61
 
 
-@pytest.mark.row("T2", "grain-of-the-plan")
 @pytest.mark.parametrize(
     ("target", "grain", "red_after"),
     [

@@ -11,7 +11,6 @@ from goal_service.domain.splits import SplitPart, allot, check_parts
 from service_kit.errors import UserError
 
 
-@pytest.mark.row("G5", "q2-cascade")
 def test_40_and_60_percent_of_1500000_are_600000_and_900000() -> None:
     found = allot(Decimal(1_500_000), [Share(Decimal("0.4")), Share(Decimal("0.6"))])
     assert found == ((600_000, 900_000), 0)

@@ -34,7 +34,6 @@ def refused(**fields: Any) -> UserError:
     return caught.value
 
 
-@pytest.mark.row("G4", "a-to-b")
 @pytest.mark.parametrize(
     "text",
     [

@@ -73,7 +73,7 @@ class Tenant:
             "doors": {"http": mapping},
         }
         await self.api.call("POST", "metrics-ingest", "/v1/sources", source)
-        await self.metric("leads", value="amount", dims=["channel"])
+        await self.metric("leads", value="amount", types=["lead"], dims=["channel"])
 
     async def metric(self, name: str, **fields: Any) -> None:
         """Define an additive metric of the source and wait until goals can use it."""
@@ -85,8 +85,14 @@ class Tenant:
 
         await until(known, WITHIN, f"goal-service knows {name}")
 
-    async def goal(self, start: date, end: date, daily: int, **fields: Any) -> str:
-        """Set a goal of ``daily`` leads per working day and return its id."""
+    async def goal(self, start: date, end: date, daily: int | None = None, **fields: Any) -> str:
+        """Set a goal of ``daily`` leads per working day, or as the fields say; return its id."""
+        return str((await self.settle(start, end, daily, **fields))["id"])
+
+    async def settle(
+        self, start: date, end: date, daily: int | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        """Set a goal like ``goal`` does and return it as it was settled."""
         policy = {"grain": "day", "source_always_alive": True} | fields.pop("policy", {})
         document = {
             "name": "leads",
@@ -94,11 +100,10 @@ class Tenant:
             "start": start.isoformat(),
             "end": end.isoformat(),
             "zone": self._zone,
-            "plan": {"daily": daily},
+            "plan": "straight" if daily is None else {"daily": daily},
             "policy": policy,
         } | fields
-        made = await self.api.call("POST", "goal-service", "/v1/goals", document)
-        return str(made["id"])
+        return dict(await self.api.call("POST", "goal-service", "/v1/goals", document))
 
     def event(self, at: datetime, amount: Any, **fields: Any) -> dict[str, Any]:
         """Return a CloudEvent of ``amount`` leads at an aware time."""
@@ -132,6 +137,20 @@ class Tenant:
             self.close(day)
             found.append(str((await self.judged(goal, day))["light"]))
         return found
+
+    async def span(
+        self, goals: Iterable[str], start: date, end: date, *events: Any
+    ) -> list[dict[str, Any]]:
+        """Let a span pass with these events; return its judged light of each goal, in order."""
+        self.stage.clock(noon(end))
+        if events:
+            await self.send(*events)
+        self.close(end)
+        return [await self.judged(goal, start) for goal in goals]
+
+    async def day(self, goals: Iterable[str], day: date, *events: Any) -> list[dict[str, Any]]:
+        """Let a day pass like ``span`` does."""
+        return await self.span(goals, day, day, *events)
 
     def close(self, day: date) -> None:
         """Move the clock past the day's close and the sources' freshness of one hour."""
@@ -186,6 +205,11 @@ class Tenant:
     async def settled(self) -> None:
         """Give a wrong extra effect the time to show: several watermarks of real time."""
         await asyncio.sleep(1.0)
+
+
+def of_channel(name: str) -> list[dict[str, Any]]:
+    """Return the filter of a goal that takes one channel alone."""
+    return [{"dim": "channel", "any_of": [name]}]
 
 
 def noon(day: date) -> datetime:
