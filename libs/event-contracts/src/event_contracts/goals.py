@@ -81,7 +81,7 @@ class GoalChanged(Event, frozen=True, kw_only=True, tag="goals.goal.v1"):
     (from ``level_start`` to the target; with ``over_metric`` the level of a ratio, without it the
     start plus the sum of the metric, which then counts changes). ``at_most``: less is better.
     ``deal_value`` is the average deal of a money goal. ``owner`` is a person, ``parent`` the goal
-    that this one is a part of.
+    that this one is a part of. ``actor`` made this version, for this ``reason``.
     """
 
     tenant: str
@@ -113,3 +113,5 @@ class GoalChanged(Event, frozen=True, kw_only=True, tag="goals.goal.v1"):
     deal_value: Decimal | None = None
     owner: str = ""
     parent: str = ""
+    actor: str = ""
+    reason: str = ""

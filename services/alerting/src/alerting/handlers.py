@@ -10,9 +10,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from alerting.domain.goal import Goal, GoalKey, Source
+from alerting.domain.judged import State
 from alerting.domain.judging import Outcome, judge_goal
 from alerting.domain.looking import Case
-from alerting.domain.schedule import Appointment, Position, due, kept, next_appointment
+from alerting.domain.schedule import Appointment, Position, due, final_ms, kept, next_appointment
 from alerting.domain.silence import fresh_quarters
 from alerting.domain.spans import Span
 from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay
@@ -180,11 +181,13 @@ async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
     origins = origins_of(command.partitions, key.tenant, newest.metrics)
     watermark_ms = await books.values.watermark_ms(docket.partition, origins)
     work, correction = _work(command, docket, versions, watermark_ms)
-    if not work:
-        at_ms = _next_ms(versions, docket.position)
+    closing = correction is None and _closing(command, docket, versions, work, watermark_ms)
+    if not (work or closing or newest.version > docket.state.version):
+        at_ms = _next_ms(versions, docket.position, docket.state)
         await books.dockets.close(replace(docket, at_ms=at_ms, correction=correction))
         return None
-    outcome = judge_goal(await _case(command, books, docket, versions, work, watermark_ms))
+    case = await _case(command, books, docket, versions, work, watermark_ms)
+    outcome = judge_goal(replace(case, closing=closing))
     await books.pause()
     await books.lights.write(key, outcome.judged)
     await books.post.send(outcome.deeds, newest, command.now_ms)
@@ -204,6 +207,21 @@ def _work(
     now_ms = command.now_ms
     work += due(versions, docket.position, watermark_ms, now_ms, patient=command.patient)
     return work, correction
+
+
+def _closing(
+    command: JudgeGoal,
+    docket: Docket,
+    versions: Sequence[Goal],
+    work: Sequence[Appointment],
+    watermark_ms: int,
+) -> bool:
+    """Whether the period is final once the work is done, and was not told so."""
+    position = docket.position
+    for one in work:
+        position = position.after(one)
+    final = _final_ms(versions, position, docket.state)
+    return final <= min(command.now_ms, watermark_ms)
 
 
 async def _case(
@@ -263,14 +281,22 @@ def _after(
         position=outcome.position,
         state=outcome.state,
         correction=correction,
-        at_ms=_next_ms(versions, outcome.position),
+        at_ms=_next_ms(versions, outcome.position, outcome.state),
         judged_close_ms=max([docket.judged_close_ms, *(one.close_ms for one in work)]),
     )
 
 
-def _next_ms(versions: Sequence[Goal], position: Position) -> int:
+def _next_ms(versions: Sequence[Goal], position: Position, state: State) -> int:
     coming = next_appointment(versions, position)
-    return FAR_MS if coming is None else coming.at_ms
+    return _final_ms(versions, position, state) if coming is None else coming.at_ms
+
+
+def _final_ms(versions: Sequence[Goal], position: Position, state: State) -> int:
+    """Return when a goal of which all is judged is to be told final; FAR_MS: not at all."""
+    newest = versions[-1]
+    if newest.stopped or newest.end <= state.closed or next_appointment(versions, position):
+        return FAR_MS
+    return final_ms(newest)
 
 
 HANDLERS: dict[type, Callable[[Any, Books], Awaitable[Any]]] = {

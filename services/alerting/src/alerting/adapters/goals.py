@@ -63,6 +63,8 @@ def goal_of(event: GoalChanged) -> Goal:
         owner_team=event.owner_team,
         stopped=event.stopped,
         changed_ms=event.changed_ms,
+        actor=event.actor,
+        reason=event.reason,
     )
 
 

@@ -19,6 +19,7 @@ NEVER = date.min
 _LONGEST_DAYS = 62
 _MINUTE_MS = 60_000
 _HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,12 @@ def kept(versions: Sequence[Goal], position: Position, dirty_from: date) -> list
         if position.covers(one) and one.span.end >= dirty_from:
             found.append(one)
     return found
+
+
+def final_ms(goal: Goal) -> int:
+    """Return when the period's number changes no more: ``settle_days`` after it has closed."""
+    ending = _appointment(goal, period(goal))
+    return max(ending.close_ms + goal.policy.settle_days * _DAY_MS, ending.at_ms)
 
 
 def _first_day(versions: Sequence[Goal]) -> date:
