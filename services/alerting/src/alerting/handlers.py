@@ -13,7 +13,7 @@ from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.judged import State
 from alerting.domain.judging import Outcome, judge_goal
 from alerting.domain.looking import Case
-from alerting.domain.schedule import Appointment, Position, due, final_ms, kept, next_appointment
+from alerting.domain.schedule import Appointment, Position, due, final_after, kept, next_appointment
 from alerting.domain.silence import fresh_quarters
 from alerting.domain.spans import Span
 from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay
@@ -181,7 +181,9 @@ async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
     origins = origins_of(command.partitions, key.tenant, newest.metrics)
     watermark_ms = await books.values.watermark_ms(docket.partition, origins)
     work, correction = _work(command, docket, versions, watermark_ms)
-    closing = correction is None and _closing(command, docket, versions, work, watermark_ms)
+    until = min(command.now_ms, watermark_ms)
+    final_at = final_after(versions, docket.position.past(work), docket.state.closed)
+    closing = correction is None and final_at is not None and final_at <= until
     if not (work or closing or newest.version > docket.state.version):
         at_ms = _next_ms(versions, docket.position, docket.state)
         await books.dockets.close(replace(docket, at_ms=at_ms, correction=correction))
@@ -207,21 +209,6 @@ def _work(
     now_ms = command.now_ms
     work += due(versions, docket.position, watermark_ms, now_ms, patient=command.patient)
     return work, correction
-
-
-def _closing(
-    command: JudgeGoal,
-    docket: Docket,
-    versions: Sequence[Goal],
-    work: Sequence[Appointment],
-    watermark_ms: int,
-) -> bool:
-    """Whether the period is final once the work is done, and was not told so."""
-    position = docket.position
-    for one in work:
-        position = position.after(one)
-    final = _final_ms(versions, position, docket.state)
-    return final <= min(command.now_ms, watermark_ms)
 
 
 async def _case(
@@ -288,15 +275,10 @@ def _after(
 
 def _next_ms(versions: Sequence[Goal], position: Position, state: State) -> int:
     coming = next_appointment(versions, position)
-    return _final_ms(versions, position, state) if coming is None else coming.at_ms
-
-
-def _final_ms(versions: Sequence[Goal], position: Position, state: State) -> int:
-    """Return when a goal of which all is judged is to be told final; FAR_MS: not at all."""
-    newest = versions[-1]
-    if newest.stopped or newest.end <= state.closed or next_appointment(versions, position):
-        return FAR_MS
-    return final_ms(newest)
+    if coming is not None:
+        return coming.at_ms
+    final_at = final_after(versions, position, state.closed)
+    return FAR_MS if final_at is None else final_at
 
 
 HANDLERS: dict[type, Callable[[Any, Books], Awaitable[Any]]] = {
