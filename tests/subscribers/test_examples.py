@@ -79,7 +79,13 @@ def line_of(fields: dict[str, str]) -> str:
     return f"{fields['kind']} {fields['goal']}: {fields['actual']} of {fields['plan']}"
 
 
-@pytest.mark.parametrize("make", [in_python, in_java], ids=["python", "java"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(in_python, id="python", marks=pytest.mark.row("T6", "acted-on-once")),
+        pytest.param(in_java, id="java"),
+    ],
+)
 def test_a_deed_sent_twice_and_again_after_a_crash_is_acted_on_once(
     make: Command, kafka: Kafka, tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from alerting.domain.judged import Kind
+from event_contracts.deeds import KINDS
 from event_contracts.goals import Plan
 from event_contracts.progress import SourceAlive
 from event_contracts.wire import deed_id, partition_of
@@ -41,6 +43,11 @@ async def closed(team):
     return await of_kind(team, "goal.closed")
 
 
+def test_the_judge_tells_exactly_the_kinds_of_the_contract():
+    assert {str(kind) for kind in Kind} == set(KINDS)
+
+
+@pytest.mark.row("T6", "goal-changed")
 async def test_a_new_version_is_told_once_with_who_made_it_and_why(stage):
     team = await stage()
     await team.goal()
@@ -101,6 +108,7 @@ async def test_a_stopped_goal_says_so_and_is_never_closed(stage):
     assert await closed(team) == []
 
 
+@pytest.mark.row("T6", "goal-closed")
 async def test_a_period_is_final_settle_days_after_its_end_and_not_a_moment_before(stage):
     team = await stage()
     await team.goal(policy=SETTLED, floor=Decimal(450), stretch=Decimal(600))
@@ -162,6 +170,7 @@ async def test_a_period_that_was_moved_after_it_was_final_is_closed_once_more(st
     assert found == [(490, 5, 1), (500, 12, 2)]
 
 
+@pytest.mark.row("T6", "source-turns")
 async def test_a_source_that_falls_silent_is_told_once_and_once_that_it_is_back(stage):
     team = await stage()
     await team.goal(policy=SILENCE_COUNTS)
@@ -212,3 +221,31 @@ async def test_a_late_sign_of_life_on_an_earlier_day_says_nothing_of_the_source_
     assert await team.colours() == ["yellow", "grey"]
     found = await of_kind(team, "source.silent", "source.resumed")
     assert [deed.kind for deed in found] == ["source.silent"]
+
+
+async def test_of_a_ratio_the_metric_whose_source_is_silent_is_named(stage):
+    team = await stage()
+    await team.goal(
+        form="ratio", over_metric="visits", target=Decimal(1), policy=SILENCE_COUNTS,
+        plan=Plan(daily=Decimal(1)),
+    )  # fmt: skip
+    await team.apply("progress", HERE, alive(1))
+    await team.at(2)
+    await team.complete("visits")
+    await team.settle()
+    found = await of_kind(team, "source.silent", "source.resumed")
+    assert [(deed.kind, deed.source) for deed in found] == [("source.silent", "visits")]
+
+
+async def test_a_span_that_is_not_complete_says_nothing_of_its_source(stage):
+    team = await stage(patience_seconds=0.0)
+    await team.goal(policy=SILENCE_COUNTS | {"incomplete_after_hours": 1})
+    await team.at(1, 23)  # the day closes now; its freshness of an hour has not passed
+    await team.at(2, 12, complete=False)
+    await team.settle()
+    await team.settle()
+    assert await team.colours() == ["grey"]
+    assert await of_kind(team, "source.silent") == []
+    await team.complete("leads")
+    await team.settle()
+    assert [deed.span.start.day for deed in await of_kind(team, "source.silent")] == [1]
