@@ -64,3 +64,27 @@ def test_a_page_that_was_edited_by_hand_is_noticed(
     page.write_text(page.read_text(encoding="utf-8").replace("7 days", "9 days"), encoding="utf-8")
     assert table.main(["--check", "--page", str(page)]) == 1
     assert "--write" in capsys.readouterr().err
+
+
+def test_a_table_in_the_readme_that_was_edited_by_hand_is_noticed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Ours\n\n{table.BEGIN}\n{table.END}\n\nEnd.\n", encoding="utf-8")
+    assert table.main(["--check", "--readme", str(readme)]) == 1
+    assert table.main(["--write", "--readme", str(readme)]) == 0
+    written = readme.read_text(encoding="utf-8")
+    assert written.startswith("# Ours\n")
+    assert written.endswith("\n\nEnd.\n")
+    row = "| `goal-events` | alerting | subscribers | 30 days |"
+    assert row in written
+    readme.write_text(written.replace(row, row.replace("30", "90")), encoding="utf-8")
+    assert table.main(["--check", "--readme", str(readme)]) == 1
+    assert "README.md is not as generated" in capsys.readouterr().err
+
+
+def test_a_readme_without_the_marks_is_refused(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("# Ours\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="are not there"):
+        table.main(["--check", "--readme", str(readme)])

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from alerting import api
+from alerting.api import lights
 from event_contracts.goals import Guardrail
 from service_kit.keys import Keys
 from service_kit.settings import Settings
@@ -152,7 +153,7 @@ async def test_a_key_without_the_scope_is_refused(shop):
 
 async def test_followers_get_each_event_with_the_position_behind_it(shop):
     team, runtime = shop
-    door = api.Door(runtime)
+    door = lights.Door(runtime)
     deeds = await team.deeds()
     stream = door._follow("acme", {}, None, None)
     heard = [await anext(stream) for _ in range(1 + len(deeds))]
@@ -162,7 +163,7 @@ async def test_followers_get_each_event_with_the_position_behind_it(shop):
         assert kind == f"event: {deed.kind}"
         assert deed.id in data
     position = heard[1].decode().splitlines()[0].removeprefix("id: ")
-    again = door._follow("acme", api._read_cursor(position), None, None)
+    again = door._follow("acme", lights._read_cursor(position), None, None)
     await anext(again)
     assert deeds[1].id in (await anext(again)).decode()
     await stream.aclose()

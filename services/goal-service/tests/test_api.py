@@ -85,6 +85,17 @@ async def test_every_version_stays_with_its_reason_and_can_be_seen_as_it_was_kno
     assert early["error"]["code"] == "version-unknown"
 
 
+async def test_the_judge_hears_who_made_each_version_and_why(door: Any) -> None:
+    await door.call("POST", "/v1/goals", RETAIL, status=201)
+    shown = await door.call("PUT", "/v1/goals/export_revenue", RETAIL | {"reason": "a new market"})
+    await door.call("DELETE", "/v1/goals/export_revenue", reason="sold the unit")
+    told = await door.outbox("goals", GoalChanged)
+    assert [event.reason for event in told] == ["", "a new market", "sold the unit"]
+    assert told[1].actor == shown["changed_by"]
+    assert all(event.actor.startswith("key:") for event in told)
+    assert "actor" not in shown
+
+
 async def test_a_goal_is_stopped_once_and_its_metric_hears_of_it(door: Any) -> None:
     await door.call("POST", "/v1/goals", RETAIL, status=201)
     stopped = await door.call("DELETE", "/v1/goals/export_revenue", reason="sold the unit")

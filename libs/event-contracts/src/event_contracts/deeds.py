@@ -14,6 +14,10 @@ KINDS = (
     "goal.recovered",
     "guardrail.breached",
     "guardrail.cleared",
+    "goal.changed",
+    "goal.closed",
+    "source.silent",
+    "source.resumed",
 )
 
 
@@ -37,6 +41,9 @@ class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
     change; ``corrects`` is the id of the deed that this one mends. ``escalated_to``
     (goal.off_track) is ``owner`` or ``lead``; ``guardrail`` names that of guardrail.breached and
     guardrail.cleared. ``owner`` is a person, told only where the organisation allows.
+    goal.changed: ``goal_version`` was made by ``changed_by`` for ``reason``; from a ``stopped``
+    one on nothing counts. goal.closed: the period's number is final, ``tier`` is the highest that
+    it reached. ``source`` is the metric whose source is silent, or is so no more.
     """
 
     id: str
@@ -70,3 +77,7 @@ class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
     escalated_to: str | None = None
     guardrail: str | None = None
     owner: str = ""
+    changed_by: str = ""
+    reason: str = ""
+    stopped: bool = False
+    source: str | None = None

@@ -81,7 +81,8 @@ class GoalChanged(Event, frozen=True, kw_only=True, tag="goals.goal.v1"):
     (from ``level_start`` to the target; with ``over_metric`` the level of a ratio, without it the
     start plus the sum of the metric, which then counts changes). ``at_most``: less is better.
     ``deal_value`` is the average deal of a money goal. ``owner`` is a person, ``parent`` the goal
-    that this one is a part of. ``visibility`` is organisation, team or private.
+    that this one is a part of. ``visibility`` is organisation, team or private. ``actor`` made this
+    version, for this ``reason``.
     """
 
     tenant: str
@@ -114,3 +115,5 @@ class GoalChanged(Event, frozen=True, kw_only=True, tag="goals.goal.v1"):
     owner: str = ""
     parent: str = ""
     visibility: str = "organisation"
+    actor: str = ""
+    reason: str = ""

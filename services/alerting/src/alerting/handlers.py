@@ -10,9 +10,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from alerting.domain.goal import Goal, GoalKey, Source
+from alerting.domain.judged import State
 from alerting.domain.judging import Outcome, judge_goal
 from alerting.domain.looking import Case
-from alerting.domain.schedule import Appointment, Position, due, kept, next_appointment
+from alerting.domain.schedule import Appointment, Position, due, final_after, kept, next_appointment
 from alerting.domain.silence import fresh_quarters
 from alerting.domain.spans import Span
 from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay
@@ -180,11 +181,15 @@ async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
     origins = origins_of(command.partitions, key.tenant, newest.metrics)
     watermark_ms = await books.values.watermark_ms(docket.partition, origins)
     work, correction = _work(command, docket, versions, watermark_ms)
-    if not work:
-        at_ms = _next_ms(versions, docket.position)
+    until = min(command.now_ms, watermark_ms)
+    final_at = final_after(versions, docket.position.past(work), docket.state.closed)
+    closing = correction is None and final_at is not None and final_at <= until
+    if not (work or closing or newest.version > docket.state.version):
+        at_ms = _next_ms(versions, docket.position, docket.state)
         await books.dockets.close(replace(docket, at_ms=at_ms, correction=correction))
         return None
-    outcome = judge_goal(await _case(command, books, docket, versions, work, watermark_ms))
+    case = await _case(command, books, docket, versions, work, watermark_ms)
+    outcome = judge_goal(replace(case, closing=closing))
     await books.pause()
     await books.lights.write(key, outcome.judged)
     await books.post.send(outcome.deeds, newest, command.now_ms)
@@ -263,14 +268,17 @@ def _after(
         position=outcome.position,
         state=outcome.state,
         correction=correction,
-        at_ms=_next_ms(versions, outcome.position),
+        at_ms=_next_ms(versions, outcome.position, outcome.state),
         judged_close_ms=max([docket.judged_close_ms, *(one.close_ms for one in work)]),
     )
 
 
-def _next_ms(versions: Sequence[Goal], position: Position) -> int:
+def _next_ms(versions: Sequence[Goal], position: Position, state: State) -> int:
     coming = next_appointment(versions, position)
-    return FAR_MS if coming is None else coming.at_ms
+    if coming is not None:
+        return coming.at_ms
+    final_at = final_after(versions, position, state.closed)
+    return FAR_MS if final_at is None else final_at
 
 
 HANDLERS: dict[type, Callable[[Any, Books], Awaitable[Any]]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import UpdateOne
 
 from alerting.domain.goal import Goal, GoalKey
-from alerting.domain.judged import Guard, State, Tier
+from alerting.domain.judged import Guard, State, Tier, Voice
 from alerting.domain.schedule import Position
 from alerting.ports import Correction, Docket, MetricDay
 from event_contracts.wire import key_of
@@ -93,19 +93,30 @@ async def docket_in(store: Store, key: GoalKey) -> Docket | None:
 
 def docket_of(row: Mapping[str, Any]) -> Docket:
     """Return the row as the judge knows it."""
-    state = row["state"]
-    tiers = {name: Tier(Decimal(t["amount"]), t["ordinal"]) for name, t in state["tiers"].items()}
-    guards = {name: Guard(g["breached"], g["ordinal"]) for name, g in state["guards"].items()}
     return Docket(
         key=GoalKey(row["tenant"], row["goal"]),
         partition=row["partition"],
         position=Position(
             date.fromisoformat(row["judged_through"]), date.fromisoformat(row["closed"])
         ),
-        state=State(state["seq"], tiers, state["missed"], state["turns"], guards),
+        state=_state(row["state"]),
         correction=_correction(row),
         at_ms=row["at_ms"],
         judged_close_ms=row["judged_close_ms"],
+    )
+
+
+def _state(row: Mapping[str, Any]) -> State:
+    tiers = {name: Tier(Decimal(t["amount"]), t["ordinal"]) for name, t in row["tiers"].items()}
+    return State(
+        seq=row["seq"],
+        tiers=tiers,
+        missed=row["missed"],
+        turns=row["turns"],
+        guards={name: Guard(g["breached"], g["ordinal"]) for name, g in row["guards"].items()},
+        sources={name: Voice(v["silent"], v["ordinal"]) for name, v in row["sources"].items()},
+        version=row["version"],
+        closed=date.fromisoformat(row["closed"]),
     )
 
 
@@ -147,5 +158,11 @@ def _fields(docket: Docket) -> Document:
                 name: {"breached": guard.breached, "ordinal": guard.ordinal}
                 for name, guard in state.guards.items()
             },
+            "sources": {
+                name: {"silent": voice.silent, "ordinal": voice.ordinal}
+                for name, voice in state.sources.items()
+            },
+            "version": state.version,
+            "closed": state.closed.isoformat(),
         },
     }

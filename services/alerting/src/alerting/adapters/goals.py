@@ -50,7 +50,7 @@ def goal_of(event: GoalChanged) -> Goal:
             frozenset(event.calendar.off),
             frozenset(event.calendar.on),
         ),
-        policy=_policy(event.policy),
+        policy=policy_of(event.policy),
         form=form,
         at_most=event.at_most,
         over_metric=over,
@@ -63,10 +63,13 @@ def goal_of(event: GoalChanged) -> Goal:
         owner_team=event.owner_team,
         stopped=event.stopped,
         changed_ms=event.changed_ms,
+        actor=event.actor,
+        reason=event.reason,
     )
 
 
-def _policy(policy: wire.Policy) -> Policy:
+def policy_of(policy: wire.Policy) -> Policy:
+    """Return the judge's policy; raises ValueError for a grain that is none."""
     return Policy(
         grain=Grain(policy.grain),
         low=policy.low,

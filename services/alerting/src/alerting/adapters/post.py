@@ -93,4 +93,8 @@ def event_of(deed: Deed, goal: Goal, now_ms: int) -> GoalEvent:
         corrects=deed.corrects,
         escalated_to=deed.escalated_to,
         guardrail=deed.guardrail,
+        changed_by=deed.changed_by,
+        reason=deed.reason,
+        stopped=deed.stopped,
+        source=deed.source,
     )

@@ -71,25 +71,19 @@ class MongoValues:
 
     async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
         """Return the source's quarter hours by UTC day, both days inclusive."""
-        days = [start + timedelta(days=number) for number in range((end - start).days + 1)]
-        ids = {self._alive_id(MetricDay(tenant, metric, day)): day for day in days}
+        ids = _alive_ids(self._partition, tenant, metric, start, end)
         rows = await self._tx["alive"].find({"_id": {"$in": list(ids)}})
         return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
 
     async def join_alive(self, place: MetricDay, quarters: int, version: int) -> int:
         """Keep the quarter hours if the version is new; return those known before."""
-        i = self._alive_id(place)
+        i = _alive_id(self._partition, place)
         known = await self._tx["alive"].find_one({"_id": i})
         before = 0 if known is None else int(known["quarters"], 16)
         if known is None or known["version"] < version:
             fields = {"quarters": f"{quarters | before:x}", "version": version}
             await self._tx["alive"].update_one({"_id": i}, {"$set": fields}, upsert=True)
         return before
-
-    def _alive_id(self, place: MetricDay) -> str:
-        # Every partition hears of it by itself, and has goals of its own to correct.
-        day = place.day.isoformat()
-        return key_of(str(self._partition), place.tenant, place.metric, day)
 
     async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
@@ -115,6 +109,15 @@ async def watermarks(store: Store) -> dict[tuple[int, str], int]:
     return found
 
 
+async def alive_in(
+    store: Store, partition: int, tenant: str, metric: str, start: date, end: date
+) -> dict[date, int]:
+    """Return the source's quarter hours as one progress partition knows them, like ``alive``."""
+    ids = _alive_ids(partition, tenant, metric, start, end)
+    rows = await store.db["alive"].find({"_id": {"$in": list(ids)}}).to_list(None)
+    return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
+
+
 async def parts_in(store: Store, goal: Goal) -> dict[str, Days]:
     """Return all days of the goal's sums, by part, outside of any transaction."""
     return parts_of(goal, await store.db["progress"].find(_months(goal.key)).to_list(None))
@@ -132,6 +135,16 @@ def parts_of(goal: Goal, months: Iterable[Document]) -> dict[str, Days]:
                 value = DayValue(state["value"], state["count"])
                 parts[month["part"]][date.fromisoformat(day)] = value
     return dict(parts)
+
+
+def _alive_ids(partition: int, tenant: str, metric: str, start: date, end: date) -> dict[str, date]:
+    days = (start + timedelta(days=number) for number in range((end - start).days + 1))
+    return {_alive_id(partition, MetricDay(tenant, metric, day)): day for day in days}
+
+
+def _alive_id(partition: int, place: MetricDay) -> str:
+    # Every partition hears of it by itself, and has goals of its own to correct.
+    return key_of(str(partition), place.tenant, place.metric, place.day.isoformat())
 
 
 def _month(place: DayPlace) -> str:

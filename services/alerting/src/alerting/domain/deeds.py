@@ -13,6 +13,11 @@ light are told each by itself, with ids of their own:
 - guardrail.breached, guardrail.cleared: what was last told of a guardrail differs from what is
   known at the close of the newest span. A restatement moves the colours of the spans between, but
   tells of a guardrail only if it is breached now and was not, or the other way round.
+- source.silent, source.resumed: in the newest span the source of one of the metrics that the goal's
+  own figure is made of was silent, and was not when it was last told; or the other way round.
+- goal.changed: a version after the first, with the figure as it stands.
+- goal.closed: the period is final, ``settle_days`` after its end, once all accepted until then is
+  known; ``tier`` is the highest that the figure reaches.
 - goal.reached: the total reaches a tier for the first time (a raised tier may be reached again);
   goal.missed: below the floor at close. A figure that may yet turn back (of a ratio, a level, or a
   goal where less is better) reaches its tiers at the close only.
@@ -49,6 +54,23 @@ def tell_guardrail(scribe: Scribe, gauge: Gauge, span: Span) -> None:
     known = scribe.state.guards.get(gauge.name)
     if gauge.breached != (known is not None and known.breached):
         scribe.guard(gauge, span)
+
+
+def tell_source(scribe: Scribe, metric: str, silent: bool, light: Light) -> None:
+    """Write that the silence of a metric's source is another than was told."""
+    known = scribe.state.sources.get(metric)
+    if silent != (known is not None and known.silent):
+        scribe.source(metric, silent, light)
+
+
+def tell_closed(scribe: Scribe, standing: Standing | None) -> None:
+    """Write that the period's figure is final; without one it is 0 and reaches nothing."""
+    if standing is None:
+        scribe.closed(Decimal(0), None)
+        return
+    goal = scribe.goal
+    reached = [tier for tier, amount in goal.tiers() if standing.reaches(goal, amount)]
+    scribe.closed(standing.shown, reached[-1] if reached else None)
 
 
 def tell_total(scribe: Scribe, appointment: Appointment, standing: Standing) -> None:

@@ -105,7 +105,8 @@ class Goal:
     The plan of a day is its entry in ``days``; without one it is ``daily`` on working days, else 0.
     Of a level, ``days`` holds levels; without any it moves straight from ``level_start``.
     ``measure`` says what is counted (metrics and filters): two versions with the same measure speak
-    of the same numbers. ``changed_ms`` is when the version was made, on the organisation's clock.
+    of the same numbers. ``changed_ms`` is when the version was made, on the organisation's clock,
+    by ``actor`` for ``reason``.
     """
 
     key: GoalKey
@@ -133,6 +134,8 @@ class Goal:
     owner_team: str = ""
     stopped: bool = False
     changed_ms: int = 0
+    actor: str = ""
+    reason: str = ""
 
     @property
     def least(self) -> Decimal:

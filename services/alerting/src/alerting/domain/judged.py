@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -21,6 +22,10 @@ class Kind(StrEnum):
     RECOVERED = "goal.recovered"
     BREACHED = "guardrail.breached"
     CLEARED = "guardrail.cleared"
+    CHANGED = "goal.changed"
+    CLOSED = "goal.closed"
+    SILENT = "source.silent"
+    RESUMED = "source.resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,21 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """What was last told of a metric's source: is it silent, and how many deeds it has had."""
+
+    silent: bool
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What has happened to a goal: ``seq`` deeds, which tiers were reached, is it missed now.
 
     ``missed`` is the id of the standing goal.missed; ``turns`` counts how often missing or its
-    recovery was told. ``guards``: by the guardrail's name.
+    recovery was told. ``guards``: by the guardrail's name, ``sources``: by the metric.
+    ``version`` is the newest that was told (the first needs no telling), ``closed`` the end of
+    the period that was told final.
     """
 
     seq: int = 0
@@ -93,6 +108,9 @@ class State:
     missed: str | None = None
     turns: int = 0
     guards: Mapping[str, Guard] = field(default_factory=dict)
+    sources: Mapping[str, Voice] = field(default_factory=dict)
+    version: int = 1
+    closed: date = date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +140,7 @@ class Deed:
     corrects: str | None = None
     escalated_to: str | None = None
     guardrail: str | None = None
+    changed_by: str = ""
+    reason: str = ""
+    stopped: bool = False
+    source: str | None = None

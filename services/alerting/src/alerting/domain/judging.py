@@ -6,18 +6,21 @@ walked in one go, so that a run is followed through both.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from alerting.domain.alarms import Alarms
-from alerting.domain.calendar import close_ms
-from alerting.domain.deeds import tell_guardrail, tell_light, tell_total
-from alerting.domain.goal import Goal
+from alerting.domain.deeds import (
+    tell_closed,
+    tell_guardrail,
+    tell_light,
+    tell_source,
+    tell_total,
+)
 from alerting.domain.judged import Deed, State, Verdict
 from alerting.domain.looking import Case, Sight, Watcher, complete, measured
 from alerting.domain.readings import standing
-from alerting.domain.schedule import Appointment, Position
+from alerting.domain.schedule import Appointment, Position, final_ms
 from alerting.domain.scribe import Scribe
-
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ def judge_goal(case: Case) -> Outcome:
     """Return what follows from the case."""
     watcher = Watcher(case)
     walk = list(_walk(case, watcher))
-    scribe = Scribe(case.versions[-1], case.state, case.now_ms >= _final_ms(case.versions[-1]))
+    scribe = Scribe(case.versions[-1], case.state, case.now_ms >= final_ms(case.versions[-1]))
+    _tell_versions(scribe, case, watcher)
     alarms = _alarms(case, walk)
     before, position, changed = case.before, case.position, []
     newest = max((n for n, step in enumerate(walk) if step.sight is not None), default=-1)
@@ -54,9 +58,11 @@ def judge_goal(case: Case) -> Outcome:
             before = _tell(scribe, alarms, number, step, step.sight, before)
             changed += [before] if before != step.stored else []
             if step.stored is None or number == newest:
-                _tell_guardrails(scribe, step.sight)
+                _tell_newest(scribe, step.sight)
         _tell_total(scribe, case, watcher, step)
         position = position.after(step.appointment)
+    if case.closing:
+        _tell_closed(scribe, case, watcher)
     return Outcome(tuple(changed), tuple(scribe.deeds), scribe.state, position, _incomplete(walk))
 
 
@@ -105,9 +111,26 @@ def _tell(
     return Verdict(run, to_date, sight.breached, sight.incomplete)
 
 
-def _tell_guardrails(scribe: Scribe, sight: Sight) -> None:
+def _tell_newest(scribe: Scribe, sight: Sight) -> None:
+    for metric, silent in sorted(sight.silent.items()):
+        tell_source(scribe, metric, silent, sight.run)
     for gauge in sight.gauges.values():
         tell_guardrail(scribe, gauge, sight.run.span)
+
+
+def _tell_versions(scribe: Scribe, case: Case, watcher: Watcher) -> None:
+    """Write the versions that are new, with the newest one's figure: no other is known now."""
+    newest = case.versions[-1]
+    for goal in case.versions:
+        if goal.version > scribe.state.version:
+            scribe.goal = goal
+            figure = standing(watcher.known(newest), newest.end)
+            scribe.changed(figure.shown if figure else Decimal(0))
+
+
+def _tell_closed(scribe: Scribe, case: Case, watcher: Watcher) -> None:
+    scribe.goal = goal = case.versions[-1]
+    tell_closed(scribe, standing(watcher.known(goal), goal.end))
 
 
 def _tell_total(scribe: Scribe, case: Case, watcher: Watcher, step: Step) -> None:
@@ -124,7 +147,3 @@ def _incomplete(walk: Sequence[Step]) -> Appointment | None:
         if step.sight is not None and step.sight.incomplete:
             return step.appointment
     return None
-
-
-def _final_ms(goal: Goal) -> int:
-    return close_ms(goal.zone, goal.end) + goal.policy.settle_days * _DAY_MS

@@ -27,8 +27,9 @@ class Case:
 
     ``versions`` ascending. ``before`` is the span judged before the first of ``work``; ``stored``
     holds the judged ones among ``work`` by their start, ``standing`` the alarms over red spans
-    before them. ``parts``: the days of each part of the newest version. ``quarters``: by metric,
-    see :mod:`silence`. ``watermark_ms``: everything accepted before it is in ``parts``.
+    before them. ``closing``: with this work the period is final. ``parts``: the days of each part
+    of the newest version. ``quarters``: by metric, see :mod:`silence`. ``watermark_ms``:
+    everything accepted before it is in ``parts``.
     """
 
     versions: Sequence[Goal]
@@ -37,6 +38,7 @@ class Case:
     state: State
     watermark_ms: int
     now_ms: int
+    closing: bool = False
     before: Verdict | None = None
     stored: Mapping[date, Verdict] = field(default_factory=dict)
     standing: frozenset[str] = frozenset()
@@ -46,13 +48,18 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A span as it looks now. ``gauges`` is empty where it is not known how they stand."""
+    """A span as it looks now.
+
+    ``gauges`` is empty where it is not known how they stand. ``silent``: by metric, whether its
+    source was silent in the span; empty where that is not known.
+    """
 
     run: Light
     to_date: Light
     breached: tuple[str, ...] = ()
     incomplete: bool = False
     gauges: Mapping[str, Gauge] = field(default_factory=dict)
+    silent: Mapping[str, bool] = field(default_factory=dict)
 
 
 class Watcher:
@@ -82,13 +89,14 @@ class Watcher:
             # What is known now is not what that version measured.
             return Sight(stored.run.light, stored.to_date.light, stored.breached, stored.incomplete)
         goal, span = appointment.goal, appointment.span
-        known, knowledge = self.known(goal), self._knowledge(appointment, stored)
+        silent = self._silent(appointment, stored)
+        known, knowledge = self.known(goal), _knowledge(silent)
         seen = self._gauges(goal, span, knowledge)
         breached = self._names(goal, seen, stored)
         around = Circumstances(knowledge, bool(breached))
         run = judge_run(goal, span, run_reading(known, span), self._low_run, around)
         to_date = judge_to_date(goal, span, to_date_reading(known, span), around)
-        return Sight(run, to_date, breached, knowledge is Knowledge.INCOMPLETE, seen)
+        return Sight(run, to_date, breached, knowledge is Knowledge.INCOMPLETE, seen, silent)
 
     def _gauges(self, goal: Goal, span: Span, knowledge: Knowledge) -> dict[str, Gauge]:
         if knowledge is Knowledge.INCOMPLETE:
@@ -106,20 +114,27 @@ class Watcher:
             if (seen[one.name].breached if one.name in seen else one.name in last)
         )
 
-    def _knowledge(self, appointment: Appointment, stored: Verdict | None) -> Knowledge:
+    def _silent(self, appointment: Appointment, stored: Verdict | None) -> dict[str, bool]:
         if not complete(self._case, appointment, stored):
-            return Knowledge.INCOMPLETE
+            return {}
         goal = appointment.goal
-        if goal.policy.source_always_alive:
-            return Knowledge.COMPLETE
-        heard = all(self._heard(goal, appointment.span, one) for one in goal.measured)
-        return Knowledge.COMPLETE if heard else Knowledge.SILENT
+        found = {one.metric: False for one in goal.measured}
+        if not goal.policy.source_always_alive:
+            for one in goal.measured:
+                found[one.metric] |= not self._heard(goal, appointment.span, one)
+        return found
 
     def _heard(self, goal: Goal, span: Span, source: Source) -> bool:
         if self._sums[source.part].heard(counted_days(goal, span.first, span.end)):
             return True
         quarters = self._case.quarters.get(source.metric, {})
         return delivered(quarters, open_ms(goal.zone, span.start), close_ms(goal.zone, span.end))
+
+
+def _knowledge(silent: Mapping[str, bool]) -> Knowledge:
+    if not silent:
+        return Knowledge.INCOMPLETE
+    return Knowledge.SILENT if any(silent.values()) else Knowledge.COMPLETE
 
 
 def complete(case: Case, appointment: Appointment, stored: Verdict | None) -> bool:

@@ -6,9 +6,10 @@ earliest version there is. A version's period is closed by one more appointment 
 Where a new version judges by weeks or months, its first span begins behind what is judged already.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 from itertools import takewhile
 
 from alerting.domain.calendar import DAY, close_ms
@@ -19,6 +20,7 @@ NEVER = date.min
 _LONGEST_DAYS = 62
 _MINUTE_MS = 60_000
 _HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ class Position:
         if appointment.is_period:
             return Position(max(self.judged_through, end), max(self.closed, end))
         return replace(self, judged_through=max(self.judged_through, end))
+
+    def past(self, work: Iterable[Appointment]) -> "Position":
+        """Return the position once all of the work is done."""
+        return reduce(Position.after, work, self)
 
 
 def appointments(versions: Sequence[Goal], since: date) -> Iterator[Appointment]:
@@ -123,6 +129,23 @@ def kept(versions: Sequence[Goal], position: Position, dirty_from: date) -> list
         if position.covers(one) and one.span.end >= dirty_from:
             found.append(one)
     return found
+
+
+def final_ms(goal: Goal) -> int:
+    """Return when the period's number changes no more: ``settle_days`` after it has closed."""
+    ending = _appointment(goal, period(goal))
+    return max(ending.close_ms + goal.policy.settle_days * _DAY_MS, ending.at_ms)
+
+
+def final_after(versions: Sequence[Goal], position: Position, closed: date) -> int | None:
+    """Return when the period is to be told final; None: not yet known, told already, or stopped.
+
+    ``closed`` is the end of the period that was told final last.
+    """
+    newest = versions[-1]
+    if newest.stopped or newest.end <= closed or next_appointment(versions, position):
+        return None
+    return final_ms(newest)
 
 
 def _first_day(versions: Sequence[Goal]) -> date:

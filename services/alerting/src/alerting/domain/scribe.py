@@ -7,8 +7,8 @@ from typing import Any
 from alerting.domain.figures import ratio
 from alerting.domain.goal import Goal
 from alerting.domain.guardrails import Gauge
-from alerting.domain.judged import Deed, Guard, Judged, Kind, State, Tier
-from alerting.domain.lights import Colour
+from alerting.domain.judged import Deed, Guard, Judged, Kind, State, Tier, Voice
+from alerting.domain.lights import Colour, Light
 from alerting.domain.spans import Span, period
 from event_contracts.wire import deed_id
 
@@ -91,6 +91,40 @@ class Scribe:
         )
         guards = {**self.state.guards, gauge.name: Guard(gauge.breached, ordinal)}
         self.state = replace(self.state, guards=guards)
+
+    def source(self, metric: str, silent: bool, light: Light) -> None:
+        """Write that a metric's source was silent in the light's span, or is so no more."""
+        known = self.state.sources.get(metric)
+        ordinal = known.ordinal + 1 if known else 1
+        self._write(
+            Kind.SILENT if silent else Kind.RESUMED,
+            light.span,
+            level=f"source.{metric}",
+            ordinal=ordinal,
+            figures=(light.actual, light.plan),
+            source=metric,
+        )
+        sources = {**self.state.sources, metric: Voice(silent, ordinal)}
+        self.state = replace(self.state, sources=sources)
+
+    def changed(self, total: Decimal) -> None:
+        """Write that the goal has a new version."""
+        goal = self.goal
+        self._total(
+            Kind.CHANGED,
+            total,
+            level="version",
+            ordinal=goal.version,
+            changed_by=goal.actor,
+            reason=goal.reason,
+            stopped=goal.stopped,
+        )
+        self.state = replace(self.state, version=goal.version)
+
+    def closed(self, total: Decimal, tier: str | None) -> None:
+        """Write that the period's number is final; of a period moved later, once more."""
+        self._total(Kind.CLOSED, total, level="period", ordinal=self.goal.version, tier=tier)
+        self.state = replace(self.state, closed=self.goal.end)
 
     @property
     def last(self) -> str:

@@ -132,7 +132,7 @@ def shown(version: GoalVersion) -> dict[str, Any]:
     """Return the version as answers show it: every field, defaults too, but for the tenant."""
     goal = version.goal
     document = msgspec.structs.asdict(goal)
-    del document["tenant"], document["changed_ms"]
+    del document["tenant"], document["changed_ms"], document["actor"]
     return (
         {"id": document.pop("goal")}
         | document

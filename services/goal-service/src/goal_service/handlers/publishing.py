@@ -1,5 +1,7 @@
 """What every change of a goal leaves behind, in one transaction."""
 
+import msgspec
+
 from goal_service.domain.goals import GoalVersion
 from goal_service.domain.parts import controls
 from goal_service.ports import GoalBooks
@@ -13,6 +15,7 @@ async def publish(
     await books.goals.add(version)
     detail = {"version": goal.version, "reason": version.reason}
     await books.journal.note(goal.tenant, version.actor, action, goal.goal, detail, goal.changed_ms)
-    books.post.send(goal)
+    told = msgspec.structs.replace(goal, actor=version.actor, reason=version.reason)
+    books.post.send(told)
     for control in controls(goal, before.goal if before else None):
         books.post.send(control)

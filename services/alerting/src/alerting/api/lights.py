@@ -1,4 +1,4 @@
-"""The HTTP door: lights and goal events."""
+"""/v1/lights and /v1/goal-events."""
 
 import asyncio
 import base64
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from alerting.adapters import deeds
@@ -29,7 +29,7 @@ from alerting.ports import Docket
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.store import Document
-from service_kit.web import Caller, answer, make_app, page, require
+from service_kit.web import Caller, answer, page, require
 
 FOREVER_MS = 2**53
 POLL_SECONDS = 0.25
@@ -41,13 +41,13 @@ From = Annotated[date, Query(alias="from")]
 To = Annotated[date, Query(alias="to")]
 
 
-def make(runtime: Runtime) -> FastAPI:
-    """Return the application."""
-    app = make_app("alerting", runtime)
+def light_routes(runtime: Runtime) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter()
     door = Door(runtime)
-    app.add_api_route("/v1/lights", door.list_lights, methods=["GET"])
-    app.add_api_route("/v1/goal-events", door.list_events, methods=["GET"])
-    return app
+    router.add_api_route("/v1/lights", door.list_lights, methods=["GET"])
+    router.add_api_route("/v1/goal-events", door.list_events, methods=["GET"])
+    return router
 
 
 class Door:
