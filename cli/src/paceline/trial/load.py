@@ -109,7 +109,6 @@ class Load:
         self.intact = intact
         self.journal = Journal()
         self.sent = 0
-        self.again = 0
         self.seconds = 0.0
         self.done = False
 
