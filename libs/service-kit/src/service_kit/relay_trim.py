@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from service_kit.outbox import row_id
+from service_kit.outbox import place_of, row_id
 from service_kit.store import Document, Store
 
 KEEP = timedelta(days=7)
@@ -17,7 +17,7 @@ def _now() -> datetime:
 
 
 class Trimmer:
-    """Remembers per lane up to which seq its rows are gone (``trimmed`` beside the cursor).
+    """Remembers per lane up to which seq its rows are gone (``trimmed`` beside the cursors).
 
     Only the relay that holds the lease trims; a second one at work does no harm, rows at or below
     the cursor are nobody's any more.
@@ -58,7 +58,8 @@ class Trimmer:
             ids = ids[: max(len(ids) // 2, 1)]
         await self._db["outbox"].delete_many({"_id": {"$in": ids}})
         last = first + len(ids) - 1
-        await self._db["relay"].update_one({"_id": lane}, {"$set": {"trimmed": last}})
+        origin, counter = place_of(lane)
+        await self._db["relay"].update_one({"_id": origin}, {"$set": {f"trimmed.{counter}": last}})
         self._trimmed[lane] = last
         return len(ids)
 

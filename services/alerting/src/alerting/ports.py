@@ -27,6 +27,13 @@ class MetricDay(NamedTuple):
     day: date
 
 
+class Quarters(NamedTuple):
+    """The quarter hours of a UTC day in which a source delivered, one bit each, at a version."""
+
+    bits: int
+    version: int
+
+
 @dataclass(frozen=True, slots=True)
 class DayState:
     """A day's value at a version; the highest version holds.
@@ -172,16 +179,16 @@ class Values(Protocol):
         """Return the source's quarter hours by UTC day, both days inclusive."""
         ...
 
-    async def join_alive(self, place: MetricDay, quarters: int, version: int) -> int:
-        """Keep the quarter hours if the version is new; return those known before."""
+    async def join_alive(self, quarters: Mapping[MetricDay, Quarters]) -> dict[MetricDay, int]:
+        """Keep the quarter hours whose version is new; return those known before."""
         ...
 
     async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
         ...
 
-    async def note_watermark(self, partition: int, origin: str, at_ms: int) -> None:
-        """Raise a watermark."""
+    async def note_watermarks(self, partition: int, at_ms: Mapping[str, int]) -> None:
+        """Raise the origins' watermarks."""
         ...
 
 

@@ -9,7 +9,7 @@ from pymongo import UpdateOne
 
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.sums import Days, DayValue
-from alerting.ports import DayPlace, DayState, MetricDay
+from alerting.ports import DayPlace, DayState, MetricDay, Quarters
 from event_contracts.wire import key_of
 from service_kit.store import Document, Store, Tx
 
@@ -75,15 +75,21 @@ class MongoValues:
         rows = await self._tx["alive"].find({"_id": {"$in": list(ids)}})
         return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
 
-    async def join_alive(self, place: MetricDay, quarters: int, version: int) -> int:
-        """Keep the quarter hours if the version is new; return those known before."""
-        i = _alive_id(self._partition, place)
-        known = await self._tx["alive"].find_one({"_id": i})
-        before = 0 if known is None else int(known["quarters"], 16)
-        if known is None or known["version"] < version:
-            fields = {"quarters": f"{quarters | before:x}", "version": version}
-            await self._tx["alive"].update_one({"_id": i}, {"$set": fields}, upsert=True)
-        return before
+    async def join_alive(self, quarters: Mapping[MetricDay, Quarters]) -> dict[MetricDay, int]:
+        """Keep the quarter hours whose version is new; return those known before."""
+        ids = {_alive_id(self._partition, place): place for place in quarters}
+        rows = await self._tx["alive"].find({"_id": {"$in": sorted(ids)}})
+        known = {
+            ids[row["_id"]]: Quarters(int(row["quarters"], 16), row["version"]) for row in rows
+        }
+        news = []
+        for identity, place in sorted(ids.items()):
+            now, before = quarters[place], known.get(place, Quarters(0, -1))
+            if before.version < now.version:
+                fields = {"quarters": f"{now.bits | before.bits:x}", "version": now.version}
+                news.append(UpdateOne({"_id": identity}, {"$set": fields}, upsert=True))
+        await self._tx["alive"].bulk_write(news)
+        return {place: before.bits for place, before in known.items()}
 
     async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
@@ -92,11 +98,12 @@ class MongoValues:
         known = {row["_id"]: int(row["at_ms"]) for row in rows}
         return min(known.get(i, -1) for i in ids)
 
-    async def note_watermark(self, partition: int, origin: str, at_ms: int) -> None:
-        """Raise a watermark."""
-        await self._tx["watermarks"].update_one(
-            {"_id": f"{partition}|{origin}"}, {"$max": {"at_ms": at_ms}}, upsert=True
-        )
+    async def note_watermarks(self, partition: int, at_ms: Mapping[str, int]) -> None:
+        """Raise the origins' watermarks."""
+        for origin, one in sorted(at_ms.items()):
+            await self._tx["watermarks"].update_one(
+                {"_id": f"{partition}|{origin}"}, {"$max": {"at_ms": one}}, upsert=True
+            )
 
 
 async def watermarks(store: Store) -> dict[tuple[int, str], int]:
