@@ -155,10 +155,12 @@ async def note_alive(command: NoteAlive, books: Books) -> None:
     places = command.quarters
     await books.heads.touch([alive_head(place.tenant, place.metric) for place in places])
     before = await books.values.join_alive(places)
+    late: dict[MetricDay, int] = {}
     for place, now in places.items():
         fresh = fresh_quarters(before.get(place, 0), now.bits, place.day)
         if fresh:
-            await books.dockets.correct_silent(place, command.partition, min(fresh))
+            late[place] = min(fresh)
+    await books.dockets.correct_silent(late, command.partition)
 
 
 async def note_watermarks(command: NoteWatermarks, books: Books) -> None:

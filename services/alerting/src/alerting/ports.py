@@ -135,8 +135,8 @@ class Dockets(Protocol):
         """Mark judged days as changed; the earliest day and the latest notice hold."""
         ...
 
-    async def correct_silent(self, place: MetricDay, partition: int, quarter_ms: int) -> None:
-        """Mark goals that may have judged the quarter hour's day silent."""
+    async def correct_silent(self, late: Mapping[MetricDay, int], partition: int) -> None:
+        """Mark goals that may have judged a day silent before its first new quarter hour (ms)."""
         ...
 
     async def close(self, docket: Docket) -> None:

@@ -49,6 +49,8 @@ class MongoFoldStore:
 
     async def day_sets(self, wanted: Collection[DaySet]) -> dict[DaySet, set[bytes]]:
         """Return the known dimension sets."""
+        if not wanted:
+            return {}
         names = {_set_id(day_set): day_set for day_set in wanted}
         found = await self._tx[DIM_SETS].find({"_id": {"$in": sorted(names)}})
         return {names[document["_id"]]: _cut(bytes(document["sets"])) for document in found}
