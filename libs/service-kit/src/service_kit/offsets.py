@@ -60,7 +60,7 @@ async def open_slices(tx: Tx, group: str, slices: Sequence[Slice], guards: Guard
     Returns an outbox for every slice, whose origin is the group's input partition.
     """
     ids = [offset_id(group, one.partition) for one in slices]
-    found = {row["_id"]: row for row in await tx["offsets"].find({"_id": {"$in": ids}})}
+    found = {row["_id"]: row for row in await tx["offsets"].find_ids(ids)}
     outboxes = []
     for one in slices:
         document = found.get(offset_id(group, one.partition))

@@ -21,7 +21,7 @@ from service_kit.lanes import Stamp
 from service_kit.outbox import lane_name, partition_of, place_of, row_id
 from service_kit.records import Partition
 from service_kit.relay_trim import Trimmer
-from service_kit.store import Document, Store
+from service_kit.store import Document, Store, find_ids
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Relay:
         """Return the rows in this order, all lanes in one query."""
         if not ids:
             return []
-        found = await self._db["outbox"].find({"_id": {"$in": list(ids)}}).to_list(None)
+        found = await find_ids(self._db["outbox"], list(ids))
         rows = {row["_id"]: row for row in found}
         if len(rows) != len(ids):
             missing = next(i for i in ids if i not in rows)

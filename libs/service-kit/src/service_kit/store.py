@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -23,6 +23,26 @@ Document = dict[str, Any]
 RETRY_FOR = 30.0
 MAJORITY = WriteConcern("majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
+
+
+# How many ids a query names. One of the servers in use compares every id with every document it
+# finds: a thousand at once took it 1.4 s, forty at a time 0.12 s.
+IDS = 40
+
+
+def portions(ids: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield the ids in portions that one query may name."""
+    whole = list(ids)
+    for start in range(0, len(whole), IDS):
+        yield whole[start : start + IDS]
+
+
+async def find_ids(collection: Any, ids: Iterable[Any], **options: Any) -> list[Document]:
+    """Return those documents of a driver's collection that have these ids, in any order."""
+    found: list[Document] = []
+    for portion in portions(ids):
+        found += await collection.find({"_id": {"$in": portion}}, **options).to_list(None)
+    return found
 
 
 class _DecimalCodec(TypeCodec):
@@ -75,6 +95,11 @@ class Collection:
         cursor = self._raw.find(query, session=self._session, **options)
         found: list[Document] = await cursor.to_list(None)
         return found
+
+    async def find_ids(self, ids: Iterable[Any], **options: Any) -> list[Document]:
+        """Return those documents that have these ids, in any order; see :func:`find_ids`."""
+        await self.flush()
+        return await find_ids(self._raw, ids, session=self._session, **options)
 
     async def insert_many(self, documents: Sequence[Document]) -> None:
         """Insert documents; none is fine. An existing ``_id`` aborts the transaction."""

@@ -29,7 +29,7 @@ class MongoDockets:
     async def find(self, keys: Iterable[GoalKey]) -> dict[GoalKey, Docket]:
         """Return the rows that are there."""
         ids = [key_of(*key) for key in keys]
-        rows = await self._due.find({"_id": {"$in": ids}})
+        rows = await self._due.find_ids(ids)
         return {docket.key: docket for docket in map(docket_of, rows)}
 
     async def call(self, keys: Iterable[GoalKey]) -> None:

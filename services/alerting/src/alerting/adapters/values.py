@@ -11,7 +11,7 @@ from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.sums import Days, DayValue
 from alerting.ports import DayPlace, DayState, MetricDay, Quarters
 from event_contracts.wire import key_of
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, find_ids
 
 
 class MongoValues:
@@ -27,7 +27,7 @@ class MongoValues:
         ids = sorted({_month(place) for place in wanted})
         months = {
             document["_id"]: document["days"]
-            for document in await self._tx["progress"].find({"_id": {"$in": ids}})
+            for document in await self._tx["progress"].find_ids(ids)
         }
         found: dict[DayPlace, DayState] = {}
         for place in wanted:
@@ -59,7 +59,7 @@ class MongoValues:
     async def back_filled(self, goal: Goal) -> int:
         """Return the goal version whose days are all there, of every sum of this one; 0: none."""
         ids = [_source_id(goal.key, source) for source in goal.sources]
-        rows = await self._tx["back_filled"].find({"_id": {"$in": ids}})
+        rows = await self._tx["back_filled"].find_ids(ids)
         known = {row["_id"]: int(row["version"]) for row in rows}
         return min(known.get(i, 0) for i in ids)
 
@@ -72,13 +72,13 @@ class MongoValues:
     async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
         """Return the source's quarter hours by UTC day, both days inclusive."""
         ids = _alive_ids(self._partition, tenant, metric, start, end)
-        rows = await self._tx["alive"].find({"_id": {"$in": list(ids)}})
+        rows = await self._tx["alive"].find_ids(list(ids))
         return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
 
     async def join_alive(self, quarters: Mapping[MetricDay, Quarters]) -> dict[MetricDay, int]:
         """Keep the quarter hours whose version is new; return those known before."""
         ids = {_alive_id(self._partition, place): place for place in quarters}
-        rows = await self._tx["alive"].find({"_id": {"$in": sorted(ids)}})
+        rows = await self._tx["alive"].find_ids(sorted(ids))
         known = {
             ids[row["_id"]]: Quarters(int(row["quarters"], 16), row["version"]) for row in rows
         }
@@ -94,7 +94,7 @@ class MongoValues:
     async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
         ids = [f"{partition}|{origin}" for origin in origins]
-        rows = await self._tx["watermarks"].find({"_id": {"$in": ids}})
+        rows = await self._tx["watermarks"].find_ids(ids)
         known = {row["_id"]: int(row["at_ms"]) for row in rows}
         return min(known.get(i, -1) for i in ids)
 
@@ -121,7 +121,7 @@ async def alive_in(
 ) -> dict[date, int]:
     """Return the source's quarter hours as one progress partition knows them, like ``alive``."""
     ids = _alive_ids(partition, tenant, metric, start, end)
-    rows = await store.db["alive"].find({"_id": {"$in": list(ids)}}).to_list(None)
+    rows = await find_ids(store.db["alive"], list(ids))
     return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
 
 

@@ -39,7 +39,7 @@ class MongoDirectory:
     async def find(self, tenant: str, refs: Collection[Ref]) -> dict[Ref, Kept]:
         """Return those of the entries that there are."""
         ids = [_id(tenant, ref) for ref in refs]
-        found = await self._tx[DIRECTORY].find({"_id": {"$in": ids}})
+        found = await self._tx[DIRECTORY].find_ids(ids)
         return _by_ref(map(_kept, found))
 
     async def whole(self, tenant: str) -> Directory:

@@ -61,7 +61,7 @@ class MongoDefinitions:
 
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' heads."""
-        found = await self._tx[HEADS].find({"_id": {"$in": sorted(tenants)}})
+        found = await self._tx[HEADS].find_ids(sorted(tenants))
         return {document["_id"]: document["version"] for document in found}
 
     async def definitions(self, tenant: str) -> Definitions:

@@ -52,7 +52,7 @@ class MongoFoldStore:
         if not wanted:
             return {}
         names = {_set_id(day_set): day_set for day_set in wanted}
-        found = await self._tx[DIM_SETS].find({"_id": {"$in": sorted(names)}})
+        found = await self._tx[DIM_SETS].find_ids(sorted(names))
         return {names[document["_id"]]: _cut(bytes(document["sets"])) for document in found}
 
     async def write_day_sets(self, sets: Mapping[DaySet, Collection[bytes]]) -> None:
