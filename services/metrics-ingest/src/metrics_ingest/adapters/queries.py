@@ -5,8 +5,9 @@ from typing import Any
 
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
-from metrics_ingest.adapters.folds import RECORDS, STATS
+from metrics_ingest.adapters.folds import STATS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
+from metrics_ingest.adapters.records import RECORDS, Place, read_records
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
 from service_kit.store import Document, Store
@@ -15,11 +16,10 @@ COUNTERS = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
 # Groups are counted over at most so many letters.
 _SCANNED = 100_000
 
-Place = tuple[int, str]
 INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (SOURCES, ("tenant", "current")),
     (METRICS, ("tenant", "current")),
-    (RECORDS, ("tenant", "source", "at_ms", "_id")),
+    (RECORDS, ("tenant", "source", "width_ms", "first_ms")),
     (LETTERS, ("tenant", "state", "at_ms", "_id")),
     (LETTERS, ("topic", "partition", "state")),
     (LETTERS, ("key",)),
@@ -37,6 +37,7 @@ class Queries:
     """Reads of one tenant at a time."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._db = store.db
 
     async def sources(self, tenant: str, after: str, limit: int) -> list[Source]:
@@ -80,8 +81,8 @@ class Queries:
         self, tenant: str, source: str, span: tuple[int, int], after: Place | None, limit: int
     ) -> list[Document]:
         """Return records with from <= event time < to, by event time."""
-        query = {"tenant": tenant, "source": source, "at_ms": {"$gte": span[0], "$lt": span[1]}}
-        return await self._page(RECORDS, query, after, limit)
+        query = {"tenant": tenant, "source": source}
+        return await read_records(self._store, query, span, after, limit)
 
     async def letters(
         self, tenant: str, wanted: Mapping[str, str], after: Place | None, limit: int
