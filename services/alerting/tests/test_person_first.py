@@ -63,7 +63,15 @@ async def test_lights_stop_before_the_red_one_until_then(office):
     rows = (await office.get("cleo", "/v1/lights")).json()["items"]
     assert [row["span"]["start"][-2:] for row in rows] == ["03"]
     await office.team.at(5, 17, complete=False)
-    assert await lights(office, "cleo") == await lights(office, "anna")
+    assert await lights(office, "cleo") == mine[:4]
+
+
+async def test_a_red_that_is_not_judged_yet_is_the_persons_alone(office):
+    await office.team.at(4)
+    assert (await lights(office, "anna"))[-1] == ("04", "red")
+    assert (await lights(office, "cleo"))[-1] == ("03", "yellow")
+    await office.team.put({4: 70}, "mine")
+    assert (await lights(office, "cleo"))[-1] == ("04", "yellow")
 
 
 async def test_a_dry_run_tells_no_more_than_the_lights(office):

@@ -64,7 +64,8 @@ class Door:
         everything accepted before it is in these lights. ``to_date`` beside each run light is the
         headline. ``needed_per_day``: what each working day left has to bring, of a sum. A goal that
         the caller does not see is not there; of somebody else's own goal the lights stop before a
-        red one until the end of the working day on which it was judged.
+        red one until the end of the working day on which it was judged, and none is shown red that
+        is not judged.
         """
         marks = await watermarks(self._store)
         sight = await self._seeing.sight(caller)
@@ -84,8 +85,8 @@ class Door:
         if more is None:
             rows += [
                 row
-                for row in await self._running(docket, versions)
-                if start.isoformat() <= row["span"]["start"].isoformat() <= end.isoformat()
+                for row in await self._running(docket, versions, sight)
+                if start <= row["span"]["start"] <= end
             ]
         last = await last_judged(self._store, key, seen_to)
         body = {
@@ -109,12 +110,14 @@ class Door:
             seen_to = await self._seeing.seen_to(sight, versions[-1])
             last = await last_judged(self._store, key, seen_to)
             rows += [_judged(key, last)] if last else []
-            running = await self._running(docket, versions)
+            running = await self._running(docket, versions, sight)
             rows += [row for row in running if row["span"]["start"] <= seen_to]
             complete.append(self._complete_ms(marks, docket, versions[-1]))
         return answer({"items": rows, "next": None, "complete_to_ms": min(complete, default=-1)})
 
-    async def _running(self, docket: Docket, versions: list[Goal]) -> list[dict[str, Any]]:
+    async def _running(
+        self, docket: Docket, versions: list[Goal], sight: Sight
+    ) -> list[dict[str, Any]]:
         """Return the spans that have begun and are not judged, as their light would be now."""
         now_ms = self._runtime.clock.now_ms()
         work = []
@@ -135,8 +138,9 @@ class Door:
             parts=await parts_in(self._store, versions[-1]),
         )
         return [
-            _row(docket.key, sight.run, sight.to_date, sight.breached, provisional=True)
-            for sight in preview(case)
+            _row(docket.key, seen.run, seen.to_date, seen.breached, provisional=True)
+            for seen in preview(case)
+            if not (sight.comes_second(versions[-1]) and seen.is_red)
         ]
 
     def _complete_ms(self, marks: dict[tuple[int, str], int], docket: Docket, goal: Goal) -> int:

@@ -37,6 +37,10 @@ class Sight:
         """Whether a red light of the owner's comes to the caller only when its time has come."""
         return not self.viewer.everything and self.viewer.person != owner
 
+    def comes_second(self, goal: Goal) -> bool:
+        """Whether a red light of the goal is somebody else's first."""
+        return goal.is_a_persons and self.waits_for(goal.owner)
+
     def shows(self, row: Document, goal: Goal | None, now_ms: int) -> bool:
         """Whether the caller is shown a deed that its cursor comes to now."""
         waits = self.waits_for(row.get("owner", ""))
@@ -74,7 +78,7 @@ class Seeing:
 
     async def seen_to(self, sight: Sight, goal: Goal) -> date:
         """Return the last day whose lights the caller sees now, as if none had come since."""
-        if not (goal.is_a_persons and sight.waits_for(goal.owner)):
+        if not sight.comes_second(goal):
             return date.max
         return await seen_to(self._store, goal.key, sight.viewer.person, self._clock.now_ms())
 
