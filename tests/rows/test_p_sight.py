@@ -40,6 +40,17 @@ async def red_kinds(api: Api, goal: str) -> list[str]:
     return [deed["kind"] for deed in found if deed["light"] == "red"]
 
 
+async def read_on(api: Api, goal: str, after: str) -> tuple[list[str], str]:
+    """Return the kinds of red deeds behind a position, and the position behind them."""
+    found: list[str] = []
+    while True:
+        page = await api.get("alerting", "/v1/goal-events", goal=goal, after=after, limit=2)
+        found += [deed["kind"] for deed in page["items"] if deed["light"] == "red"]
+        if page["next"] is None:
+            return found, after
+        after = page["next"]
+
+
 async def lights(api: Api, goal: str) -> list[str]:
     rows: list[dict[str, Any]] = await api.all("alerting", "/v1/lights", goal=goal)
     return [row["light"] for row in rows if not row["provisional"]]
@@ -70,10 +81,14 @@ async def test_a_persons_red_is_the_persons_first_and_the_leads_at_the_end_of_th
         assert "goal.off_track" in await red_kinds(anna, goal)
         assert await lights(anna, goal) == played
         stage.clock(end - timedelta(seconds=1))
-        assert await red_kinds(cleo, goal) == []
+        held, position = await read_on(cleo, goal, "")
+        assert held == await red_kinds(cleo, goal) == []
         assert await lights(cleo, goal) == played[:4]
         stage.clock(end)
         assert await red_kinds(cleo, goal) == await red_kinds(anna, goal)
+        given, position = await read_on(cleo, goal, position)
+        assert given == await red_kinds(anna, goal)
+        assert await read_on(cleo, goal, position) == ([], position)
         assert await lights(cleo, goal) == played
         (off,) = await team.deeds(goal, "goal.off_track")
         stamp = end.isoformat().replace("+00:00", "Z")

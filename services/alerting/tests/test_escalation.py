@@ -1,6 +1,6 @@
 """A red run that the owner alone knew goes up once the headline has left green (plan 100 a day)."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -118,3 +118,14 @@ async def test_what_the_owner_alone_knows_is_known_after_a_restart(stage):
     (up,) = [deed for deed in await team.deeds() if deed.kind == "goal.escalated"]
     (off,) = [deed for deed in await team.deeds() if deed.kind == "goal.off_track"]
     assert up.alarm == off.id
+
+
+@pytest.mark.parametrize(("owner", "held"), [("anna", True), ("", False)])
+async def test_an_escalation_of_a_persons_own_goal_is_the_persons_first_too(stage, owner, held):
+    team = await stage()
+    await team.goal(level="individual", owner=owner)
+    await team.put({1: 400, 2: 0, 3: 0, 4: 0, 5: 0})
+    await team.at(8)
+    await team.settle()
+    (up,) = [deed for deed in await team.deeds() if deed.kind == "goal.escalated"]
+    assert up.lead_from == (datetime(2026, 6, 8, 17, tzinfo=UTC) if held else None)

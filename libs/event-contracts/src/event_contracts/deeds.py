@@ -44,11 +44,11 @@ class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
     guardrail.cleared. ``owner`` is a person, told only where the organisation allows, and so is a
     person in ``changed_by``. goal.off_track: the investigation is ``due`` by then. goal.escalated:
     the to-date light has left green while the run of the off_track ``alarm``, of which the owner
-    alone knew, stands red. A red light of an individual goal is the owner's first: nobody brings it
-    to the lead before ``lead_from``. goal.changed: ``goal_version`` was made by ``changed_by`` for
-    ``reason``; from a ``stopped``
-    one on nothing counts. goal.closed: the period's number is final, ``tier`` is the highest that
-    it reached. ``source`` is the metric whose source is silent, or is so no more.
+    alone knew, stands red. A red light or an escalation of an individual goal is the owner's first:
+    nobody brings it to the lead before ``lead_from``. goal.changed: ``goal_version`` was made by
+    ``changed_by`` for ``reason``; from a ``stopped`` one on nothing counts. goal.closed: the
+    period's number is final, ``tier`` is the highest that it reached. ``source`` is the metric
+    whose source is silent, or is so no more.
     """
 
     id: str

@@ -104,7 +104,9 @@ class Feed:
         """Return at most ``limit`` deeds that come next, those that are not shown among them."""
         # A worker whose clock is behind that of another goes by the reader's.
         now_ms = max(self._clock.now_ms(), cursor.told.at_ms)
-        held = await come_due(self._store, terms, cursor, now_ms, limit)
+        held: list[Document] = []
+        if not caller.allows("goals:read-all"):  # from whom nothing is held back
+            held = await come_due(self._store, terms, cursor, now_ms, limit)
         fresh: list[Document] = []
         if len(held) < limit:
             fresh = await list_deeds(self._store, terms, cursor, limit - len(held))

@@ -39,8 +39,8 @@ def lead_from_ms(deed: Deed, goal: Goal, now_ms: int) -> int | None:
     """Return from when anybody but the owner is told; None: at once.
 
     A red light of a person's own goal goes to that person first, and up at the end of the working
-    day.
+    day; so does the news that a red run goes up.
     """
-    if goal.is_a_persons and deed.light is Colour.RED:
+    if goal.is_a_persons and (deed.light is Colour.RED or deed.kind is Kind.ESCALATED):
         return working_day_end_ms(goal, now_ms)
     return None
