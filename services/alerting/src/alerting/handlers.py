@@ -17,6 +17,7 @@ from alerting.domain.schedule import Appointment, Position, due, final_after, ke
 from alerting.domain.silence import fresh_quarters
 from alerting.domain.spans import Span
 from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay, Quarters
+from event_contracts.directory import DirectoryMessage
 from event_contracts.wire import key_of, partition_of
 
 FAR_MS = 2**53
@@ -62,6 +63,13 @@ class NoteWatermarks:
 
     partition: int
     at_ms: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepEntry:
+    """A person, a team or the organisation's settings have changed."""
+
+    entry: DirectoryMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,11 @@ async def note_alive(command: NoteAlive, books: Books) -> None:
 async def note_watermarks(command: NoteWatermarks, books: Books) -> None:
     """Raise the watermarks."""
     await books.values.note_watermarks(command.partition, command.at_ms)
+
+
+async def keep_entry(command: KeepEntry, books: Books) -> None:
+    """Keep what is new of the directory: the highest version holds."""
+    await books.directory.keep(command.entry)
 
 
 async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
@@ -289,6 +302,7 @@ HANDLERS: dict[type, Callable[[Any, Books], Awaitable[Any]]] = {
     NoteBackFilled: note_back_filled,
     NoteAlive: note_alive,
     NoteWatermarks: note_watermarks,
+    KeepEntry: keep_entry,
     JudgeGoal: judge,
 }
 

@@ -9,6 +9,7 @@ from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.judged import Deed, State, Verdict
 from alerting.domain.schedule import Position
 from alerting.domain.sums import Days, DayValue
+from event_contracts.directory import DirectoryMessage
 
 
 class DayPlace(NamedTuple):
@@ -212,6 +213,14 @@ class Post(Protocol):
         ...
 
 
+class Directory(Protocol):
+    """People, teams and the organisation's settings."""
+
+    async def keep(self, entry: DirectoryMessage) -> None:
+        """Keep the entry, unless a version as high is there."""
+        ...
+
+
 class Books(Protocol):
     """Everything, over one transaction."""
 
@@ -243,6 +252,11 @@ class Books(Protocol):
     @property
     def post(self) -> Post:
         """What is sent."""
+        ...
+
+    @property
+    def directory(self) -> Directory:
+        """The directory."""
         ...
 
     async def pause(self) -> None:

@@ -1,4 +1,4 @@
-"""The stream's door: goals and their progress become commands, each batch one transaction."""
+"""The stream's door: what it hears becomes commands, each batch one transaction."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +12,7 @@ from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.sums import DayValue
 from alerting.handlers import (
     KeepDays,
+    KeepEntry,
     KeepGoal,
     NoteAlive,
     NoteBackFilled,
@@ -21,6 +22,12 @@ from alerting.handlers import (
 from alerting.ports import DayPlace, DayState, MetricDay, Quarters
 from alerting.settings import SERVICE
 from event_contracts import topics
+from event_contracts.directory import (
+    DirectoryMessage,
+    OrganisationChanged,
+    PersonChanged,
+    TeamChanged,
+)
 from event_contracts.facts import Watermark
 from event_contracts.goals import GoalChanged
 from event_contracts.progress import BackFilled, DayProgress, ProgressMessage, SourceAlive
@@ -36,18 +43,20 @@ from service_kit.store import Tx
 GROUP = SERVICE
 GOALS = topics.GOALS.name
 PROGRESS = topics.PROGRESS.name
-TOPICS = (GOALS, PROGRESS)
+DIRECTORY = topics.DIRECTORY.name
+TOPICS = (GOALS, PROGRESS, DIRECTORY)
 
 Decode = Callable[[bytes], Any]
 DECODERS: dict[str, Decode] = {
     GOALS: decoder_of(GoalChanged),
     PROGRESS: decoder_of(ProgressMessage),
+    DIRECTORY: decoder_of(DirectoryMessage),
 }
 Days = dict[DayPlace, DayState]
 
 
 class Stream:
-    """The handler of both topics. Nothing is remembered: MongoDB is the truth."""
+    """The handler of all topics. Nothing is remembered: MongoDB is the truth."""
 
     def __init__(self, clock: Clock, guards: Guards, partitions: int) -> None:
         self._clock = clock
@@ -129,6 +138,8 @@ def _command(message: Any, number: int, now_ms: int) -> Any:
             key = GoalKey(message.tenant, message.goal)
             source = Source(message.part, message.metric)
             return NoteBackFilled(key, source, message.goal_version)
+        case PersonChanged() | TeamChanged() | OrganisationChanged():
+            return KeepEntry(message)
     raise TypeError(f"no command for {message!r}")
 
 

@@ -129,6 +129,7 @@ def _state(row: Mapping[str, Any]) -> State:
         sources={name: Voice(v["silent"], v["ordinal"]) for name, v in row["sources"].items()},
         version=row["version"],
         closed=date.fromisoformat(row["closed"]),
+        quiet=frozenset(row.get("quiet", ())),  # rows of earlier releases have none
     )
 
 
@@ -176,5 +177,6 @@ def _fields(docket: Docket) -> Document:
             },
             "version": state.version,
             "closed": state.closed.isoformat(),
+            "quiet": sorted(state.quiet),
         },
     }
