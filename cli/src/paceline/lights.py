@@ -38,7 +38,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
     """Return spans as a table."""
     names = ("goal", "span", "to-date light", "run light", "plan", "actual", "ratio", "low run")
     shown = Table(*map(say, names), "")
-    for column in shown.columns[:2]:
+    for column in shown.columns[:4]:
         column.no_wrap = True
     for row in rows:
         shown.add_row(
