@@ -26,6 +26,7 @@ from service_kit.keys import Keys
 from service_kit.store import Store
 
 BATCH = 250
+JUDGED_WITHIN = 900.0
 _json = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -234,7 +235,7 @@ class Replay:
         for shop in self.shops:
             await until(
                 lambda shop=shop: shop.judged_through(last),
-                180,
+                JUDGED_WITHIN,
                 f"{shop.variant.name}: {last} judged",
                 every=0.2,
             )
