@@ -2,8 +2,9 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -125,6 +126,34 @@ def test_a_year_changed_by_one_cent_on_a_boundary_shows_it(retail, bench):
             under.judge()
             assert exact.lights[day].light.band == {"low": "yellow", "yellow": "green"}[below]
             assert under.lights[day].light.band == below
+
+
+def test_by_week_the_export_goal_is_red_in_fewer_and_longer_stretches(retail, bench):
+    """The default grain of a goal whose average deal is 845: 5.9 deals a day, 29.6 a week."""
+    expected, truth = retail
+    name = "export_revenue"
+    target = expected["goals"][name]["target_per_day"]
+    goal = retail_goal(name, target, rolled=False)
+    goal = replace(goal, policy=replace(goal.policy, grain="week", red_after=2))
+    desk = bench(goal)
+    days = {date.fromisoformat(d): Decimal(v) for d, v in truth[DAYS[name]].items()}
+    desk.put(days)
+    desk.judge()
+
+    mondays = [goal.start - timedelta(days=goal.start.weekday())]
+    while mondays[-1] + timedelta(days=7) <= goal.end:
+        mondays.append(mondays[-1] + timedelta(days=7))
+    sums = dict.fromkeys(mondays, Decimal(0))  # the shop is shut for a whole week
+    for day, value in days.items():
+        sums[day - timedelta(days=day.weekday())] += value
+    wanted, low = {}, 0
+    for monday in mondays:
+        start = max(monday, goal.start)
+        ratio = sums[monday] / (target * (5 - (start - monday).days))
+        low = low + 1 if ratio < Decimal("0.7") else 0
+        wanted[start] = "green" if ratio >= 1 else "red" if low >= 2 else "yellow"
+    assert desk.colours() == list(wanted.values())
+    assert Counter(wanted.values()) == {"green": 34, "yellow": 14, "red": 6}
 
 
 def _first_crossing(days: dict[date, Decimal], amount: Decimal) -> Decimal:
