@@ -7,7 +7,7 @@ from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
 from metrics_ingest.adapters.folds import RECORDS, STATS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
-from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
 from service_kit.store import Document, Store
 
@@ -81,6 +81,14 @@ class Queries:
     ) -> list[Document]:
         """Return records with from <= event time < to, by event time."""
         query = {"tenant": tenant, "source": source, "at_ms": {"$gte": span[0], "$lt": span[1]}}
+        return await self._page(RECORDS, query, after, limit)
+
+    async def numbers(
+        self, tenant: str, metric: str, span: tuple[int, int], after: Place | None, limit: int
+    ) -> list[Document]:
+        """Return what was typed for a metric, by event time."""
+        at_ms = {"$gte": span[0], "$lt": span[1]}
+        query = {"tenant": tenant, "source": BY_HAND, "at_ms": at_ms, "fields.metric": metric}
         return await self._page(RECORDS, query, after, limit)
 
     async def letters(

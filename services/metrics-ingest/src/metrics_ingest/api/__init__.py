@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from metrics_ingest.adapters.routes import Counts
-from metrics_ingest.api import definitions, events, letters, reading
+from metrics_ingest.api import definitions, events, letters, numbers, reading
 from metrics_ingest.ports import RawLog
 from service_kit.runtime import Runtime
 from service_kit.web import make_app
@@ -15,6 +15,7 @@ def make_api(runtime: Runtime, raw: RawLog, counts: Counts) -> FastAPI:
     """Return the service's application."""
     app = make_app("Paceline metrics-ingest", runtime)
     app.include_router(events.routes(runtime, raw))
+    app.include_router(numbers.routes(runtime, raw))
     app.include_router(definitions.routes(runtime, counts))
     app.include_router(reading.routes(runtime))
     app.include_router(letters.routes(runtime, counts))
