@@ -57,8 +57,10 @@ def sign_in_page(
     form: Mapping[str, str], accepted: str, file: str, wrong: str = "", status: int = 200
 ) -> HTMLResponse:
     """Return the page; it sends ``form`` on. ``wrong`` is the key of what went wrong before."""
-    kept = ("client_id", "redirect_uri", "response_type", "state", "nonce", "scope")
-    kept += ("code_challenge", "code_challenge_method")
+    kept = (
+        *("client_id", "redirect_uri", "response_type", "state", "nonce", "scope"),
+        *("code_challenge", "code_challenge_method"),
+    )
     hidden = "".join(
         f'<input type="hidden" name="{name}" value="{escape(form[name])}">'
         for name in kept

@@ -1,6 +1,5 @@
 """Numbers that people type: their author is who called, and the first of two corrections counts."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -40,10 +39,10 @@ def typed(identity: str, day: str, said: Any, metric: str = "visits") -> dict[st
 
 
 @pytest.fixture
-async def hands(stage: Any) -> AsyncIterator[Any]:
+async def hands(stage: Any) -> Any:
     stage.runtime.tokens = FakeTokens()
     await stage.done("POST", "/v1/sources", SOURCE)
-    yield stage
+    return stage
 
 
 async def post(stage: Any, *events: Any, **headers: str) -> Any:
