@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 from console.ports import Silent
 from console.settings import ConsoleSettings
 from service_kit.errors import Infrastructure, UserError
-from service_kit.jwks import IssuerKeys, check_address, fetch_json
+from service_kit.jwks import Fetch, IssuerKeys, check_address, fetch_json
 from service_kit.tokens import ALGORITHMS, LEEWAY_SECONDS, Identity, IssuerTokens
 
 TIMEOUT_SECONDS = 10.0
@@ -49,12 +49,18 @@ class Issuer:
     """The one issuer that the settings name."""
 
     def __init__(
-        self, issuer: str, audience: str, settings: ConsoleSettings, http: httpx.AsyncClient
+        self,
+        issuer: str,
+        audience: str,
+        settings: ConsoleSettings,
+        http: httpx.AsyncClient,
+        fetch: Fetch = fetch_json,
     ) -> None:
         self._issuer = issuer
         self._settings = settings
         self._http = http
-        self._keys = IssuerKeys(issuer)
+        self._fetch = fetch
+        self._keys = IssuerKeys(issuer, fetch)
         self._tokens = IssuerTokens(issuer, audience, self._keys)
         self._id_claims = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_SECONDS,
@@ -122,7 +128,7 @@ class Issuer:
     async def _about(self) -> dict[str, Any]:
         address = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
-            about: dict[str, Any] = await fetch_json(address)
+            about: dict[str, Any] = await self._fetch(address)
             if about["issuer"] != self._issuer:
                 raise ValueError(f"it calls itself {about['issuer']!r}")
             return about

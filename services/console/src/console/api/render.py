@@ -80,7 +80,7 @@ def page(
     return HTMLResponse(html, status)
 
 
-def text(language: str, key: str, **values: Any) -> Markup:
+def text(language: str, key: str, /, **values: Any) -> Markup:
     """Return a text of the catalogue, that for one if ``count`` is 1; values are escaped."""
     if values.get("count") == 1 and f"{key}.one" in TEXTS:
         key = f"{key}.one"

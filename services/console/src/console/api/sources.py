@@ -36,20 +36,20 @@ async def source(request: Request, visit: Signed, name: str, done: str = "") -> 
 @router.post("/sources/{name}")
 async def mend(request: Request, form: Form, name: str) -> Response:
     """Write the next version of a source."""
-    text = form.fields.get("document", "")
+    text, reason = form.fields.get("document", ""), form.fields.get("reason", "").strip()
     try:
         document = json.loads(text)
     except ValueError as error:
-        return await _source_page(request, form.visit, name, text, wrong=("JSON", str(error)))
-    reason = {"reason": form.fields.get("reason", "").strip()}
-    body = document | reason if isinstance(document, dict) else document
+        wrong = ("JSON", str(error))
+        return await _source_page(request, form.visit, name, text, reason=reason, wrong=wrong)
+    body = document | {"reason": reason} if isinstance(document, dict) else document
     try:
         await form.visit.api.send("PUT", INGEST, at("sources", name), body)
     except Refused as error:
         if error.status != 422:
             raise
         wrong = (error.where, error.message)
-        return await _source_page(request, form.visit, name, text, wrong=wrong)
+        return await _source_page(request, form.visit, name, text, reason=reason, wrong=wrong)
     return RedirectResponse(f"{request.url.path}?done=mended", 303)
 
 
@@ -115,6 +115,7 @@ async def _source_page(
     name: str,
     text: str,
     *,
+    reason: str = "",
     done: str = "",
     wrong: tuple[str, str] | None = None,
 ) -> Response:
@@ -132,6 +133,7 @@ async def _source_page(
         row=row,
         groups=groups,
         text=text,
+        reason=reason,
         done=done,
         wrong=wrong,
     )
