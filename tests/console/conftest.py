@@ -57,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     data: Path = tmp_path_factory.mktemp("console")
     port = int(os.environ.get("PACELINE_CONSOLE_PORT", "9400"))
     opening = datetime.combine(FIRST, datetime.min.time(), UTC).timestamp()
-    fast = {"PACELINE_WATERMARK_SECONDS": "0.2"}
+    fast = {"PACELINE_WATERMARK_SECONDS": "0.5"}
     with System(data, port, opening, fast) as system:
         asyncio.run(play(system))
         facts = system.facts()
@@ -83,7 +83,7 @@ async def play(system: System) -> None:
             light = await tenant.light(goals[1], days[-1])
             return light is not None and light["light"] == "red"
 
-        await until(lit, 60, "the SEM goal is red")
+        await until(lit, 120, "the SEM goal is red")
 
 
 async def _goals(tenant: Tenant) -> list[str]:

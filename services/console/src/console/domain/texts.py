@@ -117,7 +117,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "goal.to-date": ("To date", "累计灯"),
     "goal.actual-plan": ("Actual / plan to date", "累计实际 / 计划"),
     "goal.target": ("Target", "目标值"),
-    "goal.until": ("until {day}", "截至 {day}"),
+    "goal.until": ("until {day}", "{day} 到期"),
     "goal.path": ("Way up to the company's goal", "通往公司目标的路径"),
     "goal.nobodys": ("nobody's yet", "尚无负责人"),
     "goal.stopped": ("This goal was stopped.", "该目标已停止。"),

@@ -31,6 +31,12 @@ function hatch(colour, ground) {
   return pen.createPattern(tile, "repeat");
 }
 
+// With point styles the legend forgets the dashes, which tell the lines apart without colour.
+function dashed(chart) {
+  const labels = Chart.defaults.plugins.legend.labels.generateLabels(chart);
+  return labels.map((label) => ({ ...label, lineDash: chart.data.datasets[label.datasetIndex].borderDash }));
+}
+
 function options(words, paint) {
   const locale = words.language === "zh" ? "zh-CN" : "en-GB";
   return {
@@ -43,7 +49,7 @@ function options(words, paint) {
       y: { beginAtZero: true, title: { display: Boolean(words.unit), text: words.unit, color: paint.soft },
            ticks: { color: paint.soft }, grid: { color: paint.line } },
     },
-    plugins: { legend: { labels: { color: paint.ink, usePointStyle: true, pointStyleWidth: 36 } } },
+    plugins: { legend: { labels: { color: paint.ink, usePointStyle: true, pointStyleWidth: 36, generateLabels: dashed } } },
   };
 }
 
@@ -102,13 +108,13 @@ function draw(root) {
 // Fetches the page again and puts the live part in, unless somebody is in the middle of it.
 async function refresh() {
   const live = document.querySelector("[data-live]");
-  const busy = live.contains(document.activeElement) || String(getSelection()) !== "";
-  if (document.hidden || busy) return;
+  const busy = () => document.hidden || live.contains(document.activeElement) || String(getSelection()) !== "";
+  if (busy()) return;
   const answer = await fetch(location.href, { headers: { "X-Paceline-Live": "1" }, redirect: "error" });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector("[data-live]");
-  if (!fresh || fresh.innerHTML === live.dataset.seen) return;
+  if (!fresh || fresh.innerHTML === live.dataset.seen || busy()) return;
   const seen = fresh.innerHTML;
   const opened = [...live.querySelectorAll("details")].map((each) => each.open);
   for (const canvas of live.querySelectorAll("canvas[data-chart]")) Chart.getChart(canvas)?.destroy();
@@ -122,7 +128,8 @@ function keepFresh() {
   const live = document.querySelector("[data-live]");
   if (!live) return;
   live.dataset.seen = live.innerHTML;
-  setInterval(() => refresh().catch(() => {}), LIVE_MS);
+  const again = () => setTimeout(() => refresh().catch(() => {}).finally(again), LIVE_MS);
+  again();
 }
 
 addEventListener("DOMContentLoaded", () => {
