@@ -37,12 +37,12 @@ async def sources_page(api: Api) -> SourcesPage:
     """Return the sources and what could not count."""
     notices = Notices()
     sources = await api.all(INGEST, "/v1/sources", Source)
-    letters, *stats = await asyncio.gather(
+    letters, stats = await asyncio.gather(
         notices.unless(api.get(INGEST, "/v1/dead-letters", Letters, limit=1), Letters(items=())),
-        *(notices.unless(stats_of(api, source.name), None) for source in sources),
+        asyncio.gather(*(notices.unless(stats_of(api, each.name), None) for each in sources)),
     )
-    rows = [SourceRow(source, found) for source, found in zip(sources, stats, strict=True)]  # type: ignore[arg-type]
-    return SourcesPage(rows, letters, notices)  # type: ignore[arg-type]
+    rows = [SourceRow(source, found) for source, found in zip(sources, stats, strict=True)]
+    return SourcesPage(rows, letters, notices)
 
 
 async def stats_of(api: Api, name: str) -> Stats | None:

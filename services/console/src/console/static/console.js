@@ -2,6 +2,7 @@
 "use strict";
 
 const LIVE_MS = 3000;
+const MOST_MS = 30000;
 const SHAPES = { green: "circle", yellow: "triangle", red: "rectRot", grey: "rect", none: "line" };
 
 function colours() {
@@ -128,8 +129,13 @@ function keepFresh() {
   const live = document.querySelector("[data-live]");
   if (!live) return;
   live.dataset.seen = live.innerHTML;
-  const again = () => setTimeout(() => refresh().catch(() => {}).finally(again), LIVE_MS);
-  again();
+  // A system that answers slowly is asked less often.
+  const again = async () => {
+    const began = performance.now();
+    await refresh().catch(() => {});
+    setTimeout(again, Math.min(MOST_MS, Math.max(LIVE_MS, 3 * (performance.now() - began))));
+  };
+  setTimeout(again, LIVE_MS);
 }
 
 addEventListener("DOMContentLoaded", () => {
