@@ -8,14 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 PAGES = (
     *("/", "/goals", "/goals/leads-sem", "/goals/leads", "/numbers", "/numbers/file"),
     *("/sources", "/sources/crm", "/dead-letters", "/people", "/people/li.na"),
 )
 Visits = Callable[..., Any]
-SLOW = 60_000  # ms, for what has to travel through all services on a busy machine
+SLOW = 120_000  # ms, for what has to travel through all services on a busy machine
 
 
 def set_goal(place: Any, metric: str) -> None:
@@ -37,6 +37,15 @@ def set_goal(place: Any, metric: str) -> None:
         while not (answer := http.post("/v1/goals", json=goal)).is_success:
             assert time.monotonic() < deadline, answer.text
             time.sleep(0.2)
+
+
+def becomes(page: Page, text: str) -> None:
+    """Open a goal's page anew until its facts have the text."""
+    deadline = time.monotonic() + SLOW / 1000
+    while text not in (found := page.inner_text("dl.facts")):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+        page.reload()
 
 
 def make_metric(visits: Visits, name: str, *dims: str) -> Any:
@@ -170,9 +179,9 @@ def test_a_file_is_checked_as_a_whole_and_its_correction_changes_only_its_change
     page.get_by_role("button", name="Load one number").click()
     expect(page.get_by_role("status")).to_contain_text("1 numbers count now", timeout=SLOW)
     # 2 to 31 March are 30 days of 50, 2 to 11 March ten; then +1, +2, -10 and -10.
-    facts = admin.open("/goals/visits_by_hand").locator("dl.facts")
-    expect(facts).to_contain_text("224.6 % of the target so far", timeout=SLOW)  # 1,483 of 660
-    expect(facts).to_contain_text("483 of", timeout=SLOW)
+    admin.open("/goals/visits_by_hand")
+    becomes(admin.page, "224.6 % of the target so far")  # 1,483 of 660
+    becomes(admin.page, "483 of 240 leads")
 
 
 def test_a_mended_mapping_lets_the_dead_letter_count(visits: Visits) -> None:
@@ -193,8 +202,8 @@ def test_a_mended_mapping_lets_the_dead_letter_count(visits: Visits) -> None:
     page.get_by_role("button", name="Send again").click()
     expect(page.get_by_role("status")).to_contain_text("One event was sent again")
     expect(page.locator("main")).to_contain_text("Every event has counted")
-    goal = admin.open("/goals/leads-sem")
-    expect(goal.locator("dl.facts")).to_contain_text("234 of 320", timeout=SLOW)
+    admin.open("/goals/leads-sem")
+    becomes(admin.page, "234 of 320")
 
 
 def test_what_is_not_for_a_role_says_so_and_a_foreign_form_is_refused(visits: Visits) -> None:
@@ -222,12 +231,14 @@ def test_the_keyboard_alone_reaches_the_content_and_the_first_goal(visits: Visit
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
     for _ in range(3):  # the search's field and button, then the first goal
         page.keyboard.press("Tab")
     first = page.locator("table a").first
     expect(first).to_be_focused()
+    address = first.get_attribute("href")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**{first.get_attribute('href')}")
+    page.wait_for_url(f"**{address}")
 
 
 @pytest.mark.parametrize(("language", "width"), [("en-GB", 1440), ("zh-CN", 390)])
