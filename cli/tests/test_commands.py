@@ -48,9 +48,10 @@ class Api:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
 
-    def run(self, *arguments: str) -> tuple[int, str]:
+    def run(self, *arguments: str, lang: str = "C") -> tuple[int, str]:
         options = ["--url", self.url, "--key", "pk_a_b"]
-        done = CliRunner().invoke(app, [*arguments, *options], env={"COLUMNS": "160"})
+        environment = {"COLUMNS": "160", "LC_ALL": lang}
+        done = CliRunner().invoke(app, [*arguments, *options], env=environment)
         return done.exit_code, done.output
 
 
@@ -98,20 +99,42 @@ def test_all_pages_are_read(api: Api) -> None:
     assert "Calls" in output
 
 
-def test_lights_tell_colour_and_what_is_provisional(api: Api) -> None:
-    day = {"kind": "day", "start": "2026-04-01", "end": "2026-04-01"}
+DAY = {"kind": "day", "start": "2026-04-01", "end": "2026-04-01"}
+BOTH = {
+    "goal": "g1",
+    "span": DAY,
+    "light": "green",
+    "ratio": "1.05",
+    "to_date": {"light": "red", "ratio": "0.699", "why": ""},
+    "breached": ["spend [per lead]"],
+}
+
+
+def test_lights_tell_both_colours_the_headline_first_and_what_is_provisional(api: Api) -> None:
     week = {"kind": "week", "start": "2026-04-06", "end": "2026-04-12"}
+    early = {"light": "none", "ratio": None, "why": "too-early"}
     rows = [
-        {"goal": "g1", "span": day, "light": "red", "ratio": "0.65"},
-        {"goal": "g1", "span": week, "light": "green", "provisional": True},
+        BOTH,
+        {"goal": "g1", "span": week, "light": "yellow", "provisional": True, "to_date": early},
     ]
     api.answers = {"/v1/lights": a_page(*rows)}
     code, output = api.run("lights", "g1")
     assert code == 0
-    assert "● red" in output
-    assert "2026-04-06 - 2026-04-12" in output
-    assert "provisional" in output
+    first, second = [line for line in output.splitlines() if "g1" in line]
+    assert first.index("● red 69 %") < first.index("● green") < first.index("1.05")
+    assert "guardrail breached: spend [per lead]" in first
+    assert second.index("○ none") < second.index("● yellow") < second.index("provisional")
+    assert "2026-04-06 - 2026-04-12" in second
+    assert output.index("to-date light") < output.index("run light")
     assert "● red" not in api.run("lights", "g1", "--last", "1")[1]
+
+
+def test_lights_speak_chinese_in_a_chinese_terminal(api: Api) -> None:
+    api.answers = {"/v1/lights": a_page(BOTH)}
+    output = api.run("lights", "g1", lang="zh_CN.UTF-8")[1]
+    assert output.index("累计灯") < output.index("当期灯")
+    assert output.index("● 红 69 %") < output.index("● 绿")
+    assert "突破护栏" in output
 
 
 def test_what_a_service_refuses_is_told(api: Api) -> None:
@@ -154,13 +177,19 @@ def test_a_replay_of_nothing_in_particular_is_refused(api: Api) -> None:
     assert "name ids, or --source" in output
 
 
-def test_a_deed_stands_on_the_screen_once_however_often_its_page_is_read(api: Api) -> None:
-    day = {"kind": "day", "start": "2026-04-03", "end": "2026-04-03"}
-    deed = {"id": "1", "kind": "goal.off_track", "goal": "g1", "name": "Leads", "span": day}
+def test_watch_shows_both_lights_and_each_deed_once_however_often_its_page_is_read(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    deed = {"kind": "light.changed", "goal": "g1", "name": "Leads", "span": DAY}
+    running = {"light": "grey", "provisional": True, "to_date": {"light": "yellow", "ratio": "0.8"}}
     api.answers = {
         "/v1/goals": a_page(GOAL),
-        "/v1/lights": a_page({"light": "red"}, {"light": "grey", "provisional": True}),
-        "/v1/goal-events": a_page(deed | {"light": "red"}),
+        "/v1/lights": a_page(BOTH, running),
+        "/v1/goal-events": a_page(
+            deed | {"id": "1", "kind": "goal.off_track", "light": "red", "light_kind": "run"},
+            deed | {"id": "2", "light": "yellow", "light_kind": "to-date"},
+        ),
     }
     door = Connection(api.url, "pk_a_b")
     watch = Watch(door, door)
@@ -172,7 +201,10 @@ def test_a_deed_stands_on_the_screen_once_however_often_its_page_is_read(api: Ap
     output = captured.get()
     assert output.count("goal.off_track") == 1
     assert "●○" in output
-    assert "2026-04-03" in output
+    assert "● red 69 %" in output  # the headline of the last judged span, not of the running one
+    assert "● red (run light)" in output
+    assert "● yellow (to-date light)" in output
+    assert "2026-04-01" in output
 
 
 def test_without_a_running_system_it_is_said_what_to_do(

@@ -13,6 +13,7 @@ import typer
 
 from paceline import running
 from paceline.show import fail
+from paceline.words import language
 from service_kit import strict_json
 from service_kit.settings import Settings
 
@@ -159,9 +160,3 @@ def connect(service: str, url: str | None, key: str | None, json: Path | None) -
     if service not in system.services:
         fail(f"the system has no service {service}")
     return Connection(system.services[service], key or system.api_key)
-
-
-def language() -> str:
-    """Return the language of the terminal for Accept-Language."""
-    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG", "")
-    return "zh" if spoken.startswith("zh") else "en"

@@ -1,12 +1,15 @@
 """`paceline lights`: how the spans of a goal were judged."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from paceline.connection import ApiError, JsonFile, Key, Url, connect
 from paceline.show import console, fail, light, text
+from paceline.words import say
 
 
 def lights(
@@ -18,7 +21,10 @@ def lights(
     key: Key = None,
     json: JsonFile = None,
 ) -> None:
-    """List judged spans, and the running one as provisional."""
+    """List judged spans with the to-date light, the headline, and the run light of each.
+
+    The running span comes last, as provisional.
+    """
     door = connect("alerting", url, key, json)
     query = {"goal": goal, "from": start, "to": end}
     try:
@@ -30,19 +36,31 @@ def lights(
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """Return spans as a table."""
-    shown = Table("goal", "span", "plan", "actual", "ratio", "light", "low run", "")
+    names = ("goal", "span", "to-date light", "run light", "plan", "actual", "ratio", "low run")
+    shown = Table(*map(say, names), "")
+    for column in shown.columns[:4]:
+        column.no_wrap = True
     for row in rows:
         shown.add_row(
             text(row.get("goal")),
             span(row),
+            headline(row),
+            light(row.get("light")),
             text(row.get("plan")),
             text(row.get("actual")),
             text(row.get("ratio")),
-            light(row.get("light", row.get("colour"))),
             text(row.get("low_run")),
             remark(row),
         )
     return shown
+
+
+def headline(row: dict[str, Any]) -> str:
+    """Return the to-date light with its completion in whole percent, rounded down."""
+    to_date = row.get("to_date") or {}
+    ratio = to_date.get("ratio")
+    percent = "" if ratio is None else f" {int(Decimal(str(ratio)) * 100)} %"
+    return light(to_date.get("light")) + percent
 
 
 def span(row: dict[str, Any]) -> str:
@@ -56,5 +74,7 @@ def span(row: dict[str, Any]) -> str:
 
 def remark(row: dict[str, Any]) -> str:
     """Return what else is to be known of a span."""
-    words = ("provisional", "incomplete", "watch", "restated", "silent")
-    return ", ".join(word for word in words if row.get(word))
+    words = ("provisional", "watch", "restated")
+    found = [say(word) for word in words if row.get(word)]
+    found += [f"{say('breached')}: {escape(name)}" for name in row.get("breached", ())]
+    return ", ".join(found)

@@ -5,6 +5,8 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 
+from paceline.words import say
+
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
@@ -20,7 +22,8 @@ def fail(text: str, code: int = 1) -> NoReturn:
 def light(colour: str | None) -> str:
     """Return a light as markup."""
     style = COLOURS.get(colour or "")
-    return f"[{style}]● {colour}[/]" if style else "[bright_black]○ none[/]"
+    name = say(colour or "none")
+    return f"[{style}]● {name}[/]" if style else f"[bright_black]○ {say('none')}[/]"
 
 
 def text(value: Any) -> str:

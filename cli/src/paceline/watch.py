@@ -12,8 +12,9 @@ from rich.text import Text
 
 from paceline.connection import ApiError, Connection, JsonFile, Key, connect
 from paceline.goals import progress_total, share
-from paceline.lights import span
+from paceline.lights import headline, span
 from paceline.show import COLOURS, console, light, text
+from paceline.words import say
 
 LIGHTS = 30
 DEEDS = 12
@@ -27,7 +28,7 @@ class Watch:
         self._goals = goals
         self._alerting = alerting
         self._rows: list[tuple[str, ...]] = []
-        self._lights: dict[str, Text] = {}
+        self._lights: dict[str, list[dict[str, Any]]] = {}
         self._deeds: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
         self._after: str | None = None
         self._trouble = ""
@@ -43,10 +44,13 @@ class Watch:
 
     def screen(self) -> RenderableType:
         """Return what is known as a screen."""
-        goals = Table("goal", "to date", "of target", "lights, the newest right", expand=True)
+        names = ("goal", "total", "of target", "to-date light", "run lights")
+        goals = Table(*map(say, names), expand=True)
         for identity, name, total, reached in self._rows:
-            goals.add_row(name, total, reached, self._lights.get(identity, Text()))
-        deeds = Table("deed", "goal", "span", "light", "completion", expand=True)
+            rows = self._lights.get(identity, [])
+            goals.add_row(name, total, reached, last_headline(rows), strip(rows))
+        names = ("deed", "goal", "span", "light", "completion")
+        deeds = Table(*map(say, names), expand=True)
         for deed in list(self._deeds)[-DEEDS:]:
             deeds.add_row(*deed_row(deed))
         return Group(goals, deeds, Text(self._trouble, style="red"))
@@ -62,7 +66,7 @@ class Watch:
     def _ask_lights(self) -> None:
         for identity, *_ in self._rows:
             rows = list(self._alerting.items("/v1/lights", goal=identity))
-            self._lights[identity] = strip(rows[-LIGHTS:])
+            self._lights[identity] = rows[-LIGHTS:]
 
     def _ask_deeds(self) -> None:
         while True:
@@ -75,12 +79,18 @@ class Watch:
                 return
 
 
+def last_headline(rows: list[dict[str, Any]]) -> str:
+    """Return the to-date light of the last judged span; before the first one, what it would be."""
+    judged = [row for row in rows if not row.get("provisional")]
+    return headline((judged or rows)[-1]) if rows else ""
+
+
 def strip(rows: list[dict[str, Any]]) -> Text:
     """Return lights as a line of dots; a provisional one is hollow."""
     line = Text()
     for row in rows:
         dot = "○" if row.get("provisional") else "●"
-        colour = text(row.get("light", row.get("colour")))
+        colour = text(row.get("light"))
         line.append(dot, style=COLOURS.get(colour, "bright_black"))
     return line
 
@@ -89,7 +99,9 @@ def deed_row(deed: dict[str, Any]) -> tuple[str, ...]:
     """Return a deed's cells."""
     name = text(deed.get("name") or deed["goal"])
     completion = text(deed.get("completion"))
-    return (deed["kind"], name, span(deed), light(deed.get("light")), completion)
+    which = say("to-date light" if deed.get("light_kind") == "to-date" else "run light")
+    shown = f"{light(deed['light'])} ({which})" if deed.get("light") else ""
+    return (deed["kind"], name, span(deed), shown, completion)
 
 
 def watch(

@@ -58,7 +58,9 @@ async def relay_of(store: Store) -> tuple[Relay, Kept]:
 
 async def cursors(store: Store) -> dict[str, int]:
     found = await store.db["relay"].find({}).to_list(None)
-    return {document["_id"]: document["cursor"] for document in found}
+    (document,) = found
+    assert document["_id"] == "o"
+    return dict(document["cursors"])
 
 
 async def test_sends_every_lane_in_its_order_and_moves_its_cursor(store: Store) -> None:
@@ -73,7 +75,7 @@ async def test_sends_every_lane_in_its_order_and_moves_its_cursor(store: Store) 
         ("o>facts/2", 1),
     ]
     assert [seq for lane, seq in kept.rows if lane == "o>facts/0"] == [1, 2, 3]
-    assert await cursors(store) == {"o>facts/0": 3, "o>facts/1": 1, "o>facts/2": 1}
+    assert await cursors(store) == {"facts:0": 3, "facts:1": 1, "facts:2": 1}
     assert await relay.step() == 0
 
 
@@ -105,7 +107,7 @@ async def test_removes_rows_that_were_sent_and_are_older_than_a_week(store: Stor
     await store.db["outbox"].update_many(
         {"_id": old}, {"$set": {"at": now - KEEP - timedelta(seconds=1)}}
     )
-    await store.db["relay"].insert_one({"_id": "o>facts/0", "cursor": 3, "epoch": 1})
+    await store.db["relay"].insert_one({"_id": "o", "cursors": {"facts:0": 3}, "epoch": 1})
     trimmer = Trimmer(store, now=lambda: now)
     trimmer.begin({"o>facts/0": 0})
     assert await trimmer.step({"o>facts/0": 3}) == 3
@@ -114,4 +116,4 @@ async def test_removes_rows_that_were_sent_and_are_older_than_a_week(store: Stor
     again.begin({"o>facts/0": 3})
     assert await again.step({"o>facts/0": 8}) == 2  # of five, halved until all are old
     assert await rows_left(store) == [6, 7, 8]
-    assert (await store.db["relay"].find_one({"_id": "o>facts/0"}))["trimmed"] == 5
+    assert (await store.db["relay"].find_one({"_id": "o"}))["trimmed"] == {"facts:0": 5}

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
+from alerting import api
 from alerting.adapters.goals import goal_of
 from alerting.domain.goal import Goal, GoalKey, Policy
 from alerting.domain.judged import Deed, Judged, State, Verdict
@@ -19,17 +22,20 @@ from alerting.judge import Judge
 from alerting.settings import AlertingSettings
 from alerting.stream import Stream
 from event_contracts.deeds import GoalEvent
+from event_contracts.directory import PersonChanged, TeamChanged
 from event_contracts.facts import Watermark
 from event_contracts.goals import GoalChanged, Plan
 from event_contracts.goals import Policy as WirePolicy
 from event_contracts.progress import BackFilled, DayProgress
 from event_contracts.wire import Event, decoder_of, encode, partition_of
 from service_kit.guards import Guards
+from service_kit.keys import Keys
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Record, Slice
 from service_kit.settings import Settings
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.tokens import FakeTokens, bearer
 
 ALIVE = Policy(source_always_alive=True)
 FOREVER = 2**53
@@ -295,5 +301,72 @@ def stage():
 
     async def make(guards: Guards | None = None, **settings: float) -> Stage:
         return await Stage(guards, **settings).start()
+
+    return make
+
+
+# anna and ben write content, cleo leads them; dora sells; eve is the administrator.
+PEOPLE = {"anna": "content", "ben": "content", "cleo": "content", "dora": "sales", "eve": ""}
+ROLES = {"cleo": "lead", "eve": "admin"}
+
+
+class Office:
+    """A stage with people, and a client for each of them."""
+
+    def __init__(self, team):
+        self.team = team
+        self.runtime = SimpleNamespace(
+            store=team.store,
+            clock=team.clock,
+            settings=Settings("alerting"),
+            keys=Keys(Store(team.store.client, "paceline_keys")),
+            tokens=FakeTokens(),
+        )
+
+    def person(self, name, version=1, **fields):
+        fields = {"team": PEOPLE[name]} | fields
+        return PersonChanged(tenant="acme", person=name, version=version, name=name, **fields)
+
+    async def tell(self, *entries):
+        await self.team.apply("directory", 0, *entries)
+
+    def headers(self, name):
+        return bearer(ROLES.get(name, "member"), tenant="acme", person=name)
+
+    async def key(self, *scopes):
+        return {"Authorization": f"Bearer {await self.runtime.keys.create('acme', scopes)}"}
+
+    async def ask(self, headers, method, path, **more):
+        transport = httpx.ASGITransport(api.make(self.runtime))
+        async with httpx.AsyncClient(transport=transport, base_url="http://alerting") as client:
+            return await client.request(method, path, headers=headers, **more)
+
+    async def get(self, name, path):
+        return await self.ask(self.headers(name), "GET", path)
+
+    async def events(self, name, query=""):
+        """Return the goal and kind of all events, page by page."""
+        return await self.pages(self.headers(name), query)
+
+    async def pages(self, headers, query=""):
+        found, after = [], ""
+        while True:
+            path = f"/v1/goal-events?{query}&after={after}"
+            answer = (await self.ask(headers, "GET", path)).json()
+            found += answer["items"]
+            if answer["next"] is None:
+                return found
+            after = answer["next"]
+
+
+@pytest.fixture
+def office_of(stage):
+    """Return a maker of offices in which nothing has happened yet."""
+
+    async def make() -> Office:
+        it = Office(await stage())
+        await it.tell(*map(it.person, PEOPLE))
+        await it.tell(TeamChanged(tenant="acme", team="content", version=1, name="C", lead="cleo"))
+        return it
 
     return make

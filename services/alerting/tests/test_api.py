@@ -7,11 +7,13 @@ import httpx
 import pytest
 
 from alerting import api
-from alerting.api import lights
+from alerting.adapters.deeds import Cursor, Terms
+from alerting.api import events
 from event_contracts.goals import Guardrail
 from service_kit.keys import Keys
 from service_kit.settings import Settings
 from service_kit.store import Store
+from service_kit.web import Caller
 
 
 @pytest.fixture
@@ -153,9 +155,10 @@ async def test_a_key_without_the_scope_is_refused(shop):
 
 async def test_followers_get_each_event_with_the_position_behind_it(shop):
     team, runtime = shop
-    door = lights.Door(runtime)
+    feed, terms = events.Feed(runtime), Terms("acme")
+    machine = Caller("acme", "k1", frozenset(), None)
     deeds = await team.deeds()
-    stream = door._follow("acme", {}, None, None)
+    stream = feed.follow(machine, terms, Cursor())
     heard = [await anext(stream) for _ in range(1 + len(deeds))]
     assert heard[0].startswith(b":")
     for text, deed in zip(heard[1:], deeds, strict=True):
@@ -163,7 +166,7 @@ async def test_followers_get_each_event_with_the_position_behind_it(shop):
         assert kind == f"event: {deed.kind}"
         assert deed.id in data
     position = heard[1].decode().splitlines()[0].removeprefix("id: ")
-    again = door._follow("acme", lights._read_cursor(position), None, None)
+    again = feed.follow(machine, terms, events.read_cursor(position))
     await anext(again)
     assert deeds[1].id in (await anext(again)).decode()
     await stream.aclose()

@@ -8,6 +8,7 @@ import pytest
 
 import console
 from console.domain.texts import TEXTS
+from event_contracts.deeds import KINDS
 
 HERE = Path(console.__file__).parent
 TEMPLATES = sorted((HERE / "templates").glob("*.html"))
@@ -27,6 +28,10 @@ def test_every_text_that_a_template_asks_for_is_there() -> None:
     for path in TEMPLATES:
         for key in re.findall(r'\bt\("([^"]+)"(?! ~)', path.read_text()):
             assert key in TEXTS, f"{path.name}: {key}"
+
+
+def test_every_kind_of_deed_has_its_sentence() -> None:
+    assert [kind for kind in KINDS if f"deed.{kind}" not in TEXTS] == []
 
 
 def test_every_text_is_asked_for() -> None:

@@ -281,3 +281,43 @@ async def test_goals_are_listed_by_level_and_by_parent(team: Any) -> None:
         ["618"],
         ["editor"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "warnings"),
+    [
+        (2_000_000, [("under-assigned", "q2", "500000 less")]),
+        (1_200_000, [("over-assigned", "q2", "300000 more")]),
+        (1_500_000, []),
+    ],
+)
+async def test_a_changed_target_moves_no_part_and_the_answer_says_what_no_longer_adds_up(
+    team: Any, target: int, warnings: list[tuple[str, str, str]]
+) -> None:
+    await build(team)
+    change = COMPANY | {"target": target, "reason": "the board"}
+    changed = await team.call("PUT", "/v1/goals/q2", change)
+    assert len(changed["warnings"]) == len(warnings)
+    for found, (code, where, text) in zip(changed["warnings"], warnings, strict=True):
+        assert (found["code"], found["where"]) == (code, where)
+        assert text in found["message"]
+    root = await team.call("GET", "/v1/goals/q2/cascade")
+    assert [Decimal(child["target"]) for child in root["children"]] == [900_000, 600_000]
+    assert Decimal(root["rest"]) == target - 1_500_000
+
+
+async def test_who_does_not_see_every_part_is_not_told_what_they_come_to(team: Any) -> None:
+    await build(team)
+    private = HALVES["parts"][0] | QUARTER  # type: ignore[operator]
+    hidden = {
+        **{name: private[name] for name in ("name", "level", "where", *QUARTER)},
+        **{"metric": "revenue", "parent": "q2", "deal_value": 50_000, "target": 600_000},
+        **{"visibility": "private", "owner": "li", "reason": "kept"},
+    }
+    await team.call("PUT", "/v1/goals/renewals", hidden)
+    change = COMPANY | {"target": 1_200_000, "reason": "the board"}
+    lead = ("chen", "lead")
+    assert (await team.call("PUT", "/v1/goals/q2", change, person=lead))["warnings"] == []
+    change["target"] = 1_000_000
+    told = (await team.call("PUT", "/v1/goals/q2", change))["warnings"]
+    assert [warning["code"] for warning in told] == ["over-assigned"]

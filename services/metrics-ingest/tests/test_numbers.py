@@ -79,6 +79,8 @@ async def test_numbers_are_listed_by_metric_and_by_the_days_of_their_zone(hands:
     await hands.pump()
     assert [row[0] for row in await numbers(hands)] == ["a", "b"]
     assert [row[0] for row in await numbers(hands, "&from=2011-05-06&to=2011-05-06")] == ["b"]
+    first = await hands.done("GET", "/v1/numbers?metric=visits&limit=1")
+    assert [row[0] for row in await numbers(hands, f"&limit=1&after={first['next']}")] == ["b"]
 
 
 async def test_what_is_no_event_is_refused_by_its_index(hands: Any) -> None:

@@ -105,11 +105,15 @@ async def _goals(
         found = {date.fromisoformat(d["day"]): Decimal(d["value"]) for d in days}
         verdict.amounts(f"goal {name}", dict(values[name]), found)
         rows = await api.all("alerting", "/v1/lights", goal=name)
-        lights = {
-            date.fromisoformat(r["span"]["start"]): r["light"] for r in rows if not r["provisional"]
-        }
+        judged = {date.fromisoformat(r["span"]["start"]): r for r in rows if not r["provisional"]}
         expected = oracle.lights(wanted, values[name], world.days[-1])
-        verdict.sets("lights", expected.items(), lights.items())
+        verdict.sets("lights", expected.items(), [(d, r["light"]) for d, r in judged.items()])
+        headlines = [(d, r["to_date"]["light"]) for d, r in judged.items()]
+        verdict.sets(
+            "to-date lights",
+            oracle.headlines(wanted, values[name], world.days[-1]).items(),
+            [(day, colour) for day, colour in headlines if colour != "none"],
+        )
 
 
 async def _deeds(
@@ -125,11 +129,15 @@ async def _deeds(
         mine = [d for d in deeds if d["goal"] == name]
         verdict.sets("deed seq", range(1, len(mine) + 1), [d["seq"] for d in mine])
         expected = oracle.all_deeds(wanted, judged[name], finally_[name], LATE_DAYS)
-        found = [
-            Deed(d["kind"], date.fromisoformat(d["span"]["start"]), _what(d))
-            for d in oracle.of_run(mine)
-        ]
+        found = [_deed(d) for d in oracle.of_run(mine)]
         verdict.sets("deeds", [(name, d) for d in expected], [(name, d) for d in found])
+        expected = oracle.headline_deeds(wanted, judged[name], finally_[name], LATE_DAYS)
+        found = [_deed(d) for d in oracle.of_headline(mine)]
+        verdict.sets("to-date deeds", [(name, d) for d in expected], [(name, d) for d in found])
+
+
+def _deed(deed: Mapping[str, Any]) -> Deed:
+    return Deed(deed["kind"], date.fromisoformat(deed["span"]["start"]), _what(deed))
 
 
 def _what(deed: Mapping[str, Any]) -> str:

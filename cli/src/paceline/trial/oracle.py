@@ -1,11 +1,12 @@
 """The truth, computed again: lights and deeds from plain sums, without the services' code.
 
 Written from product.md's settled rules alone, so that an error of the services is not repeated.
- Grain day, Monday to Friday, an empty day counts as 0, weekends left out of
-the day's light but not of the period's total.
+Grain day, Monday to Friday, an empty day counts as 0, weekends left out of the day's light but not
+of the period's total. The run light looks at each day, the to-date light, the headline, at all days
+so far.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 
 LOW = Decimal("0.70")
 RED_AFTER = 3
+TO_DATE_FROM = Decimal("0.10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,13 @@ class Deed:
 
 
 def of_run(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the goal events that this oracle speaks of: all but those of the to-date light."""
+    """Return the goal events but those of the to-date light."""
     return [row for row in rows if row.get("light_kind", "run") == "run"]
+
+
+def of_headline(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the goal events of the to-date light."""
+    return [row for row in rows if row.get("light_kind", "run") == "to-date"]
 
 
 def days(start: date, end: date) -> Iterator[date]:
@@ -64,6 +71,33 @@ def lights(wanted: Wanted, values: Mapping[date, Decimal], last: date) -> dict[d
         else:
             found[day] = "green" if actual >= wanted.daily else "yellow"
     return found
+
+
+def headlines(wanted: Wanted, values: Mapping[date, Decimal], last: date) -> dict[date, str]:
+    """Return the to-date light of every working day up to ``last`` that has one.
+
+    It begins with 10 % of the period's plan and is red at once below 0.70.
+    """
+    found: dict[date, str] = {}
+    whole = wanted.daily * len(working(wanted.start, wanted.end))
+    for number, day in enumerate(working(wanted.start, min(last, wanted.end)), 1):
+        plan = wanted.daily * number
+        total = sum((v for d, v in values.items() if wanted.start <= d <= day), Decimal(0))
+        if plan < TO_DATE_FROM * whole:
+            continue
+        if total < LOW * plan:
+            found[day] = "red"
+        else:
+            found[day] = "green" if total >= plan else "yellow"
+    return found
+
+
+Judge = Callable[[Wanted, Mapping[date, Decimal], date], dict[date, str]]
+
+
+def first_headline_deeds(wanted: Wanted, values: Mapping[date, Decimal], last: date) -> list[Deed]:
+    """Return the deeds of the to-date light whose days were complete when they were judged."""
+    return _told({}, headlines(wanted, values, last))
 
 
 def first_deeds(wanted: Wanted, values: Mapping[date, Decimal], last: date) -> list[Deed]:
@@ -100,12 +134,19 @@ def praised(sums: Mapping[tuple[str, date], Decimal], threshold: Decimal) -> set
     return {key for key, amount in sums.items() if amount >= threshold}
 
 
-def restated(wanted: Wanted, history: Sequence[tuple[date, Mapping[date, Decimal]]]) -> list[date]:
-    """Return the span of every change of a judged light, from the values known at each close."""
+def restated(
+    wanted: Wanted,
+    history: Sequence[tuple[date, Mapping[date, Decimal]]],
+    judge: Judge = lights,
+) -> list[date]:
+    """Return the span of every change of a judged light, from the values known at each close.
+
+    ``judge`` is ``lights`` or ``headlines``.
+    """
     found: list[date] = []
     judged: dict[date, str] = {}
     for close, values in history:
-        now = lights(wanted, values, close)
+        now = judge(wanted, values, close)
         found += [day for day, colour in judged.items() if now[day] != colour]
         judged = now
     return sorted(found)
@@ -123,12 +164,7 @@ def all_deeds(
     alarms: dict[date, date] = {}
     tiers = {"floor": wanted.floor, "target": wanted.target, "stretch": wanted.stretch}
     missed = False
-    for step in days(wanted.start, wanted.end + timedelta(days=late_days + 1)):
-        ripe = step - timedelta(days=late_days)
-        known = {
-            day: (final if day <= ripe else early).get(day, Decimal(0))
-            for day in days(wanted.start, min(step, wanted.end))
-        }
+    for step, known in _known(wanted, early, final, late_days):
         now = lights(wanted, known, step)
         found += _told(judged, now)
         alarms, more = _alarmed(alarms, now)
@@ -145,6 +181,34 @@ def all_deeds(
             missed = short
         judged = now
     return sorted(found)
+
+
+def headline_deeds(
+    wanted: Wanted, early: Mapping[date, Decimal], final: Mapping[date, Decimal], late_days: int
+) -> list[Deed]:
+    """Return the deeds of the to-date light of such a goal."""
+    found: list[Deed] = []
+    judged: dict[date, str] = {}
+    for step, known in _known(wanted, early, final, late_days):
+        now = headlines(wanted, known, step)
+        found += _told(judged, now)
+        judged = now
+    return sorted(found)
+
+
+def _known(
+    wanted: Wanted, early: Mapping[date, Decimal], final: Mapping[date, Decimal], late_days: int
+) -> Iterator[tuple[date, dict[date, Decimal]]]:
+    """Yield each day until all is known, with the values that are known at its close."""
+    for step in days(wanted.start, wanted.end + timedelta(days=late_days + 1)):
+        ripe = step - timedelta(days=late_days)
+        yield (
+            step,
+            {
+                day: (final if day <= ripe else early).get(day, Decimal(0))
+                for day in days(wanted.start, min(step, wanted.end))
+            },
+        )
 
 
 def _told(judged: Mapping[date, str], now: Mapping[date, str]) -> list[Deed]:

@@ -8,6 +8,7 @@ from event_contracts.wire import Event, Part
 KINDS = (
     "light.changed",
     "goal.off_track",
+    "goal.escalated",
     "goal.missed",
     "goal.reached",
     "goal.restated",
@@ -40,10 +41,14 @@ class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
     ``to-date``. ``tier`` is floor, target or stretch. ``final`` says whether the number can still
     change; ``corrects`` is the id of the deed that this one mends. ``escalated_to``
     (goal.off_track) is ``owner`` or ``lead``; ``guardrail`` names that of guardrail.breached and
-    guardrail.cleared. ``owner`` is a person, told only where the organisation allows.
-    goal.changed: ``goal_version`` was made by ``changed_by`` for ``reason``; from a ``stopped``
-    one on nothing counts. goal.closed: the period's number is final, ``tier`` is the highest that
-    it reached. ``source`` is the metric whose source is silent, or is so no more.
+    guardrail.cleared. ``owner`` is a person, told only where the organisation allows, and so is a
+    person in ``changed_by``. goal.off_track: the investigation is ``due`` by then. goal.escalated:
+    the to-date light has left green while the run of the off_track ``alarm``, of which the owner
+    alone knew, stands red. A red light or an escalation of an individual goal is the owner's first:
+    nobody brings it to the lead before ``lead_from``. goal.changed: ``goal_version`` was made by
+    ``changed_by`` for ``reason``; from a ``stopped`` one on nothing counts. goal.closed: the
+    period's number is final, ``tier`` is the highest that it reached. ``source`` is the metric
+    whose source is silent, or is so no more.
     """
 
     id: str
@@ -81,3 +86,6 @@ class GoalEvent(Event, frozen=True, kw_only=True, tag="goal-events.event.v1"):
     reason: str = ""
     stopped: bool = False
     source: str | None = None
+    alarm: str | None = None
+    due: datetime | None = None
+    lead_from: datetime | None = None

@@ -37,6 +37,7 @@ class Policy(Part, frozen=True, kw_only=True):
     is judged over ``ratio_days`` working days, with no light below ``ratio_least`` in its
     denominator. A level has no light before its plan has moved ``level_from`` of the way.
     ``owner_only_while_green``: a red run goes to the lead only if the to-date light is not green.
+    ``working_day_ends`` is the local hour (1 to 24) at which a working day is over.
     """
 
     grain: str = "day"
@@ -55,6 +56,7 @@ class Policy(Part, frozen=True, kw_only=True):
     restate_share: Decimal | None = Decimal("0.05")
     incomplete_after_hours: int = 48
     settle_days: int = 30
+    working_day_ends: int = 18
 
 
 class Guardrail(Part, frozen=True, kw_only=True):

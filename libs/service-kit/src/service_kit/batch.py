@@ -119,7 +119,7 @@ class Applier:
                     effects = await self._session.run(partial(self._body, slices=ready))
                 except Moved as moved:
                     log.warning("%s; loading it again", moved)
-                    await self._load([moved.partition])
+                    await self._load(moved.partitions)
                 except Halted as halted:
                     await self._halt(halted)
                 else:
@@ -133,13 +133,13 @@ class Applier:
             await self.apply(held)
 
     async def _body(self, tx: Tx, slices: Sequence[Slice]) -> list[Any]:
-        effects = []
-        for batch in slices:
-            origin = self._owner(batch.partition)
-            outbox = await offsets.open_slice(tx, self._group, origin, batch, self._guards)
+        outboxes = await offsets.open_slices(tx, self._group, slices, self._guards)
+        effects, closing = [], []
+        for batch, outbox in zip(slices, outboxes, strict=True):
             effects.append(await self._handler.apply(tx, batch, outbox))
             if batch.records or batch.end != batch.start or len(outbox):
-                await offsets.close_slice(tx, self._group, batch, outbox, self._guards)
+                closing.append((batch, outbox))
+        await offsets.close_slices(tx, self._group, closing, self._guards)
         return effects
 
     def _commit(self, slices: Sequence[Slice], effects: Sequence[Any]) -> None:
@@ -177,6 +177,8 @@ class Applier:
         return replace(batch, start=position, records=records)
 
     async def _load(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            self.next.pop(partition, None)  # until it is loaded, ticks leave it alone
         documents = {p: await offsets.read(self._store, self._group, p) for p in partitions}
         # Only after the positions: another worker may still move them, and the log's end with it.
         bounds = await self._bounds(partitions)
@@ -186,16 +188,16 @@ class Applier:
     async def _begin(self, partition: Partition, document: Document, bounds: Bounds) -> None:
         self._handler.forget(partition)
         self.halted.pop(partition, None)
-        self.next[partition] = document["next"]
         if document["halted"]:
             self.halted[partition] = document["halted"]["reason"]
-            return
-        try:
-            offsets.check_log(partition, document, bounds.topic_id, bounds.low, bounds.high)
-        except Halted as halted:
-            await self._halt(halted)
         else:
-            await self._handler.load(partition)
+            try:
+                offsets.check_log(partition, document, bounds.topic_id, bounds.low, bounds.high)
+            except Halted as halted:
+                await self._halt(halted)
+            else:
+                await self._handler.load(partition)
+        self.next[partition] = document["next"]
 
     async def _halt(self, halted: Halted) -> None:
         log.error("partition halted: %s", halted)

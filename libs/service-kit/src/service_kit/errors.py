@@ -11,6 +11,8 @@ PacelineError
 └── UserError        a request that cannot be served: says what, where, and what would be right
 """
 
+from collections.abc import Sequence
+
 from service_kit.records import Partition
 
 
@@ -58,11 +60,12 @@ class AlreadyHalted(Halted):
 
 
 class Moved(PacelineError):
-    """The offset document is not where this loop left it."""
+    """An offset document is not where this loop left it; it is one of these partitions'."""
 
-    def __init__(self, partition: Partition) -> None:
-        super().__init__(f"{partition}: the offset document has moved")
-        self.partition = partition
+    def __init__(self, partitions: Sequence[Partition]) -> None:
+        names = ", ".join(map(str, partitions))
+        super().__init__(f"{names}: the offset document has moved")
+        self.partitions = partitions
 
 
 class BadRecord(PacelineError):

@@ -5,6 +5,8 @@
 ``next`` is the only start offset there is; what Kafka has committed is for lag displays.
 """
 
+from collections.abc import Sequence
+
 from service_kit.errors import AlreadyHalted, Halted, Infrastructure, LogMoved, Moved
 from service_kit.guards import Guards
 from service_kit.outbox import Outbox
@@ -52,25 +54,37 @@ def check_log(partition: Partition, document: Document, topic_id: str, low: int,
         raise LogMoved(partition, f"next {position} is outside {low}..{high}")
 
 
-async def open_slice(tx: Tx, group: str, origin: str, batch: Slice, guards: Guards) -> Outbox:
-    """Read the document in the transaction; raises Moved or AlreadyHalted."""
-    document = await tx["offsets"].find_one({"_id": offset_id(group, batch.partition)})
-    if document is None:
-        raise Moved(batch.partition)
-    if document["halted"]:
-        raise AlreadyHalted(batch.partition, document["halted"]["reason"])
-    if guards.cas and document["next"] != batch.start:
-        raise Moved(batch.partition)
-    return Outbox(origin, document["lanes"], batch.start, batch.end)
+async def open_slices(tx: Tx, group: str, slices: Sequence[Slice], guards: Guards) -> list[Outbox]:
+    """Read the documents in the transaction; raises Moved or AlreadyHalted.
+
+    Returns an outbox for every slice, whose origin is the group's input partition.
+    """
+    ids = [offset_id(group, one.partition) for one in slices]
+    found = {row["_id"]: row for row in await tx["offsets"].find_ids(ids)}
+    outboxes = []
+    for one in slices:
+        document = found.get(offset_id(group, one.partition))
+        if document is None:
+            raise Moved([one.partition])
+        if document["halted"]:
+            raise AlreadyHalted(one.partition, document["halted"]["reason"])
+        if guards.cas and document["next"] != one.start:
+            raise Moved([one.partition])
+        origin = f"{group}:{one.partition}"
+        outboxes.append(Outbox(origin, document["lanes"], one.start, one.end))
+    return outboxes
 
 
-async def close_slice(tx: Tx, group: str, batch: Slice, outbox: Outbox, guards: Guards) -> None:
-    """Compare-and-set the position and the counters, and write the rows; raises Moved."""
-    expected = {"next": batch.start} if guards.cas else {}
-    matched = await tx["offsets"].update_one(
-        {"_id": offset_id(group, batch.partition)} | expected,
-        {"$set": {"next": batch.end, "lanes": outbox.lanes}},
-    )
-    if not matched:
-        raise Moved(batch.partition)
-    await outbox.write(tx)
+async def close_slices(
+    tx: Tx, group: str, closing: Sequence[tuple[Slice, Outbox]], guards: Guards
+) -> None:
+    """Compare-and-set positions and counters, and write the rows; raises Moved."""
+    for batch, outbox in closing:
+        expected = {"next": batch.start} if guards.cas else {}
+        await tx["offsets"].update_one(
+            {"_id": offset_id(group, batch.partition)} | expected,
+            {"$set": {"next": batch.end, "lanes": outbox.lanes}},
+        )
+        await outbox.write(tx)
+    if await tx["offsets"].flush() != len(closing):
+        raise Moved([batch.partition for batch, _ in closing])

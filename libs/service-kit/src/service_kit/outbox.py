@@ -40,6 +40,19 @@ def slot(to: Partition) -> str:
     return f"{to.topic}:{to.number}"
 
 
+def partition_of(slot: str) -> Partition:
+    """Return the destination of a slot."""
+    topic, _, number = slot.rpartition(":")
+    return Partition(topic, int(number))
+
+
+def place_of(lane: str) -> tuple[str, str]:
+    """Return a lane's origin and its slot there: what ``lane_name`` and ``slot`` were made of."""
+    origin, _, to = lane.rpartition(">")
+    topic, _, number = to.rpartition("/")
+    return origin, f"{topic}:{number}"
+
+
 class Outbox:
     """Collects the messages of one origin in one transaction and numbers them."""
 

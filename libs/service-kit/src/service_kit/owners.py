@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import UpdateOne
 
 from service_kit.errors import Infrastructure
-from service_kit.store import Session, Store
+from service_kit.store import Session, Store, find_ids
 
 
 async def take_over(store: Store, session: Session, names: Iterable[str]) -> None:
@@ -24,7 +24,7 @@ async def take_over(store: Store, session: Session, names: Iterable[str]) -> Non
     await owners.bulk_write(
         [UpdateOne({"_id": i}, {"$addToSet": {"sessions": session.id}}, upsert=True) for i in ids]
     )
-    documents = await owners.find({"_id": {"$in": ids}}).to_list(None)
+    documents = await find_ids(owners, ids)
     others = _others(documents, session.id)
     if others:
         await store.client.admin.command({"killSessions": [{"id": other} for other in others]})

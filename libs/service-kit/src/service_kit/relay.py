@@ -1,5 +1,7 @@
 """The relay: sends the outbox's rows in lane order, then moves the lane's cursor.
 
+    relay  {_id: origin, epoch, cursors: {"facts:2": 17}, trimmed: {"facts:2": 3}}
+
 One relay at a time holds a database (lease with an epoch). A row is sent again when the relay dies
 between sending and moving the cursor; receivers drop it by lane and seq, version or id. The lease
 lives on the observer's monotonic clock: a holder whose ``beat`` has not moved for LEASE seconds is
@@ -16,10 +18,10 @@ from pymongo import UpdateOne
 from service_kit.errors import Infrastructure
 from service_kit.guards import Faults
 from service_kit.lanes import Stamp
-from service_kit.outbox import row_id
+from service_kit.outbox import lane_name, partition_of, place_of, row_id
 from service_kit.records import Partition
 from service_kit.relay_trim import Trimmer
-from service_kit.store import Document, Store
+from service_kit.store import Document, Store, find_ids
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Relay:
         self._wake = wake
         self._me = me
         self._epoch = 0
+        self._origins: set[str] = set()
         self._cursors: dict[str, int] = {}
         self._beaten = 0.0
         self._trimmer = Trimmer(store)
@@ -102,7 +105,7 @@ class Relay:
         """Return the rows in this order, all lanes in one query."""
         if not ids:
             return []
-        found = await self._db["outbox"].find({"_id": {"$in": list(ids)}}).to_list(None)
+        found = await find_ids(self._db["outbox"], list(ids))
         rows = {row["_id"]: row for row in found}
         if len(rows) != len(ids):
             missing = next(i for i in ids if i not in rows)
@@ -111,40 +114,48 @@ class Relay:
 
     async def _move(self, rows: Sequence[Document]) -> None:
         last = {row["lane"]: row["seq"] for row in rows}
+        moved: dict[str, dict[str, int]] = {}
+        for lane, seq in last.items():
+            origin, counter = place_of(lane)
+            moved.setdefault(origin, {})[f"cursors.{counter}"] = seq
         done = await self._db["relay"].bulk_write(
             [
-                UpdateOne({"_id": lane, "epoch": self._epoch}, {"$set": {"cursor": seq}})
-                for lane, seq in last.items()
+                UpdateOne({"_id": origin, "epoch": self._epoch}, {"$set": cursors})
+                for origin, cursors in moved.items()
             ]
         )
-        if done.matched_count != len(last):
+        if done.matched_count != len(moved):
             self._epoch = 0  # somebody else holds the lease now
         self._cursors |= last
 
     async def _heads(self) -> dict[str, int]:
-        """Return the last seq written in every lane, and make sure that each has a cursor."""
-        heads: dict[str, int] = {}
+        """Return the last seq written in every lane, and make sure that each origin has cursors."""
+        lanes: dict[str, dict[str, int]] = {}
         for document in await self._db["offsets"].find({}, projection=["lanes"]).to_list(None):
             group, topic, number = document["_id"].rsplit("|", 2)
-            _add(heads, f"{group}:{Partition(topic, int(number))}", document["lanes"])
+            lanes[f"{group}:{Partition(topic, int(number))}"] = document["lanes"]
         for document in await self._db["origins"].find({}).to_list(None):
-            _add(heads, document["_id"], document["lanes"])
-        fresh = [lane for lane in heads if lane not in self._cursors]
+            lanes[document["_id"]] = document["lanes"]
+        fresh = lanes.keys() - self._origins
         if fresh:
             await self._db["relay"].bulk_write(
                 [
                     UpdateOne(
-                        {"_id": lane},
+                        {"_id": origin},
                         # Never on an existing one: a relay that was frozen here would undo its
                         # successor's fence and then move the cursor back.
-                        {"$setOnInsert": {"cursor": 0, "epoch": self._epoch}},
+                        {"$setOnInsert": {"cursors": {}, "epoch": self._epoch}},
                         upsert=True,
                     )
-                    for lane in fresh
+                    for origin in sorted(fresh)
                 ]
             )
-            self._cursors |= dict.fromkeys(fresh, 0)
-        return heads
+            self._origins |= fresh
+        return {
+            lane_name(origin, partition_of(counter)): seq
+            for origin, counters in lanes.items()
+            for counter, seq in counters.items()
+        }
 
     async def _acquire(self) -> None:
         """Wait for the lease, take it, fence the predecessor and read the cursors."""
@@ -167,8 +178,9 @@ class Relay:
             {"epoch": {"$lt": self._epoch}}, {"$set": {"epoch": self._epoch}}
         )
         documents: list[dict[str, Any]] = await self._db["relay"].find({}).to_list(None)
-        self._cursors = {document["_id"]: document["cursor"] for document in documents}
-        self._trimmer.begin({document["_id"]: document.get("trimmed", 0) for document in documents})
+        self._origins = {document["_id"] for document in documents}
+        self._cursors = _by_lane(documents, "cursors")
+        self._trimmer.begin(_by_lane(documents, "trimmed"))
         log.info("relay %s holds %s, epoch %d", self._me, self._db.name, self._epoch)
 
     async def _beat(self) -> bool:
@@ -184,7 +196,9 @@ class Relay:
         return bool(self._epoch)
 
 
-def _add(heads: dict[str, int], origin: str, lanes: dict[str, int]) -> None:
-    for counter, seq in lanes.items():
-        topic, _, number = counter.rpartition(":")
-        heads[f"{origin}>{Partition(topic, int(number))}"] = seq
+def _by_lane(documents: Sequence[Document], name: str) -> dict[str, int]:
+    return {
+        lane_name(document["_id"], partition_of(counter)): seq
+        for document in documents
+        for counter, seq in document.get(name, {}).items()
+    }

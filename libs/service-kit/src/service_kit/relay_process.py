@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -20,7 +21,7 @@ from pymongo.errors import PyMongoError
 from service_kit.errors import Infrastructure
 from service_kit.kafka_producer import RelayProducer
 from service_kit.metrics import counter, exposition
-from service_kit.relay import Relay
+from service_kit.relay import Relay, Wake
 from service_kit.service import set_up_logging
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 SERVICE = "relay"
 FAILED = 70
 POLL_SECONDS = 0.02
+GATHER_SECONDS = 0.01
 RESUME_SECONDS = 1.0
 DISCOVER_SECONDS = 2.0
 
@@ -40,36 +42,64 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class StreamWake:
-    """Wakes the relay from a change stream; while that does not run, by looking every 20 ms.
+    """Wakes the relays from one change stream; while that does not run, they look every 20 ms.
 
-    Idle, the stream costs nothing; a written batch is seen within 2 ms of its commit.
+    One stream for all databases: every write wakes every stream of the server, and with four of
+    them the embedded one did 131 transactions a second where it did 234 without any.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._db = store.db
-        self._written = asyncio.Event()
+    def __init__(self, store: Store, prefix: str) -> None:
+        self._client = store.client
+        self._prefix = prefix
+        self._written: dict[str, asyncio.Event] = {}
         self._streaming = False
+
+    def of(self, database: str) -> "DatabaseWake":
+        """Return the wake of one database."""
+        written = self._written.setdefault(database, asyncio.Event())
+        return DatabaseWake(written, lambda: self._streaming)
 
     async def run(self) -> None:
         """Follow the documents that every sender of rows writes; never ends."""
+        mine = {"$regex": f"^{re.escape(self._prefix)}"}
         wanted: list[Document] = [
-            {"$match": {"ns.coll": {"$in": ["offsets", "origins"]}}},
-            {"$project": {"_id": 1}},
+            {"$match": {"ns.db": mine, "ns.coll": {"$in": ["offsets", "origins"]}}},
+            {"$project": {"_id": 1, "ns": 1}},
         ]
         while True:
             with contextlib.suppress(PyMongoError):
-                async with await self._db.watch(wanted) as stream:
+                async with await self._client.watch(wanted) as stream:
                     self._streaming = True
-                    self._written.set()
-                    async for _ in stream:
-                        self._written.set()
-            log.info("no change stream of %s, looking instead", self._db.name)
+                    for written in self._written.values():
+                        written.set()
+                    await self._follow(stream)
+            log.info("no change stream of %s..., looking instead", self._prefix)
             self._streaming = False
             await asyncio.sleep(RESUME_SECONDS)
 
+    async def _follow(self, stream: Any) -> None:
+        rested_at = 0.0
+        async for change in stream:
+            written = self._written.get(change["ns"]["db"])
+            if written is not None:
+                written.set()
+            # Under load every answer would hold one change: let some come together.
+            now = asyncio.get_running_loop().time()
+            if now - rested_at > GATHER_SECONDS:
+                await asyncio.sleep(GATHER_SECONDS)
+                rested_at = now + GATHER_SECONDS
+
+
+class DatabaseWake:
+    """The relay's wake (relay.Wake) for one database."""
+
+    def __init__(self, written: asyncio.Event, streaming: Callable[[], bool]) -> None:
+        self._written = written
+        self._streaming = streaming
+
     async def wait(self, seconds: float) -> None:
         """Return when something was written, at the latest after ``seconds``."""
-        longest = seconds if self._streaming else min(seconds, POLL_SECONDS)
+        longest = seconds if self._streaming() else min(seconds, POLL_SECONDS)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._written.wait(), longest)
         self._written.clear()
@@ -88,31 +118,29 @@ class CountedProducer(RelayProducer):
         self._sent.inc(len(rows))
 
 
-async def relay(settings: Settings, database: str) -> None:
+async def relay(settings: Settings, database: str, wake: Wake) -> None:
     """Relay one database until cancelled; raises Infrastructure."""
     store = Store.connect(settings.mongodb, database)
-    wake = StreamWake(store)
-    me = Relay(store, CountedProducer(settings, database), wake, settings.instance)
-    await either(wake.run(), me.run())
+    await Relay(store, CountedProducer(settings, database), wake, settings.instance).run()
 
 
-async def relay_all(settings: Settings) -> None:
-    """Relay every database of the deployment, those that appear later too."""
-    found: dict[str, asyncio.Task[None]] = {}
+async def relay_these(settings: Settings, databases: Sequence[str]) -> None:
+    """Relay the databases, or every database of the deployment, those that appear later too."""
     store = Store.connect(settings.mongodb, settings.database)
+    wake = StreamWake(store, "" if databases else settings.database_prefix)
+    found: dict[str, asyncio.Task[None]] = {}
+    waking = asyncio.create_task(wake.run())
     while True:
-        for database in await senders(store, settings.database_prefix):
+        for database in databases or await senders(store, settings.database_prefix):
             if database not in found:
-                found[database] = asyncio.create_task(relay(settings, database))
-        done = [task for task in found.values() if task.done()]
+                found[database] = asyncio.create_task(relay(settings, database, wake.of(database)))
+        done, _ = await asyncio.wait(
+            [waking, *found.values()],
+            timeout=DISCOVER_SECONDS if found else POLL_SECONDS,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
         for task in done:
             await task
-        if found:
-            await asyncio.wait(
-                found.values(), timeout=DISCOVER_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-        else:
-            await asyncio.sleep(POLL_SECONDS)
 
 
 async def senders(store: Store, prefix: str) -> list[str]:
@@ -176,8 +204,7 @@ async def run(settings: Settings, databases: Sequence[str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    works = [relay(settings, database) for database in databases] or [relay_all(settings)]
-    await either(_until(stop), serve(settings), *works)
+    await either(_until(stop), serve(settings), relay_these(settings, databases))
     if not stop.is_set():
         raise Infrastructure("a part of the relay ended")
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from service_kit.outbox import row_id
-from service_kit.store import Document, Store
+from service_kit.outbox import place_of, row_id
+from service_kit.store import Store, find_ids, portions
 
 KEEP = timedelta(days=7)
 EVERY_SECONDS = 1.0
@@ -17,7 +17,7 @@ def _now() -> datetime:
 
 
 class Trimmer:
-    """Remembers per lane up to which seq its rows are gone (``trimmed`` beside the cursor).
+    """Remembers per lane up to which seq its rows are gone (``trimmed`` beside the cursors).
 
     Only the relay that holds the lease trims; a second one at work does no harm, rows at or below
     the cursor are nobody's any more.
@@ -56,16 +56,16 @@ class Trimmer:
         ids = [row_id(lane, seq) for seq in range(first, min(cursor, first + STEP - 1) + 1)]
         while not await self._all_old(ids):
             ids = ids[: max(len(ids) // 2, 1)]
-        await self._db["outbox"].delete_many({"_id": {"$in": ids}})
+        for portion in portions(ids):
+            await self._db["outbox"].delete_many({"_id": {"$in": portion}})
         last = first + len(ids) - 1
-        await self._db["relay"].update_one({"_id": lane}, {"$set": {"trimmed": last}})
+        origin, counter = place_of(lane)
+        await self._db["relay"].update_one({"_id": origin}, {"$set": {f"trimmed.{counter}": last}})
         self._trimmed[lane] = last
         return len(ids)
 
     async def _all_old(self, ids: list[str]) -> bool:
         """Whether none of the rows is younger; one that a killed relay removed is old."""
-        rows: list[Document] = await (
-            self._db["outbox"].find({"_id": {"$in": ids}}, projection=["at"]).to_list(None)
-        )
+        rows = await find_ids(self._db["outbox"], ids, projection=["at"])
         limit = self._now() - KEEP
         return all("at" not in row or row["at"] < limit for row in rows)

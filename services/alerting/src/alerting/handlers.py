@@ -16,7 +16,8 @@ from alerting.domain.looking import Case
 from alerting.domain.schedule import Appointment, Position, due, final_after, kept, next_appointment
 from alerting.domain.silence import fresh_quarters
 from alerting.domain.spans import Span
-from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay
+from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay, Quarters
+from event_contracts.directory import DirectoryMessage
 from event_contracts.wire import key_of, partition_of
 
 FAR_MS = 2**53
@@ -50,21 +51,25 @@ class NoteBackFilled:
 
 @dataclass(frozen=True, slots=True)
 class NoteAlive:
-    """A metric's source has delivered in these quarter hours."""
+    """Metrics' sources have delivered in these quarter hours."""
 
-    place: MetricDay
-    quarters: int
-    version: int
+    quarters: Mapping[MetricDay, Quarters]
     partition: int
 
 
 @dataclass(frozen=True, slots=True)
-class NoteWatermark:
-    """Everything accepted before ``at_ms`` on the origin stands before this."""
+class NoteWatermarks:
+    """Everything accepted before ``at_ms`` on an origin stands before this."""
 
     partition: int
-    origin: str
-    at_ms: int
+    at_ms: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepEntry:
+    """A person, a team or the organisation's settings have changed."""
+
+    entry: DirectoryMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +158,27 @@ async def note_back_filled(command: NoteBackFilled, books: Books) -> None:
 
 async def note_alive(command: NoteAlive, books: Books) -> None:
     """Keep the quarter hours; goals that judged their day without them are judged again."""
-    place = command.place
-    await books.heads.touch([alive_head(place.tenant, place.metric)])
-    before = await books.values.join_alive(place, command.quarters, command.version)
-    fresh = fresh_quarters(before, command.quarters, place.day)
-    if fresh:
-        await books.dockets.correct_silent(place, command.partition, min(fresh))
+    if not command.quarters:
+        return
+    places = command.quarters
+    await books.heads.touch([alive_head(place.tenant, place.metric) for place in places])
+    before = await books.values.join_alive(places)
+    late: dict[MetricDay, int] = {}
+    for place, now in places.items():
+        fresh = fresh_quarters(before.get(place, 0), now.bits, place.day)
+        if fresh:
+            late[place] = min(fresh)
+    await books.dockets.correct_silent(late, command.partition)
 
 
-async def note_watermark(command: NoteWatermark, books: Books) -> None:
-    """Raise the watermark."""
-    await books.values.note_watermark(command.partition, command.origin, command.at_ms)
+async def note_watermarks(command: NoteWatermarks, books: Books) -> None:
+    """Raise the watermarks."""
+    await books.values.note_watermarks(command.partition, command.at_ms)
+
+
+async def keep_entry(command: KeepEntry, books: Books) -> None:
+    """Keep what is new of the directory: the highest version holds."""
+    await books.directory.keep(command.entry)
 
 
 async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
@@ -286,7 +301,8 @@ HANDLERS: dict[type, Callable[[Any, Books], Awaitable[Any]]] = {
     KeepDays: keep_days,
     NoteBackFilled: note_back_filled,
     NoteAlive: note_alive,
-    NoteWatermark: note_watermark,
+    NoteWatermarks: note_watermarks,
+    KeepEntry: keep_entry,
     JudgeGoal: judge,
 }
 

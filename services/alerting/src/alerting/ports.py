@@ -9,6 +9,7 @@ from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.judged import Deed, State, Verdict
 from alerting.domain.schedule import Position
 from alerting.domain.sums import Days, DayValue
+from event_contracts.directory import DirectoryMessage
 
 
 class DayPlace(NamedTuple):
@@ -25,6 +26,13 @@ class MetricDay(NamedTuple):
     tenant: str
     metric: str
     day: date
+
+
+class Quarters(NamedTuple):
+    """The quarter hours of a UTC day in which a source delivered, one bit each, at a version."""
+
+    bits: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +136,8 @@ class Dockets(Protocol):
         """Mark judged days as changed; the earliest day and the latest notice hold."""
         ...
 
-    async def correct_silent(self, place: MetricDay, partition: int, quarter_ms: int) -> None:
-        """Mark goals that may have judged the quarter hour's day silent."""
+    async def correct_silent(self, late: Mapping[MetricDay, int], partition: int) -> None:
+        """Mark goals that may have judged a day silent before its first new quarter hour (ms)."""
         ...
 
     async def close(self, docket: Docket) -> None:
@@ -172,16 +180,16 @@ class Values(Protocol):
         """Return the source's quarter hours by UTC day, both days inclusive."""
         ...
 
-    async def join_alive(self, place: MetricDay, quarters: int, version: int) -> int:
-        """Keep the quarter hours if the version is new; return those known before."""
+    async def join_alive(self, quarters: Mapping[MetricDay, Quarters]) -> dict[MetricDay, int]:
+        """Keep the quarter hours whose version is new; return those known before."""
         ...
 
     async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
         ...
 
-    async def note_watermark(self, partition: int, origin: str, at_ms: int) -> None:
-        """Raise a watermark."""
+    async def note_watermarks(self, partition: int, at_ms: Mapping[str, int]) -> None:
+        """Raise the origins' watermarks."""
         ...
 
 
@@ -202,6 +210,14 @@ class Post(Protocol):
 
     async def send(self, deeds: Sequence[Deed], goal: Goal, now_ms: int) -> None:
         """Keep and send deeds, each once by its id."""
+        ...
+
+
+class Directory(Protocol):
+    """People, teams and the organisation's settings."""
+
+    async def keep(self, entry: DirectoryMessage) -> None:
+        """Keep the entry, unless a version as high is there."""
         ...
 
 
@@ -236,6 +252,11 @@ class Books(Protocol):
     @property
     def post(self) -> Post:
         """What is sent."""
+        ...
+
+    @property
+    def directory(self) -> Directory:
+        """The directory."""
         ...
 
     async def pause(self) -> None:

@@ -1,4 +1,4 @@
-"""The stream's door: goals and their progress become commands, each batch one transaction."""
+"""The stream's door: what it hears becomes commands, each batch one transaction."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,15 +12,22 @@ from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.sums import DayValue
 from alerting.handlers import (
     KeepDays,
+    KeepEntry,
     KeepGoal,
     NoteAlive,
     NoteBackFilled,
-    NoteWatermark,
+    NoteWatermarks,
     handle,
 )
-from alerting.ports import DayPlace, DayState, MetricDay
+from alerting.ports import DayPlace, DayState, MetricDay, Quarters
 from alerting.settings import SERVICE
 from event_contracts import topics
+from event_contracts.directory import (
+    DirectoryMessage,
+    OrganisationChanged,
+    PersonChanged,
+    TeamChanged,
+)
 from event_contracts.facts import Watermark
 from event_contracts.goals import GoalChanged
 from event_contracts.progress import BackFilled, DayProgress, ProgressMessage, SourceAlive
@@ -36,18 +43,20 @@ from service_kit.store import Tx
 GROUP = SERVICE
 GOALS = topics.GOALS.name
 PROGRESS = topics.PROGRESS.name
-TOPICS = (GOALS, PROGRESS)
+DIRECTORY = topics.DIRECTORY.name
+TOPICS = (GOALS, PROGRESS, DIRECTORY)
 
 Decode = Callable[[bytes], Any]
 DECODERS: dict[str, Decode] = {
     GOALS: decoder_of(GoalChanged),
     PROGRESS: decoder_of(ProgressMessage),
+    DIRECTORY: decoder_of(DirectoryMessage),
 }
 Days = dict[DayPlace, DayState]
 
 
 class Stream:
-    """The handler of both topics. Nothing is remembered: MongoDB is the truth."""
+    """The handler of all topics. Nothing is remembered: MongoDB is the truth."""
 
     def __init__(self, clock: Clock, guards: Guards, partitions: int) -> None:
         self._clock = clock
@@ -69,6 +78,8 @@ class Stream:
             now_ms=now_ms,
         )
         days: Days = {}
+        alive: dict[MetricDay, Quarters] = {}
+        marks: dict[str, int] = {}
         others: list[Any] = []
         letters = []
         for record in batch.records:
@@ -79,15 +90,22 @@ class Stream:
             except BadRecord as bad:
                 letters.append(_letter(record, bad, now_ms))
                 continue
-            if isinstance(message, DayProgress):
-                _newest(days, message)
-            else:
-                others.append(message)
+            match message:
+                case DayProgress():
+                    _newest(days, message)
+                case SourceAlive():
+                    _join(alive, message)
+                case Watermark():
+                    marks[message.origin] = max(message.at_ms, marks.get(message.origin, -1))
+                case _:
+                    others.append(message)
         await handle(KeepDays(days), books)
+        await handle(NoteAlive(alive, number), books)
         for message in others:
             if isinstance(message, GoalChanged):
                 await books.goals.put(message, number)
             await handle(_command(message, number, now_ms), books)
+        await handle(NoteWatermarks(number, marks), books)
         await dead_letters.write(tx, letters)
 
     def committed(self, batch: Slice, effect: None) -> None:
@@ -105,6 +123,13 @@ def _newest(days: Days, message: DayProgress) -> None:
         days[place] = DayState(value, message.version, message.as_of_ms)
 
 
+def _join(alive: dict[MetricDay, Quarters], message: SourceAlive) -> None:
+    place = MetricDay(message.tenant, message.metric, message.day)
+    before = alive.get(place, Quarters(0, -1))
+    bits = int(message.quarters, 16) | before.bits
+    alive[place] = Quarters(bits, max(message.version, before.version))
+
+
 def _command(message: Any, number: int, now_ms: int) -> Any:
     match message:
         case GoalChanged():
@@ -113,11 +138,8 @@ def _command(message: Any, number: int, now_ms: int) -> Any:
             key = GoalKey(message.tenant, message.goal)
             source = Source(message.part, message.metric)
             return NoteBackFilled(key, source, message.goal_version)
-        case SourceAlive():
-            place = MetricDay(message.tenant, message.metric, message.day)
-            return NoteAlive(place, int(message.quarters, 16), message.version, number)
-        case Watermark():
-            return NoteWatermark(number, message.origin, message.at_ms)
+        case PersonChanged() | TeamChanged() | OrganisationChanged():
+            return KeepEntry(message)
     raise TypeError(f"no command for {message!r}")
 
 

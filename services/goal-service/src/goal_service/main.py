@@ -4,11 +4,12 @@ import asyncio
 
 from goal_service import metrics
 from goal_service.adapters.compaction import Compactor
+from goal_service.adapters.directory import DirectoryReader
 from goal_service.adapters.indexes import make_indexes
 from goal_service.adapters.policies import PolicyReader
 from goal_service.api import make_api
 from goal_service.api.carrying import carrier
-from goal_service.api.following import PolicyFollower
+from goal_service.api.following import Follower, LeaveFollower, PolicyFollower
 from goal_service.settings import PORT, SERVICE, GoalSettings
 from goal_service.stream import GAPLESS, GROUP, TOPICS, make_stream
 from service_kit.runtime import Runtime
@@ -25,13 +26,15 @@ async def serve(runtime: Runtime) -> None:
     loop = runtime.loop(applier, topics=TOPICS, group=GROUP)
     session = await runtime.session(f"compaction:{settings.shared.instance}")
     compactor = Compactor(runtime.store, session, runtime.guards, settings.compact_at)
-    follower = PolicyFollower(carrier(runtime), PolicyReader(runtime.store), runtime.clock)
+    carry, clock = carrier(runtime), runtime.clock
+    policies = PolicyFollower(carry, PolicyReader(runtime.store), clock)
+    leave = LeaveFollower(carry, DirectoryReader(runtime.store), clock)
     await runtime.serve(
         make_api(runtime),
         loop.run(),
         tick_every(applier, settings.shared.watermark_seconds),
         compact_every(compactor, settings.compact_seconds),
-        follow_every(follower, settings.follow_seconds),
+        follow_every(settings.follow_seconds, policies, leave),
     )
 
 
@@ -42,11 +45,12 @@ async def compact_every(compactor: Compactor, seconds: float) -> None:
         metrics.COMPACTED.inc(await compactor.run())
 
 
-async def follow_every(follower: PolicyFollower, seconds: float) -> None:
-    """Finish for ever what a killed process left of policy changes, ``seconds`` apart."""
+async def follow_every(seconds: float, *followers: Follower) -> None:
+    """Finish for ever what a killed process left of what goals follow, ``seconds`` apart."""
     while True:
         await asyncio.sleep(seconds)
-        metrics.FOLLOWED.inc(await follower.run())
+        for follower in followers:
+            metrics.FOLLOWED.inc(await follower.run())
 
 
 def main() -> None:

@@ -24,5 +24,6 @@ USES = gauge("goal_uses", "Goals that are found by a metric of the facts partiti
 COMPACTED = counter("goal_compacted_documents", "Loose fact documents folded into blocks.")
 FOLLOWED = counter(
     "goal_followed_later",
-    "Goals moved to a changed policy by the timer and not by the request; a process was killed.",
+    "Goals moved to a changed policy or leave by the timer and not by the request; a process was "
+    "killed.",
 )

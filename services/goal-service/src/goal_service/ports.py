@@ -129,6 +129,10 @@ class Goals(Protocol):
         """Return goals that name the policy, in the order of their ids."""
         ...
 
+    async def owned(self, tenant: str, owner: str, after: str, limit: int) -> Sequence[GoalVersion]:
+        """Return the person's individual goals, in the order of their ids."""
+        ...
+
 
 class Policies(Protocol):
     """Every version of every named policy, and how far goals have followed the current one."""
@@ -180,7 +184,18 @@ class DirectoryStore(Protocol):
         ...
 
     async def put(self, kept: Sequence[Kept]) -> None:
-        """Write further versions with their audit entries; earlier ones stay."""
+        """Write further versions with their audit entries; earlier ones stay.
+
+        Goals do not follow a changed leave yet.
+        """
+        ...
+
+    async def leave_followed(self, tenant: str, person: str) -> str | None:
+        """Return the id up to which goals follow the person's leave; None: all of them do."""
+        ...
+
+    async def follow_leave(self, tenant: str, person: str, to: str | None) -> None:
+        """Note up to which id goals follow the person's leave; None: all of them do."""
         ...
 
 
@@ -255,6 +270,11 @@ class GoalBooks(Protocol):
     @property
     def holidays(self) -> HolidaysOf:
         """Countries' holidays."""
+        ...
+
+    @property
+    def directory(self) -> DirectoryStore:
+        """The directory."""
         ...
 
     @property

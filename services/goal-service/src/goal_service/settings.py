@@ -14,7 +14,7 @@ class GoalSettings:
 
     ``raw_partitions`` is how many partitions of raw feed every facts partition. Loose fact
     documents of a metric are folded into blocks when there are more than ``compact_at``; the timer
-    looks every ``compact_seconds``. What a kill left of a policy's change is finished every
+    looks every ``compact_seconds``. What a kill left of a changed policy or leave is finished every
     ``follow_seconds``.
     """
 

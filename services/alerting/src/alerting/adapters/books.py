@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
+from alerting.adapters.directory import MongoDirectory
 from alerting.adapters.dockets import MongoDockets
 from alerting.adapters.goals import MongoGoals
 from alerting.adapters.lights import MongoLights
@@ -46,7 +47,8 @@ class MongoBooks:
         self.goals = MongoGoals(tx)
         self.values = MongoValues(tx, partition)
         self.lights = MongoLights(tx)
-        self.post = MongoPost(tx, outbox, partition, partitions)
+        self.directory = MongoDirectory(tx)
+        self.post = MongoPost(tx, outbox, self.directory, partition, partitions)
 
     async def pause(self) -> None:
         """Wait between reading and writing: nothing, but in the drill."""

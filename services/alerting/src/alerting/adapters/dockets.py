@@ -1,7 +1,7 @@
 """The due rows: one per goal, with what has happened to it and when it is to be looked at."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +29,7 @@ class MongoDockets:
     async def find(self, keys: Iterable[GoalKey]) -> dict[GoalKey, Docket]:
         """Return the rows that are there."""
         ids = [key_of(*key) for key in keys]
-        rows = await self._due.find({"_id": {"$in": ids}})
+        rows = await self._due.find_ids(ids)
         return {docket.key: docket for docket in map(docket_of, rows)}
 
     async def call(self, keys: Iterable[GoalKey]) -> None:
@@ -56,17 +56,29 @@ class MongoDockets:
             [UpdateOne({"_id": key_of(*key)}, _mark(one)) for key, one in corrections.items()]
         )
 
-    async def correct_silent(self, place: MetricDay, partition: int, quarter_ms: int) -> None:
-        """Mark goals that may have judged the quarter hour's day silent."""
+    async def correct_silent(self, late: Mapping[MetricDay, int], partition: int) -> None:
+        """Mark goals that may have judged a day silent before its first new quarter hour (ms)."""
+        if not late:
+            return
         query = {
             "partition": partition,
-            "tenant": place.tenant,
-            "metrics": place.metric,  # one of the list
+            "tenant": {"$in": sorted({place.tenant for place in late})},
             "always_alive": False,
-            "judged_close_ms": {"$gt": quarter_ms},
+            "judged_close_ms": {"$gt": min(late.values())},
         }
-        since = date.fromordinal(place.day.toordinal() - 1)  # local days reach over UTC days
-        await self._due.update_many(query, _mark(Correction.at(since, self._now_ms)))
+        for row in await self._due.find(query):
+            touched = [
+                place.day
+                for place, quarter_ms in late.items()
+                if place.tenant == row["tenant"]
+                and place.metric in row["metrics"]
+                and row["judged_close_ms"] > quarter_ms
+            ]
+            if touched:
+                since = min(touched) - timedelta(days=1)  # local days reach over UTC days
+                await self._due.update_one(
+                    {"_id": row["_id"]}, _mark(Correction.at(since, self._now_ms))
+                )
 
     async def close(self, docket: Docket) -> None:
         """Write the row after a judgement."""
@@ -117,6 +129,7 @@ def _state(row: Mapping[str, Any]) -> State:
         sources={name: Voice(v["silent"], v["ordinal"]) for name, v in row["sources"].items()},
         version=row["version"],
         closed=date.fromisoformat(row["closed"]),
+        quiet=frozenset(row.get("quiet", ())),  # rows of earlier releases have none
     )
 
 
@@ -164,5 +177,6 @@ def _fields(docket: Docket) -> Document:
             },
             "version": state.version,
             "closed": state.closed.isoformat(),
+            "quiet": sorted(state.quiet),
         },
     }

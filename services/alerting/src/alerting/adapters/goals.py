@@ -1,6 +1,6 @@
 """Goals in all their versions, kept as they came."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from alerting.domain.goal import (
@@ -65,6 +65,8 @@ def goal_of(event: GoalChanged) -> Goal:
         changed_ms=event.changed_ms,
         actor=event.actor,
         reason=event.reason,
+        owner=event.owner,
+        visibility=event.visibility,
     )
 
 
@@ -87,6 +89,7 @@ def policy_of(policy: wire.Policy) -> Policy:
         restate_share=policy.restate_share,
         incomplete_after_hours=policy.incomplete_after_hours,
         settle_days=policy.settle_days,
+        working_day_ends=policy.working_day_ends,
     )
 
 
@@ -133,6 +136,14 @@ class MongoGoals:
 async def versions_of(store: Store, key: GoalKey) -> list[Goal]:
     """Return the versions, ascending, outside of any transaction."""
     return _versions(await store.db["goals"].find_one({"_id": key_of(*key)}))
+
+
+async def newest_of(store: Store, keys: Collection[GoalKey]) -> dict[GoalKey, Goal]:
+    """Return the newest version of those goals that are known."""
+    query = {"_id": {"$in": [key_of(*key) for key in sorted(keys)]}}
+    rows = await store.db["goals"].find(query).to_list(None)
+    newest = (max(row["versions"].items(), key=lambda one: int(one[0]))[1] for row in rows)
+    return {goal.key: goal for goal in (goal_of(_read(body)) for body in newest)}
 
 
 async def keys_of(store: Store, tenant: str) -> list[GoalKey]:

@@ -58,9 +58,10 @@ async def judged_between(
     return [judged_of(row) for row in rows]
 
 
-async def last_judged(store: Store, key: GoalKey) -> Verdict | None:
-    """Return the last judged span."""
-    query = {"tenant": key.tenant, "goal": key.goal}
+async def last_judged(store: Store, key: GoalKey, until: date = date.max) -> Verdict | None:
+    """Return the last judged span that starts until a day."""
+    start = {"$lte": until.isoformat()}
+    query = {"tenant": key.tenant, "goal": key.goal, "start": start}
     rows = await store.db["lights"].find(query, sort=[("start", -1)], limit=1).to_list(None)
     return judged_of(rows[0]) if rows else None
 

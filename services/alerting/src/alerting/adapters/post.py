@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
 from pymongo import UpdateOne
 
+from alerting.adapters.directory import MongoDirectory
+from alerting.domain.deadlines import due_ms, lead_from_ms
 from alerting.domain.goal import Goal, GoalKey
 from alerting.domain.judged import Deed
 from event_contracts import topics
@@ -16,13 +19,22 @@ from service_kit.records import Partition
 from service_kit.store import Document, Tx
 
 GOAL_EVENTS = topics.GOAL_EVENTS.name
+_PERSON = "person:"
 
 
 class MongoPost:
     """The Post port inside one transaction; ``n`` numbers the deeds of one progress partition."""
 
-    def __init__(self, tx: Tx, outbox: Outbox, partition: int, partitions: int) -> None:
+    def __init__(
+        self,
+        tx: Tx,
+        outbox: Outbox,
+        directory: MongoDirectory,
+        partition: int,
+        partitions: int,
+    ) -> None:
         self._tx = tx
+        self._directory = directory
         self._outbox = outbox
         self._partition = partition
         self._partitions = partitions
@@ -35,10 +47,13 @@ class MongoPost:
         known = await self._tx["deed_counters"].find_one({"_id": counter})
         begin = 0 if known is None else int(known["n"])
         rows = []
+        named = await self._directory.names_people(goal.key.tenant)
         for n, deed in enumerate(deeds, begin + 1):
             event = event_of(deed, goal, now_ms)
-            body = encode(event)
-            rows.append(self._row(event, body, n))
+            body = encode(event if named else nameless(event))
+            held_ms = lead_from_ms(deed, goal, now_ms)
+            held = {} if held_ms is None else {"lead_from_ms": held_ms, "owner": goal.owner}
+            rows.append(self._row(event, body, n, held))
             self._outbox.send(Message(self._to(deed.goal), key_of(*deed.goal).encode(), body))
         await self._tx["deeds"].bulk_write(rows)
         await self._tx["deed_counters"].update_one(
@@ -48,21 +63,23 @@ class MongoPost:
     def _to(self, key: GoalKey) -> Partition:
         return Partition(GOAL_EVENTS, partition_of(self._partitions, *key))
 
-    def _row(self, event: GoalEvent, body: bytes, n: int) -> UpdateOne:
+    def _row(self, event: GoalEvent, body: bytes, n: int, held: Document) -> UpdateOne:
         fields: Document = {
             "tenant": event.tenant,
             "goal": event.goal,
             "kind": event.kind,
             "partition": self._partition,
             "n": n,
+            "start": event.span.start.isoformat(),
             "body": body,
-        }
+        } | held
         return UpdateOne({"_id": event.id}, {"$setOnInsert": fields}, upsert=True)
 
 
 def event_of(deed: Deed, goal: Goal, now_ms: int) -> GoalEvent:
-    """Return the event that subscribers see."""
+    """Return the event as those see it who may know of people."""
     span = deed.span
+    due, held = due_ms(deed, goal, now_ms), lead_from_ms(deed, goal, now_ms)
     return GoalEvent(
         id=deed.id,
         kind=str(deed.kind),
@@ -80,7 +97,7 @@ def event_of(deed: Deed, goal: Goal, now_ms: int) -> GoalEvent:
         actual=deed.actual,
         plan=deed.plan,
         target=goal.target,
-        as_of=datetime.fromtimestamp(now_ms / 1000, UTC),
+        as_of=_instant(now_ms),
         final=deed.final,
         link=f"/goals/{deed.goal.goal}",
         floor=goal.floor,
@@ -97,4 +114,18 @@ def event_of(deed: Deed, goal: Goal, now_ms: int) -> GoalEvent:
         reason=deed.reason,
         stopped=deed.stopped,
         source=deed.source,
+        owner=goal.owner,
+        alarm=deed.alarm,
+        due=None if due is None else _instant(due),
+        lead_from=None if held is None else _instant(held),
     )
+
+
+def nameless(event: GoalEvent) -> GoalEvent:
+    """Return the event without the people that it names; a machine's key stays."""
+    person = event.changed_by.startswith(_PERSON)
+    return replace(event, owner="", changed_by="" if person else event.changed_by)
+
+
+def _instant(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

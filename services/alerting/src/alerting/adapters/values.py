@@ -9,9 +9,9 @@ from pymongo import UpdateOne
 
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.sums import Days, DayValue
-from alerting.ports import DayPlace, DayState, MetricDay
+from alerting.ports import DayPlace, DayState, MetricDay, Quarters
 from event_contracts.wire import key_of
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, find_ids
 
 
 class MongoValues:
@@ -27,7 +27,7 @@ class MongoValues:
         ids = sorted({_month(place) for place in wanted})
         months = {
             document["_id"]: document["days"]
-            for document in await self._tx["progress"].find({"_id": {"$in": ids}})
+            for document in await self._tx["progress"].find_ids(ids)
         }
         found: dict[DayPlace, DayState] = {}
         for place in wanted:
@@ -59,7 +59,7 @@ class MongoValues:
     async def back_filled(self, goal: Goal) -> int:
         """Return the goal version whose days are all there, of every sum of this one; 0: none."""
         ids = [_source_id(goal.key, source) for source in goal.sources]
-        rows = await self._tx["back_filled"].find({"_id": {"$in": ids}})
+        rows = await self._tx["back_filled"].find_ids(ids)
         known = {row["_id"]: int(row["version"]) for row in rows}
         return min(known.get(i, 0) for i in ids)
 
@@ -72,31 +72,38 @@ class MongoValues:
     async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
         """Return the source's quarter hours by UTC day, both days inclusive."""
         ids = _alive_ids(self._partition, tenant, metric, start, end)
-        rows = await self._tx["alive"].find({"_id": {"$in": list(ids)}})
+        rows = await self._tx["alive"].find_ids(list(ids))
         return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
 
-    async def join_alive(self, place: MetricDay, quarters: int, version: int) -> int:
-        """Keep the quarter hours if the version is new; return those known before."""
-        i = _alive_id(self._partition, place)
-        known = await self._tx["alive"].find_one({"_id": i})
-        before = 0 if known is None else int(known["quarters"], 16)
-        if known is None or known["version"] < version:
-            fields = {"quarters": f"{quarters | before:x}", "version": version}
-            await self._tx["alive"].update_one({"_id": i}, {"$set": fields}, upsert=True)
-        return before
+    async def join_alive(self, quarters: Mapping[MetricDay, Quarters]) -> dict[MetricDay, int]:
+        """Keep the quarter hours whose version is new; return those known before."""
+        ids = {_alive_id(self._partition, place): place for place in quarters}
+        rows = await self._tx["alive"].find_ids(sorted(ids))
+        known = {
+            ids[row["_id"]]: Quarters(int(row["quarters"], 16), row["version"]) for row in rows
+        }
+        news = []
+        for identity, place in sorted(ids.items()):
+            now, before = quarters[place], known.get(place, Quarters(0, -1))
+            if before.version < now.version:
+                fields = {"quarters": f"{now.bits | before.bits:x}", "version": now.version}
+                news.append(UpdateOne({"_id": identity}, {"$set": fields}, upsert=True))
+        await self._tx["alive"].bulk_write(news)
+        return {place: before.bits for place, before in known.items()}
 
     async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
         ids = [f"{partition}|{origin}" for origin in origins]
-        rows = await self._tx["watermarks"].find({"_id": {"$in": ids}})
+        rows = await self._tx["watermarks"].find_ids(ids)
         known = {row["_id"]: int(row["at_ms"]) for row in rows}
         return min(known.get(i, -1) for i in ids)
 
-    async def note_watermark(self, partition: int, origin: str, at_ms: int) -> None:
-        """Raise a watermark."""
-        await self._tx["watermarks"].update_one(
-            {"_id": f"{partition}|{origin}"}, {"$max": {"at_ms": at_ms}}, upsert=True
-        )
+    async def note_watermarks(self, partition: int, at_ms: Mapping[str, int]) -> None:
+        """Raise the origins' watermarks."""
+        for origin, one in sorted(at_ms.items()):
+            await self._tx["watermarks"].update_one(
+                {"_id": f"{partition}|{origin}"}, {"$max": {"at_ms": one}}, upsert=True
+            )
 
 
 async def watermarks(store: Store) -> dict[tuple[int, str], int]:
@@ -114,7 +121,7 @@ async def alive_in(
 ) -> dict[date, int]:
     """Return the source's quarter hours as one progress partition knows them, like ``alive``."""
     ids = _alive_ids(partition, tenant, metric, start, end)
-    rows = await store.db["alive"].find({"_id": {"$in": list(ids)}}).to_list(None)
+    rows = await find_ids(store.db["alive"], list(ids))
     return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
 
 

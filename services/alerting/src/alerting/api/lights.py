@@ -1,21 +1,17 @@
-"""/v1/lights and /v1/goal-events."""
+"""/v1/lights."""
 
-import asyncio
-import base64
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Depends, Query, Response
 
-from alerting.adapters import deeds
 from alerting.adapters.dockets import docket_in
 from alerting.adapters.goals import keys_of, versions_of
 from alerting.adapters.lights import judged_between, last_judged
 from alerting.adapters.values import parts_in, watermarks
+from alerting.api.seeing import Seeing, Sight, unknown
 from alerting.domain.calendar import local_day
 from alerting.domain.goal import Goal, GoalKey
 from alerting.domain.judged import Verdict
@@ -26,14 +22,11 @@ from alerting.domain.needed import needed_per_day
 from alerting.domain.schedule import open_appointments
 from alerting.handlers import origins_of
 from alerting.ports import Docket
-from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.store import Document
-from service_kit.web import Caller, answer, page, require
+from service_kit.web import Caller, answer, require
 
 FOREVER_MS = 2**53
-POLL_SECONDS = 0.25
-HEARTBEAT_POLLS = 40
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Reader = Annotated[Caller, Depends(require("lights:read"))]
@@ -44,9 +37,7 @@ To = Annotated[date, Query(alias="to")]
 def light_routes(runtime: Runtime) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
-    door = Door(runtime)
-    router.add_api_route("/v1/lights", door.list_lights, methods=["GET"])
-    router.add_api_route("/v1/goal-events", door.list_events, methods=["GET"])
+    router.add_api_route("/v1/lights", Door(runtime).list_lights, methods=["GET"])
     return router
 
 
@@ -56,6 +47,7 @@ class Door:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._store = runtime.store
+        self._seeing = Seeing(runtime.store, runtime.clock)
 
     async def list_lights(
         self,
@@ -70,16 +62,22 @@ class Door:
 
         Without ``goal``: the last judged and the running span of every goal. ``complete_to_ms``:
         everything accepted before it is in these lights. ``to_date`` beside each run light is the
-        headline. ``needed_per_day``: what each working day left has to bring, of a sum.
+        headline. ``needed_per_day``: what each working day left has to bring, of a sum. A goal that
+        the caller does not see is not there; of somebody else's own goal the lights stop before a
+        red one until the end of the working day on which it was judged, and none is shown red that
+        is not judged.
         """
         marks = await watermarks(self._store)
+        sight = await self._seeing.sight(caller)
         if goal is None:
-            return await self._overview(caller.tenant, marks)
+            return await self._overview(caller.tenant, sight, marks)
         key = GoalKey(caller.tenant, goal)
-        versions = await versions_of(self._store, key)
+        versions = await self._seeing.versions(sight, key, "query.goal")
         docket = await docket_in(self._store, key)
-        if not versions or docket is None:
-            raise _unknown(goal)
+        if docket is None:
+            raise unknown(goal, "query.goal")
+        seen_to = await self._seeing.seen_to(sight, versions[-1])
+        end = min(end, seen_to)
         begin = max(start.isoformat(), after + "~") if after else start.isoformat()
         found = await judged_between(self._store, key, begin, end.isoformat(), limit + 1)
         rows = [_judged(key, one) for one in found[:limit]]
@@ -87,10 +85,10 @@ class Door:
         if more is None:
             rows += [
                 row
-                for row in await self._running(docket, versions)
-                if start.isoformat() <= row["span"]["start"].isoformat() <= end.isoformat()
+                for row in await self._running(docket, versions, sight)
+                if start <= row["span"]["start"] <= end
             ]
-        last = await last_judged(self._store, key)
+        last = await last_judged(self._store, key, seen_to)
         body = {
             "items": rows,
             "next": more,
@@ -99,39 +97,27 @@ class Door:
         }
         return answer(body)
 
-    async def list_events(
-        self,
-        request: Request,
-        caller: Reader,
-        after: str = "",
-        limit: Limit = 100,
-        kind: str | None = None,
-        goal: str | None = None,
+    async def _overview(
+        self, tenant: str, sight: Sight, marks: dict[tuple[int, str], int]
     ) -> Response:
-        """List goal events behind ``after``; with Accept: text/event-stream they keep coming."""
-        cursor = _read_cursor(request.headers.get("last-event-id") or after)
-        if "text/event-stream" in request.headers.get("accept", ""):
-            stream = self._follow(caller.tenant, cursor, kind, goal)
-            return StreamingResponse(stream, media_type="text/event-stream")
-        found = await deeds.list_deeds(self._store, caller.tenant, cursor, limit, kind, goal)
-        token = _write_cursor(deeds.moved(cursor, found)) if found else None
-        return page([msgspec.Raw(row["body"]) for row in found], token)
-
-    async def _overview(self, tenant: str, marks: dict[tuple[int, str], int]) -> Response:
         rows: list[dict[str, Any]] = []
         complete: list[int] = []
         for key in await keys_of(self._store, tenant):
             versions = await versions_of(self._store, key)
             docket = await docket_in(self._store, key)
-            if docket is None:
+            if docket is None or not sight.sees(versions[-1]):
                 continue
-            last = await last_judged(self._store, key)
+            seen_to = await self._seeing.seen_to(sight, versions[-1])
+            last = await last_judged(self._store, key, seen_to)
             rows += [_judged(key, last)] if last else []
-            rows += await self._running(docket, versions)
+            running = await self._running(docket, versions, sight)
+            rows += [row for row in running if row["span"]["start"] <= seen_to]
             complete.append(self._complete_ms(marks, docket, versions[-1]))
         return answer({"items": rows, "next": None, "complete_to_ms": min(complete, default=-1)})
 
-    async def _running(self, docket: Docket, versions: list[Goal]) -> list[dict[str, Any]]:
+    async def _running(
+        self, docket: Docket, versions: list[Goal], sight: Sight
+    ) -> list[dict[str, Any]]:
         """Return the spans that have begun and are not judged, as their light would be now."""
         now_ms = self._runtime.clock.now_ms()
         work = []
@@ -152,36 +138,15 @@ class Door:
             parts=await parts_in(self._store, versions[-1]),
         )
         return [
-            _row(docket.key, sight.run, sight.to_date, sight.breached, provisional=True)
-            for sight in preview(case)
+            _row(docket.key, seen.run, seen.to_date, seen.breached, provisional=True)
+            for seen in preview(case)
+            if not (sight.comes_second(versions[-1]) and seen.is_red)
         ]
 
     def _complete_ms(self, marks: dict[tuple[int, str], int], docket: Docket, goal: Goal) -> int:
         partitions = self._runtime.settings.partitions
         origins = origins_of(partitions, goal.key.tenant, goal.metrics)
         return min(marks.get((docket.partition, origin), -1) for origin in origins)
-
-    async def _follow(
-        self, tenant: str, cursor: dict[int, int], kind: str | None, goal: str | None
-    ) -> AsyncIterator[bytes]:
-        """Yield server-sent events for ever; a comment now and then keeps the line open."""
-        quiet = 0
-        yield b": goal events\n\n"
-        while True:
-            found = await deeds.list_deeds(self._store, tenant, cursor, 100, kind, goal)
-            for row in found:
-                cursor = deeds.moved(cursor, [row])
-                token = _write_cursor(cursor).encode()
-                yield b"id: %b\nevent: %b\ndata: %b\n\n" % (
-                    token,
-                    row["kind"].encode(),
-                    row["body"],
-                )
-            quiet = 0 if found else quiet + 1
-            if quiet and quiet % HEARTBEAT_POLLS == 0:
-                yield b": still here\n\n"
-            if not found:
-                await asyncio.sleep(POLL_SECONDS)
 
 
 def _judged(key: GoalKey, judged: Verdict) -> dict[str, Any]:
@@ -217,34 +182,3 @@ def _row(
         },
         "breached": list(breached),
     }
-
-
-def _unknown(goal: str) -> UserError:
-    return UserError(
-        "unknown-goal",
-        "query.goal",
-        f"there is no goal {goal!r} here yet; a new goal appears within a second",
-        f"这里还没有目标 {goal!r}；新目标会在一秒内出现",
-        404,
-    )
-
-
-def _write_cursor(cursor: dict[int, int]) -> str:
-    text = ",".join(f"{partition}:{n}" for partition, n in sorted(cursor.items()))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _read_cursor(token: str) -> dict[int, int]:
-    if not token:
-        return {}
-    try:
-        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
-        pairs = [pair.split(":") for pair in text.split(",")]
-        return {int(partition): int(n) for partition, n in pairs}
-    except ValueError:
-        raise UserError(
-            "cursor",
-            "query.after",
-            "this is no position of this list; use the value of `next` as it was given",
-            "这不是本列表的位置；请原样使用返回的 next 值",
-        ) from None

@@ -1,20 +1,21 @@
 """/v1/policies/dry-run: what a policy would have made of a goal's past."""
 
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
 from alerting.adapters.dockets import docket_in
-from alerting.adapters.goals import policy_of, versions_of
+from alerting.adapters.goals import policy_of
 from alerting.adapters.lights import judged_between
 from alerting.adapters.values import alive_in, parts_in, watermarks
+from alerting.api.seeing import Seeing, unknown
 from alerting.domain.goal import Goal, GoalKey
 from alerting.domain.policies import Wish, check_wish
 from alerting.domain.trial import Lit, Row, compare, counts, past, reach, red_runs, rejudged, tried
 from alerting.handlers import origins_of
 from alerting.ports import Docket
-from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, read_body, require
 
@@ -39,7 +40,7 @@ def policy_routes(runtime: Runtime) -> APIRouter:
         """Judge all of a goal's past by its newest version with another policy; writes nothing."""
         body = await read_body(request, DryRunBody)
         check_wish(body.policy)
-        return answer(await trials.run(GoalKey(caller.tenant, body.goal), body.policy))
+        return answer(await trials.run(caller, body))
 
     return router
 
@@ -50,17 +51,21 @@ class Trials:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._store = runtime.store
+        self._seeing = Seeing(runtime.store, runtime.clock)
 
-    async def run(self, key: GoalKey, wish: Wish) -> dict[str, Any]:
-        """Return the answer; raises UserError for a goal that is not there."""
-        versions = await versions_of(self._store, key)
+    async def run(self, caller: Caller, body: DryRunBody) -> dict[str, Any]:
+        """Return the answer; raises UserError for a goal that is not there for the caller."""
+        key, wish = GoalKey(caller.tenant, body.goal), body.policy
+        sight = await self._seeing.sight(caller)
+        versions = await self._seeing.versions(sight, key, "goal")
         docket = await docket_in(self._store, key)
-        if not versions or docket is None:
-            raise _unknown(key.goal)
+        if docket is None:
+            raise unknown(key.goal, "goal")
+        seen_to = await self._seeing.seen_to(sight, versions[-1])
         goal = tried(versions[-1], policy_of(wish.settled(versions[-1].policy.grain)))
-        stored = await judged_between(self._store, key, "", "~", ALL_SPANS)
+        stored = await judged_between(self._store, key, "", seen_to.isoformat(), ALL_SPANS)
         before = [Lit(one.run.light, one.to_date.light) for one in stored]
-        after = await self._rejudged(goal, docket)
+        after = await self._rejudged(goal, docket, seen_to)
         return {
             "goal": key.goal,
             "version": goal.version,
@@ -70,11 +75,12 @@ class Trials:
             "red_runs": {"before": red_runs(before), "after": red_runs(after)},
         }
 
-    async def _rejudged(self, goal: Goal, docket: Docket) -> list[Lit]:
+    async def _rejudged(self, goal: Goal, docket: Docket, seen_to: date) -> list[Lit]:
         origins = origins_of(self._runtime.settings.partitions, goal.key.tenant, goal.metrics)
         marks = await watermarks(self._store)
         watermark_ms = min(marks.get((docket.partition, one), -1) for one in origins)
-        work = past(goal, watermark_ms, self._runtime.clock.now_ms())
+        found = past(goal, watermark_ms, self._runtime.clock.now_ms())
+        work = [one for one in found if one.span.start <= seen_to]
         if not work:
             return []
         return rejudged(
@@ -113,13 +119,3 @@ def _lights(lit: Lit | None) -> dict[str, Any] | None:
         "why": run.why,
         "to_date": {"light": str(to_date.colour), "ratio": to_date.ratio, "why": to_date.why},
     }
-
-
-def _unknown(goal: str) -> UserError:
-    return UserError(
-        "unknown-goal",
-        "goal",
-        f"there is no goal {goal!r} here yet; a new goal appears within a second",
-        f"这里还没有目标 {goal!r}；新目标会在一秒内出现",
-        404,
-    )

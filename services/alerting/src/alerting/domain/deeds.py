@@ -6,6 +6,8 @@ light are told each by itself, with ids of their own:
 - light.changed: the colour differs from the last light before it (the first light differs from no
   light), or a restatement changed it. No light (plan 0) says nothing and is stepped over.
 - goal.off_track: a run turns red; once for the run, though a restatement moves its beginning.
+- goal.escalated: the run of an off_track that went to the owner alone still stands red when, in the
+  newest span, the to-date light is yellow or red; once for the run.
 - goal.recovered: a restatement leaves nothing of an alarmed run red, or lifts a missed total.
 - goal.restated: a judged colour changed, or a run light's actual moved by the policy's share of the
   plan. The to-date light is restated by colour alone: what a late result moves is told once, where
@@ -47,6 +49,20 @@ def tell_light(
     if stored is None:
         return _tell_new(scribe, light, before)
     return _tell_again(scribe, light, stored, before)
+
+
+def tell_escalated(scribe: Scribe, run: Judged, headline: Judged, before: Colour | None) -> Judged:
+    """Write that a red run which the owner alone knows goes up; return the to-date light.
+
+    ``headline`` is the to-date light of the same, newest span, ``before`` its colour before. Grey
+    and no light say nothing of where the goal stands.
+    """
+    alarm, colour = run.alarm, headline.light.colour
+    if alarm is None or alarm not in scribe.state.quiet:
+        return headline
+    if colour not in (Colour.YELLOW, Colour.RED):
+        return headline
+    return scribe.escalated(headline, before, alarm)
 
 
 def tell_guardrail(scribe: Scribe, gauge: Gauge, span: Span) -> None:

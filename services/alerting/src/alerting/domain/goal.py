@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from service_kit.visibility import ORGANISATION
+
 MAIN = ""
 OVER = "over"
 
@@ -62,7 +64,7 @@ class Policy:
     by which a changed actual restates it though its colour stays; None: by colour only.
     ``to_date_from``: share of the period's plan from which there is a to-date light. A ratio is
     judged over ``ratio_days`` working days, from ``ratio_least`` in its denominator on; a level
-    once its plan has moved ``level_from`` of the way.
+    once its plan has moved ``level_from`` of the way. ``working_day_ends`` is a local hour.
     """
 
     grain: Grain = Grain.DAY
@@ -81,6 +83,7 @@ class Policy:
     restate_share: Decimal | None = Decimal("0.05")
     incomplete_after_hours: int = 48
     settle_days: int = 30
+    working_day_ends: int = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Goal:
     Of a level, ``days`` holds levels; without any it moves straight from ``level_start``.
     ``measure`` says what is counted (metrics and filters): two versions with the same measure speak
     of the same numbers. ``changed_ms`` is when the version was made, on the organisation's clock,
-    by ``actor`` for ``reason``.
+    by ``actor`` for ``reason``. ``owner`` is a person, ``visibility`` says who sees the goal.
     """
 
     key: GoalKey
@@ -136,11 +139,18 @@ class Goal:
     changed_ms: int = 0
     actor: str = ""
     reason: str = ""
+    owner: str = ""
+    visibility: str = ORGANISATION
 
     @property
     def least(self) -> Decimal:
         """What the period must reach not to be missed: the floor, without one the target."""
         return self.target if self.floor is None else self.floor
+
+    @property
+    def is_a_persons(self) -> bool:
+        """Whether the goal is one person's own."""
+        return self.level == "individual" and bool(self.owner)
 
     @property
     def less_is_better(self) -> bool:

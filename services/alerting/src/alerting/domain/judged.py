@@ -16,6 +16,7 @@ class Kind(StrEnum):
 
     LIGHT_CHANGED = "light.changed"
     OFF_TRACK = "goal.off_track"
+    ESCALATED = "goal.escalated"
     MISSED = "goal.missed"
     REACHED = "goal.reached"
     RESTATED = "goal.restated"
@@ -100,7 +101,7 @@ class State:
     ``missed`` is the id of the standing goal.missed; ``turns`` counts how often missing or its
     recovery was told. ``guards``: by the guardrail's name, ``sources``: by the metric.
     ``version`` is the newest that was told (the first needs no telling), ``closed`` the end of
-    the period that was told final.
+    the period that was told final. ``quiet``: off_tracks of which the owner alone knows.
     """
 
     seq: int = 0
@@ -111,6 +112,7 @@ class State:
     sources: Mapping[str, Voice] = field(default_factory=dict)
     version: int = 1
     closed: date = date.min
+    quiet: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +146,4 @@ class Deed:
     reason: str = ""
     stopped: bool = False
     source: str | None = None
+    alarm: str | None = None

@@ -11,6 +11,7 @@ from decimal import Decimal
 from alerting.domain.alarms import Alarms
 from alerting.domain.deeds import (
     tell_closed,
+    tell_escalated,
     tell_guardrail,
     tell_light,
     tell_source,
@@ -55,9 +56,10 @@ def judge_goal(case: Case) -> Outcome:
     for number, step in enumerate(walk):
         scribe.goal = step.appointment.goal
         if step.sight is not None:
-            before = _tell(scribe, alarms, number, step, step.sight, before)
+            fresh = step.stored is None or number == newest
+            before = _tell(scribe, alarms, number, step, step.sight, before, fresh=fresh)
             changed += [before] if before != step.stored else []
-            if step.stored is None or number == newest:
+            if fresh:
                 _tell_newest(scribe, step.sight)
         _tell_total(scribe, case, watcher, step)
         position = position.after(step.appointment)
@@ -95,8 +97,13 @@ def _tell(
     step: Step,
     sight: Sight,
     before: Verdict | None,
+    *,
+    fresh: bool,
 ) -> Verdict:
-    """Write the deeds of a span's lights; return it as it is to be remembered."""
+    """Write the deeds of a span's lights; return it as it is to be remembered.
+
+    Of a ``fresh`` one, judged first or the newest, it is seen whether its run goes up.
+    """
     stored = step.stored
     earlier = before.run if before else None
     run = tell_light(scribe, sight.run, stored.run if stored else None, earlier)
@@ -108,6 +115,8 @@ def _tell(
         stored.to_date if stored else None,
         before.to_date if before else None,
     )
+    if fresh:
+        to_date = tell_escalated(scribe, run, to_date, before.to_date.shown if before else None)
     return Verdict(run, to_date, sight.breached, sight.incomplete)
 
 

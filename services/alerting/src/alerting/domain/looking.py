@@ -12,7 +12,7 @@ from alerting.domain.calendar import close_ms, open_ms
 from alerting.domain.goal import Goal, Source
 from alerting.domain.guardrails import Gauge, gauges
 from alerting.domain.judged import State, Verdict
-from alerting.domain.lights import Circumstances, Knowledge, Light, judge_run, judge_to_date
+from alerting.domain.lights import Circumstances, Colour, Knowledge, Light, judge_run, judge_to_date
 from alerting.domain.plans import Curve
 from alerting.domain.readings import Known, run_reading, to_date_reading
 from alerting.domain.schedule import Appointment, Position
@@ -60,6 +60,11 @@ class Sight:
     incomplete: bool = False
     gauges: Mapping[str, Gauge] = field(default_factory=dict)
     silent: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def is_red(self) -> bool:
+        """Whether one of the lights is red."""
+        return Colour.RED in (self.run.colour, self.to_date.colour)
 
 
 class Watcher:

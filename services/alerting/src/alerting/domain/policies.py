@@ -26,6 +26,7 @@ BOUNDS: tuple[tuple[str, Decimal, Decimal], ...] = (
     ("restate_share", Decimal("0.0001"), Decimal("10")),
     ("incomplete_after_hours", Decimal(1), Decimal(744)),
     ("settle_days", Decimal(0), Decimal(30)),
+    ("working_day_ends", Decimal(1), Decimal(24)),
 )
 
 

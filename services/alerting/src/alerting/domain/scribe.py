@@ -33,6 +33,7 @@ class Scribe:
         before: Colour | None,
         corrects: str | None,
         escalated_to: str | None = None,
+        alarm: str | None = None,
     ) -> Judged:
         """Write a deed of one of a span's lights; return the light with the deed counted."""
         light, judged = judged.light, judged.counted(kind)
@@ -48,6 +49,7 @@ class Scribe:
             light_kind=light.kind,
             corrects=corrects,
             escalated_to=escalated_to,
+            alarm=alarm,
         )
         return judged
 
@@ -59,7 +61,16 @@ class Scribe:
         spared = self.goal.policy.owner_only_while_green and headline is Colour.GREEN
         to = OWNER if spared else LEAD
         judged = self.light(Kind.OFF_TRACK, judged, before=before, corrects=None, escalated_to=to)
+        if spared:
+            self.state = replace(self.state, quiet=self.state.quiet | {self.last})
         return replace(judged, alarm=self.last)
+
+    def escalated(self, headline: Judged, before: Colour | None, alarm: str) -> Judged:
+        """Write that the alarm goes up, of which the owner alone knew; return the to-date light."""
+        self.state = replace(self.state, quiet=self.state.quiet - {alarm})
+        return self.light(
+            Kind.ESCALATED, headline, before=before, corrects=None, escalated_to=LEAD, alarm=alarm
+        )
 
     def reached(self, tier: str, amount: Decimal, total: Decimal) -> None:
         """Write that the period's total crossed a tier."""

@@ -182,6 +182,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "off track: {actual} of {plan} {unit} (from {from}).",
         "偏离计划：实际 {actual}，计划 {plan} {unit}（自 {from}）。",
     ),
+    "deed.goal.escalated": (
+        "the lead was told of the red: {actual} of {plan} {unit} (from {from}).",
+        "红灯已上报上级：实际 {actual}，计划 {plan} {unit}（自 {from}）。",
+    ),
     "deed.to-owner": ("The owner was told.", "已通知负责人。"),
     "deed.to-lead": ("The lead was told.", "已通知上级。"),
     "deed.goal.reached": (

@@ -49,7 +49,7 @@ class MongoAlive:
 
     async def _read(self, days: Mapping[MetricDay, int]) -> dict[MetricDay, Quarters]:
         by_id = {_id(day): day for day in days}
-        found = await self._tx[ALIVE].find({"_id": {"$in": list(by_id)}})
+        found = await self._tx[ALIVE].find_ids(list(by_id))
         return {by_id[document["_id"]]: _quarters(document) for document in found}
 
 

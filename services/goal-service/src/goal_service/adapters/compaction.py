@@ -11,7 +11,7 @@ from goal_service.domain.blocks import DAY_MINUTES, Block, Range, days_of, merge
 from goal_service.domain.sheets import Sheet
 from service_kit import heads
 from service_kit.guards import Guards
-from service_kit.store import Document, Session, Store, Tx
+from service_kit.store import Document, Session, Store, Tx, find_ids, portions
 
 MOST_CELLS = 100_000
 
@@ -61,7 +61,7 @@ class Compactor:
         )
         dealt = touched(sums, await self._ranges(head, days_of(sums)))
         ids = [_block_id(head, within) for within in dealt]
-        found = await self._db[FACTS].find({"_id": {"$in": ids}}).to_list(None)
+        found = await find_ids(self._db[FACTS], ids)
         existing = {document["_id"]: document for document in found}
 
         def fold() -> list[Document]:
@@ -88,7 +88,8 @@ class Compactor:
         await tx[FACTS].bulk_write(
             [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in blocks]
         )
-        await tx[FACTS].delete_many({"_id": {"$in": loose}})
+        for portion in portions(loose):
+            await tx[FACTS].delete_many({"_id": {"$in": portion}})
         return True
 
     async def _loose(self, head: str) -> list[Document]:
@@ -106,7 +107,7 @@ class Compactor:
                 break
             ids.append(document["_id"])
             cells += document["cells"]
-        found: list[Document] = await self._db[FACTS].find({"_id": {"$in": ids}}).to_list(None)
+        found: list[Document] = await find_ids(self._db[FACTS], ids)
         return found
 
     async def _ranges(self, head: str, days: set[int]) -> list[Range]:

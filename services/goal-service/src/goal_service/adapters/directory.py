@@ -1,19 +1,23 @@
 """The directory, and who has looked at whose page.
 
-directory           {_id: "tenant|kind|id", tenant, kind, id, version, actor, changed_ms, body}
+directory           {_id: "tenant|kind|id", tenant, kind, id, version, actor, changed_ms, body,
+                     leave_open, leave_followed}
 directory_versions  the same with _id "tenant|kind|id|000003"
 directory_heads     {_id: tenant, rev}    touched by every change: lines must not close a circle
 views               {_id: "tenant|person|at_ms|viewer", tenant, person, viewer, at_ms}
+
+``leave_open`` while goals of a person have still to follow a changed leave; ``leave_followed`` is
+the id of the last one that does.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from pymongo import InsertOne, UpdateOne
 
 from event_contracts.wire import key_of
-from goal_service.domain.people import KINDS, Directory, Entry, Kept, Ref
+from goal_service.domain.people import KINDS, Directory, Entry, Kept, Person, Ref
 from service_kit import audit, heads
 from service_kit.guards import Guards
 from service_kit.store import Document, Store, Tx
@@ -39,7 +43,7 @@ class MongoDirectory:
     async def find(self, tenant: str, refs: Collection[Ref]) -> dict[Ref, Kept]:
         """Return those of the entries that there are."""
         ids = [_id(tenant, ref) for ref in refs]
-        found = await self._tx[DIRECTORY].find({"_id": {"$in": ids}})
+        found = await self._tx[DIRECTORY].find_ids(ids)
         return _by_ref(map(_kept, found))
 
     async def whole(self, tenant: str) -> Directory:
@@ -62,13 +66,27 @@ class MongoDirectory:
             (_id(tenant, ref), _document(each)) for ref, each in zip(refs, kept, strict=True)
         ]
         await self._tx[DIRECTORY].bulk_write(
-            [UpdateOne({"_id": each}, {"$set": body}, upsert=True) for each, body in documents]
+            [
+                UpdateOne({"_id": identity}, {"$set": body | _open(each, before)}, upsert=True)
+                for each, (identity, body) in zip(kept, documents, strict=True)
+            ]
         )
         await self._tx[VERSIONS].bulk_write(
             [InsertOne({"_id": f"{each}|{body['version']:06d}"} | body) for each, body in documents]
         )
         notes = [_note(each, before.get(ref)) for ref, each in zip(refs, kept, strict=True)]
         await audit.append_all(self._tx, tenant, notes, at_ms)
+
+    async def leave_followed(self, tenant: str, person: str) -> str | None:
+        """Return the id up to which goals follow the person's leave; None: all of them do."""
+        found = await self._tx[DIRECTORY].find_one({"_id": _id(tenant, Ref(Person, person))})
+        return str(found["leave_followed"]) if found and found.get("leave_open") else None
+
+    async def follow_leave(self, tenant: str, person: str, to: str | None) -> None:
+        """Note up to which id goals follow the person's leave; None: all of them do."""
+        change: Document = {"leave_open": False} if to is None else {"leave_followed": to}
+        identity = _id(tenant, Ref(Person, person))
+        await self._tx[DIRECTORY].update_one({"_id": identity}, {"$set": change})
 
 
 class MongoViews:
@@ -100,6 +118,11 @@ class DirectoryReader:
         """Return all people, teams and calendars."""
         found = await self._directory.find({"tenant": tenant}).to_list(None)
         return Directory.of(_kept(document).entry for document in found)
+
+    async def unfollowed(self) -> list[tuple[str, str]]:
+        """Return (tenant, id) of every person whose leave goals have still to follow."""
+        found = await self._directory.find({"leave_open": True}).to_list(None)
+        return [(document["tenant"], document["id"]) for document in found]
 
     async def page(
         self, tenant: str, kind: type[Entry], after: str, limit: int, **terms: Any
@@ -144,6 +167,13 @@ def _document(kept: Kept) -> Document:
         "changed_ms": kept.changed_ms,
         "body": msgspec.to_builtins(entry, str_keys=True),
     }
+
+
+def _open(kept: Kept, before: Mapping[Ref, Kept]) -> Document:
+    """Return what lets goals follow, where the leave has changed."""
+    old = before.get(Ref(type(kept.entry), kept.entry.id))
+    changed = isinstance(kept.entry, Person) and "leave" in kept.fields_since(old)
+    return {"leave_open": True, "leave_followed": ""} if changed else {}
 
 
 def _kept(document: Document) -> Kept:

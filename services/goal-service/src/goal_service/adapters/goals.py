@@ -1,13 +1,14 @@
 """Goals and metric definitions.
 
     goals               {_id: "tenant|goal|000003", tenant, goal, version, current, reason, actor,
-                         changed_ms, metric, level, parent, policy, policy_version, rules, body}
+                         changed_ms, metric, level, owner, parent, policy, policy_version, rules,
+                         wanted, body}
     metric_definitions  {_id: "tenant|metric", tenant, metric, version, body}
 
 A version's document never changes, but for ``current``. ``body`` is the event of the contract as
 JSON's own types, amounts as text; what goals are found by stands beside it, because a body leaves
 defaults out. ``rules`` are the policy as wanted, ``policy`` is the name of the document that they
-come from.
+come from. ``wanted`` is the goal's calendar and plan without its owner's leave.
 """
 
 from collections.abc import Collection
@@ -18,7 +19,8 @@ import msgspec
 from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
 from event_contracts.wire import key_of
-from goal_service.domain.goals import GoalVersion
+from goal_service.domain.goals import INDIVIDUAL, GoalVersion
+from goal_service.domain.leave import Wanted
 from goal_service.domain.policies import Rules
 from service_kit import audit
 from service_kit.store import Document, Store, Tx
@@ -53,6 +55,13 @@ class MongoGoals:
     async def naming(self, tenant: str, policy: str, after: str, limit: int) -> list[GoalVersion]:
         """Return goals that name the policy, in the order of their ids."""
         query = {"tenant": tenant, "current": True, "policy": policy, "goal": {"$gt": after}}
+        found = await self._tx[GOALS].find(query, sort=[("goal", 1)], limit=limit)
+        return [_version(document) for document in found]
+
+    async def owned(self, tenant: str, owner: str, after: str, limit: int) -> list[GoalVersion]:
+        """Return the person's individual goals, in the order of their ids."""
+        query = {"tenant": tenant, "current": True, "owner": owner, "goal": {"$gt": after}}
+        query |= {"level": INDIVIDUAL}
         found = await self._tx[GOALS].find(query, sort=[("goal", 1)], limit=limit)
         return [_version(document) for document in found]
 
@@ -151,10 +160,12 @@ def _document(version: GoalVersion) -> Document:
         "changed_ms": goal.changed_ms,
         "metric": goal.metric,
         "level": goal.level,
+        "owner": goal.owner,
         "parent": goal.parent,
         "policy": version.policy_name,
         "policy_version": version.policy_version,
         "rules": _builtins(version.rules),
+        "wanted": _builtins(version.wanted),
         "body": _builtins(goal),
     }
 
@@ -168,6 +179,7 @@ def _version(document: Document) -> GoalVersion:
         rules=msgspec.convert(document["rules"], Rules),
         policy_name=document["policy"],
         policy_version=document["policy_version"],
+        wanted=msgspec.convert(document["wanted"], Wanted),
     )
 
 

@@ -35,7 +35,7 @@ class MongoProgress:
         if not places:
             return {}
         by_id = {_id(place): place for place in places}
-        found = await self._tx[PROGRESS].find({"_id": {"$in": list(by_id)}})
+        found = await self._tx[PROGRESS].find_ids(list(by_id))
         return {by_id[document["_id"]]: _value(document) for document in found}
 
     async def of_use(self, use: Use) -> dict[date, DayValue]:

@@ -129,7 +129,10 @@ class GoalChangeBody(GoalBody, frozen=True, kw_only=True):
 
 
 def shown(version: GoalVersion) -> dict[str, Any]:
-    """Return the version as answers show it: every field, defaults too, but for the tenant."""
+    """Return the version as answers show it: every field, defaults too, but for the tenant.
+
+    ``plan`` and ``calendar`` are what holds; as wanted they stand without the owner's leave.
+    """
     goal = version.goal
     document = msgspec.structs.asdict(goal)
     del document["tenant"], document["changed_ms"], document["actor"]
@@ -139,6 +142,8 @@ def shown(version: GoalVersion) -> dict[str, Any]:
         | {
             "plan": {"daily": goal.plan.daily, "days": goal.plan.days},
             "calendar": msgspec.structs.asdict(goal.calendar),
+            "calendar_wanted": msgspec.structs.asdict(version.wanted.calendar),
+            "plan_wanted": _plan_wanted(version.wanted.plan),
             "policy": msgspec.structs.asdict(goal.policy),
             "policy_wanted": msgspec.structs.asdict(version.rules),
             "policy_name": version.policy_name,
@@ -194,6 +199,10 @@ def instant(at_ms: int) -> str | None:
 def amount(given: Decimal | ShareBody | None) -> Amount | None:
     """Return an amount or a share of the target as the domain takes it."""
     return Share(given.share) if isinstance(given, ShareBody) else given
+
+
+def _plan_wanted(plan: Plan | None) -> Any:
+    return "straight" if plan is None else {"daily": plan.daily, "days": plan.days}
 
 
 def _conditions(where: tuple[Condition, ...]) -> list[dict[str, Any]]:

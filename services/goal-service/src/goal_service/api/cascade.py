@@ -17,7 +17,7 @@ from goal_service.adapters.progress import read_actual
 from goal_service.api.bodies import ShareBody, amount, language, reason_of, shown, told
 from goal_service.api.carrying import carrier
 from goal_service.api.seeing import Seeing, Sight
-from goal_service.domain.cascade import Actual, Node, adds_up, remarks, tree
+from goal_service.domain.cascade import Actual, Node, adds_up, left_behind, remarks, tree
 from goal_service.domain.commands import SplitGoal
 from goal_service.domain.drafts import Share
 from goal_service.domain.goals import GoalVersion
@@ -127,7 +127,8 @@ def _split_route(router: APIRouter, runtime: Runtime, seeing: Seeing) -> None:
             at_ms=runtime.clock.now_ms(),
         )
         split: Split = await carry(command)
-        warnings = _remarks(split, await seeing.sight(caller))
+        sight = await seeing.sight(caller)
+        warnings = parts_remarks(split.parent, split.parent, split.adding, sight)
         return answer(
             {
                 "items": [shown(part) for part in split.parts],
@@ -138,10 +139,15 @@ def _split_route(router: APIRouter, runtime: Runtime, seeing: Seeing) -> None:
         )
 
 
-def _remarks(split: Split, sight: Sight) -> list[Remark]:
-    """Return what is wrong among the parts that the caller sees."""
-    seen = [version.goal for version in sight.of(split.adding)]
-    return list(remarks(split.parent, seen, whole=len(seen) == len(split.adding)))
+def parts_remarks(
+    before: GoalChanged, goal: GoalChanged, children: Iterable[GoalVersion], sight: Sight
+) -> list[Remark]:
+    """Return what is wrong between a goal, changed or not, and its parts that the caller sees."""
+    adding = [c for c in children if not c.goal.stopped and adds_up(c.goal, goal)]
+    seen = [version.goal for version in sight.of(adding)]
+    whole = len(seen) == len(adding)
+    behind = left_behind(before, goal, seen) if whole else ()
+    return [*remarks(goal, seen, whole=whole), *behind]
 
 
 @dataclass(frozen=True, slots=True)

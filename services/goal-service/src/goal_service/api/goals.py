@@ -1,5 +1,6 @@
 """/v1/goals: set, change, stop, list; every version stays readable."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,9 +16,11 @@ from goal_service.api.bodies import (
     told,
 )
 from goal_service.api.carrying import carrier
+from goal_service.api.cascade import parts_remarks
 from goal_service.api.seeing import Seeing
 from goal_service.domain.commands import ChangeGoal, CreateGoal, StopGoal
 from goal_service.domain.goals import GoalVersion
+from goal_service.domain.remarks import Remark
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, page, read_body, require
@@ -32,7 +35,7 @@ def goal_routes(runtime: Runtime) -> APIRouter:
     router = APIRouter()
     reader = GoalReader(runtime.store)
     seeing = Seeing(runtime.store)
-    _write_routes(router, runtime, seeing)
+    _write_routes(router, runtime, reader, seeing)
 
     @router.get("/v1/goals")
     async def list_goals(
@@ -78,7 +81,7 @@ def goal_routes(runtime: Runtime) -> APIRouter:
     return router
 
 
-def _write_routes(router: APIRouter, runtime: Runtime, seeing: Seeing) -> None:
+def _write_routes(router: APIRouter, runtime: Runtime, reader: GoalReader, seeing: Seeing) -> None:
     carry = carrier(runtime)
 
     @router.post("/v1/goals")
@@ -98,6 +101,7 @@ def _write_routes(router: APIRouter, runtime: Runtime, seeing: Seeing) -> None:
 
     @router.put("/v1/goals/{goal}")
     async def change_goal(goal: str, request: Request, caller: Writes) -> Response:
+        """Set the whole goal anew. Its parts stay; the warnings say where they no longer fit."""
         before = await seeing.current(caller, goal)
         body = await read_body(request, GoalChangeBody)
         if body.id not in (None, goal):
@@ -113,7 +117,11 @@ def _write_routes(router: APIRouter, runtime: Runtime, seeing: Seeing) -> None:
             at_ms=runtime.clock.now_ms(),
             based_on=body.based_on,
         )
-        return answer(_made(await carry(command), request))
+        version: GoalVersion = await carry(command)
+        children = await reader.children(caller.tenant, [goal])
+        sight = await seeing.sight(caller)
+        more = parts_remarks(before.goal, version.goal, children, sight)
+        return answer(_made(version, request, more))
 
     @router.delete("/v1/goals/{goal}")
     async def stop_goal(goal: str, caller: Writes, reason: str = "") -> Response:
@@ -128,8 +136,8 @@ def _write_routes(router: APIRouter, runtime: Runtime, seeing: Seeing) -> None:
         return answer(shown(await carry(command)))
 
 
-def _made(version: GoalVersion, request: Request) -> dict[str, Any]:
-    return shown(version) | {"warnings": told(version.remarks, language(request))}
+def _made(version: GoalVersion, request: Request, more: Iterable[Remark] = ()) -> dict[str, Any]:
+    return shown(version) | {"warnings": told([*version.remarks, *more], language(request))}
 
 
 def _chosen(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from goal_service.adapters.directory import DirectoryReader
 from goal_service.api.bodies import instant
 from goal_service.api.carrying import carrier, change
+from goal_service.api.following import LeaveFollower
 from goal_service.api.people_bodies import (
     ConsentBody,
     LeaveBody,
@@ -67,6 +68,8 @@ def people_routes(runtime: Runtime) -> APIRouter:
 
 
 def _own_routes(router: APIRouter, runtime: Runtime, reader: DirectoryReader) -> None:
+    follower = LeaveFollower(carrier(runtime), reader, runtime.clock)
+
     @router.put("/v1/people/{person}/consent")
     async def put_consent(person: str, request: Request, caller: Oneself) -> Response:
         """Say whether one agrees to be praised; one's own word, or that of who keeps people."""
@@ -78,13 +81,18 @@ def _own_routes(router: APIRouter, runtime: Runtime, reader: DirectoryReader) ->
 
     @router.put("/v1/people/{person}/leave")
     async def put_leave(person: str, request: Request, caller: Oneself) -> Response:
-        """Set all leave anew: oneself, the leads up the line, or who keeps people."""
+        """Set all leave anew: oneself, the leads up the line, or who keeps people.
+
+        Every running individual goal of the person gets a version without the days of leave.
+        """
         await known(reader, caller, person)
         lines = (await reader.whole(caller.tenant)).lines
         if caller.person not in lines.above(person, ""):
             _check_own(caller, person)
         body = await read_body(request, LeaveBody)
-        return answer(shown_entry(await change(runtime, caller, body.patch(person))))
+        kept = await change(runtime, caller, body.patch(person))
+        await follower.follow(caller.tenant, person)
+        return answer(shown_entry(kept))
 
     @router.get("/v1/people/{person}/views")
     async def list_views(

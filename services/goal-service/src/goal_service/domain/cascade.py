@@ -149,6 +149,18 @@ def remarks(
             yield _beyond(goal, part)
 
 
+def left_behind(
+    before: GoalChanged, goal: GoalChanged, parts: Sequence[GoalChanged]
+) -> Iterator[Remark]:
+    """Yield what a raised target leaves in no part: parts keep theirs until somebody changes them.
+
+    ``parts`` are all that add up to the goal. Of a lowered target ``remarks`` tell.
+    """
+    assigned = total(part.target for part in parts)
+    if goal.form == "sum" and parts and before.target < goal.target and assigned < goal.target:
+        yield _under_assigned(goal, assigned)
+
+
 def _together(goal: GoalChanged, parts: Sequence[GoalChanged]) -> Iterator[Remark]:
     assigned = total(part.target for part in parts)
     if goal.form == "sum" and assigned > goal.target:
@@ -195,6 +207,18 @@ def _over_assigned(goal: GoalChanged, assigned: Decimal) -> Remark:
         f"{plain(goal.target)}; lower a part or raise the target",
         f"「{goal.name}」各部分合计 {plain(assigned)}，超出目标 {plain(goal.target)} 共 {beyond}；"
         "请调低某一部分或提高目标",
+    )
+
+
+def _under_assigned(goal: GoalChanged, assigned: Decimal) -> Remark:
+    missing = plain(add(goal.target, -assigned))
+    return Remark(
+        "under-assigned",
+        goal.goal,
+        f"the parts of {goal.name} come to {plain(assigned)}, {missing} less than its raised "
+        f"target {plain(goal.target)}; raise a part or split the rest",
+        f"「{goal.name}」各部分合计 {plain(assigned)}，比提高后的目标 {plain(goal.target)} "
+        f"少 {missing}；请调高某一部分或拆分剩余部分",
     )
 
 

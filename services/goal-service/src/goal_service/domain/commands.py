@@ -105,6 +105,16 @@ class FollowPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowLeave:
+    """Let the next individual goals of a person follow the known leave, ``most`` of them."""
+
+    tenant: str
+    person: str
+    at_ms: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeDirectory:
     """Let entries of the directory say what the patches want.
 

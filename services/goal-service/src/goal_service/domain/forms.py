@@ -54,18 +54,24 @@ def check_guardrails(guardrails: Sequence[Guardrail], definitions: Definitions) 
             raise _over_where_alone(f"{at}.over_where")
 
 
-def settle_plan(draft: Draft, start: Decimal | None, target: Decimal, days: Sequence[date]) -> Plan:
+def settle_plan(
+    form: str,
+    given: Plan | None,
+    start: Decimal | None,
+    target: Decimal,
+    days: Sequence[date],
+) -> Plan:
     """Return the plan in the form's way; raises UserError for one that the form cannot have.
 
     Sum: amounts per working day that add up to the target. Ratio: the ratio wanted on each day.
     Level: empty for a straight one from ``start`` to the target,
     else the level at the end of each working day, given ones holding until the next.
     """
-    if draft.form == "ratio":
-        return _ratio_plan(draft, target)
-    if draft.form == "level":
-        return _level_plan(draft, start or ZERO, target, days)
-    plan = draft.plan or straight(target, days)
+    if form == "ratio":
+        return _ratio_plan(given, target)
+    if form == "level":
+        return _level_plan(given, start or ZERO, target, days)
+    plan = given or straight(target, days)
     check_adds_up(plan, target, days)
     return plan
 
@@ -152,8 +158,8 @@ def check_movement(draft: Draft, target: Decimal) -> None:
         )
 
 
-def _ratio_plan(draft: Draft, target: Decimal) -> Plan:
-    if draft.plan is not None:
+def _ratio_plan(given: Plan | None, target: Decimal) -> Plan:
+    if given is not None:
         raise UserError(
             "plan-of-a-ratio",
             "plan",
@@ -163,12 +169,11 @@ def _ratio_plan(draft: Draft, target: Decimal) -> Plan:
     return Plan(daily=target)
 
 
-def _level_plan(draft: Draft, start: Decimal, target: Decimal, days: Sequence[date]) -> Plan:
-    if draft.plan is None:
+def _level_plan(given: Plan | None, start: Decimal, target: Decimal, days: Sequence[date]) -> Plan:
+    if given is None:
         return Plan()
-    check_plan(draft.plan, days)
-    given = draft.plan.days
-    if draft.plan.daily is not None or not given:
+    check_plan(given, days)
+    if given.daily is not None or not given.days:
         raise UserError(
             "plan-of-a-level",
             "plan",
@@ -178,7 +183,7 @@ def _level_plan(draft: Draft, start: Decimal, target: Decimal, days: Sequence[da
         )
     level, levels = start, {}
     for day in days:
-        level = levels[day] = given.get(day, level)
+        level = levels[day] = given.days.get(day, level)
     if level != target:
         raise UserError(
             "plan-does-not-add-up",

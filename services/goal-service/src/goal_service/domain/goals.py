@@ -1,9 +1,10 @@
 """A goal with its versions, settled from a draft: what makes it one that can be tracked."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,6 +16,8 @@ from goal_service.domain.days import check_zone
 from goal_service.domain.drafts import Draft
 from goal_service.domain.forms import check_form, check_guardrails, check_movement, settle_plan
 from goal_service.domain.grains import settle_grain
+from goal_service.domain.leave import Wanted, clash_remark, outside_leave
+from goal_service.domain.people import Leave
 from goal_service.domain.plans import check_plan, plan_total
 from goal_service.domain.policies import PolicyVersion, Rules, check_policy
 from goal_service.domain.remarks import Remark
@@ -22,8 +25,11 @@ from goal_service.domain.seen import check_visibility
 from goal_service.domain.targets import settle_tiers
 from service_kit.errors import UserError
 
-LEVELS = ("company", "team", "project", "individual")
+INDIVIDUAL = "individual"
+LEVELS = ("company", "team", "project", INDIVIDUAL)
 LONGEST_DAYS = 3_660
+LEAVE = "leave"
+"""The reason of a version that follows its owner's changed leave."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 
 
@@ -32,7 +38,8 @@ class GoalVersion:
     """One version of a goal: what holds, why, and who said so. When is ``goal.changed_ms``.
 
     ``rules`` are the policy as wanted, from version ``policy_version`` of the document
-    ``policy_name`` where there is one. ``remarks`` belong to the answer and are not kept.
+    ``policy_name`` where there is one. ``wanted`` is what holds without the owner's leave.
+    ``remarks`` belong to the answer and are not kept.
     """
 
     goal: GoalChanged
@@ -41,16 +48,29 @@ class GoalVersion:
     rules: Rules = field(default_factory=Rules)
     policy_name: str = ""
     policy_version: int = 0
+    wanted: Wanted = field(default_factory=Wanted)
     remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a draft is settled against: definitions by metric, the parent, holidays by country."""
+    """What a draft is settled against: definitions by metric, the parent, holidays by country.
+
+    ``leave`` is what makes days non-working for this goal: its owner's, if it is an individual one.
+    """
 
     definitions: Mapping[str, MetricDefined]
     holidays: HolidaysOf
     parent: GoalChanged | None = None
+    leave: Sequence[Leave] = ()
+
+
+class Settled(NamedTuple):
+    """The goal that a draft asks for, what a caller should know of it, what holds without leave."""
+
+    goal: GoalChanged
+    remarks: tuple[Remark, ...]
+    wanted: Wanted
 
 
 def metrics_of(draft: Draft) -> Iterator[tuple[str, str]]:
@@ -64,9 +84,7 @@ def metrics_of(draft: Draft) -> Iterator[tuple[str, str]]:
             yield rail.over_metric, f"guardrails.{number}.over_metric"
 
 
-def settle(
-    draft: Draft, around: Surroundings, goal: str, version: int, at_ms: int
-) -> tuple[GoalChanged, tuple[Remark, ...]]:
+def settle(draft: Draft, around: Surroundings, goal: str, version: int, at_ms: int) -> Settled:
     """Return the goal that the draft asks for, with remarks; raises UserError with the remedy."""
     definition = around.definitions[draft.metric]
     _check_words(draft, goal)
@@ -93,7 +111,7 @@ def settle(
         zone=draft.zone,
         start=draft.start,
         end=draft.end,
-        plan=settle_plan(draft, draft.level_start, target, days),
+        plan=settle_plan(draft.form, draft.plan, draft.level_start, target, days),
         target=target,
         floor=floor,
         stretch=stretch,
@@ -114,7 +132,11 @@ def settle(
         parent=draft.parent,
     )
     check_visibility(settled)
-    return judged_by(settled, draft.rules, definition.currency), remarks
+    wanted = Wanted(calendar, draft.plan)
+    settled, clash = outside_leave(settled, wanted, around.leave)
+    if clash is not None:
+        remarks += (clash_remark(clash),)
+    return Settled(judged_by(settled, draft.rules, definition.currency), remarks, wanted)
 
 
 def judged_by(goal: GoalChanged, rules: Rules, currency: str | None) -> GoalChanged:
@@ -128,14 +150,29 @@ def under_policy(
 ) -> GoalVersion:
     """Return the version that a goal gets when the policy that it names has changed."""
     goal = msgspec.structs.replace(before.goal, version=before.goal.version + 1, changed_ms=at_ms)
-    return GoalVersion(
+    return replace(
+        before,
         goal=judged_by(goal, policy.rules, currency),
         reason=policy.reason,
         actor=policy.actor,
         rules=policy.rules,
-        policy_name=policy.name,
         policy_version=policy.version,
     )
+
+
+def under_leave(
+    before: GoalVersion, leave: Sequence[Leave], currency: str | None, actor: str, at_ms: int
+) -> tuple[GoalVersion | None, UserError | None]:
+    """Return the version that a goal gets when its owner's leave has changed, None for no change.
+
+    The second is why a leave is not followed: the goal is then as it was wanted.
+    """
+    goal, clash = outside_leave(before.goal, before.wanted, leave)
+    if goal == before.goal:
+        return None, clash
+    goal = msgspec.structs.replace(goal, version=goal.version + 1, changed_ms=at_ms)
+    goal = judged_by(goal, before.rules, currency)
+    return replace(before, goal=goal, reason=LEAVE, actor=actor), clash
 
 
 def stopped(goal: GoalChanged, at_ms: int) -> GoalChanged:

@@ -96,10 +96,12 @@ def check_parts(parts: Sequence[SplitPart]) -> None:
 def part_draft(parent: GoalVersion, part: SplitPart, amount: Decimal) -> Draft:
     """Return the draft of a part: the parent's metric, period and rules, its own target.
 
+    The calendar is the one that was wanted: the leave of the parent's owner is not the part's.
+
     Who sees the parent sees the part: a split tells nobody of a goal that was kept from them.
     """
     goal = parent.goal
-    calendar = goal.calendar
+    calendar = parent.wanted.calendar
     return Draft(
         name=part.name,
         metric=goal.metric,

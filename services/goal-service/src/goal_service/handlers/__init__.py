@@ -8,6 +8,7 @@ from goal_service.domain.commands import (
     ChangeGoal,
     CreateGoal,
     DefineMetric,
+    FollowLeave,
     FollowPolicy,
     NoteView,
     RecordFacts,
@@ -25,6 +26,7 @@ from goal_service.handlers.goals import (
     parent_unknown,
     stop_goal,
 )
+from goal_service.handlers.leave import follow_leave
 from goal_service.handlers.people import change_directory, note_view, person_unknown
 from goal_service.handlers.policies import follow_policy, policy_unknown, set_policy
 from goal_service.handlers.splits import split_goal
@@ -54,6 +56,7 @@ HANDLERS: dict[type, Callable[[Any, Any], Awaitable[Any]]] = {
     SplitGoal: split_goal,
     SetPolicy: set_policy,
     FollowPolicy: follow_policy,
+    FollowLeave: follow_leave,
     ChangeDirectory: change_directory,
     NoteView: note_view,
 }

@@ -1,5 +1,6 @@
 """Goals and the definitions of the metrics that they may use."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from event_contracts.goals import GoalChanged
@@ -7,7 +8,16 @@ from event_contracts.metrics import MetricDefined
 from goal_service.domain.cascade import MOST_STEPS, check_link
 from goal_service.domain.commands import ChangeGoal, CreateGoal, DefineMetric, StopGoal
 from goal_service.domain.drafts import Draft
-from goal_service.domain.goals import GoalVersion, Surroundings, metrics_of, settle, stopped
+from goal_service.domain.goals import (
+    INDIVIDUAL,
+    GoalVersion,
+    Surroundings,
+    metrics_of,
+    settle,
+    stopped,
+)
+from goal_service.domain.leave import leave_of
+from goal_service.domain.people import Leave, Person, Ref
 from goal_service.handlers.policies import policy_unknown
 from goal_service.handlers.publishing import publish
 from goal_service.ports import GoalBooks
@@ -104,8 +114,9 @@ async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBo
         definitions=await _definitions(tenant, draft, books),
         holidays=books.holidays,
         parent=above[0] if above else None,
+        leave=await _leave(tenant, draft, books),
     )
-    goal, remarks = settle(draft, around, command.goal, version, command.at_ms)
+    goal, remarks, wanted = settle(draft, around, command.goal, version, command.at_ms)
     below = [child.goal for child in await books.goals.children(tenant, command.goal)]
     # Two links made at once cannot close a ring: the journal lets one of them see the other.
     check_link(goal, above, below)
@@ -116,6 +127,7 @@ async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBo
         rules=draft.rules,
         policy_name=draft.policy_name,
         policy_version=policy_version,
+        wanted=wanted,
         remarks=remarks,
     )
 
@@ -128,6 +140,15 @@ async def _with_policy(tenant: str, draft: Draft, books: GoalBooks) -> tuple[Dra
     if policy is None:
         raise policy_unknown(draft.policy_name, "policy", status=422)
     return replace(draft, rules=policy.rules), policy.version
+
+
+async def _leave(tenant: str, draft: Draft, books: GoalBooks) -> Sequence[Leave]:
+    """Return the leave of the owner of an individual goal."""
+    if draft.level != INDIVIDUAL or not draft.owner:
+        return ()
+    person = Ref(Person, draft.owner)
+    found = (await books.directory.find(tenant, [person])).get(person)
+    return leave_of(found)
 
 
 async def _above(tenant: str, goal: str, parent: str, books: GoalBooks) -> list[GoalChanged]:

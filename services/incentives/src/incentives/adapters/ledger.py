@@ -37,7 +37,7 @@ class MongoLedger:
         """Return the totals of the windows that have one, this batch's own changes included."""
         wanted = list(windows)
         stored = [_id(window) for window in wanted if window not in self._changed]
-        found = await self._tx["totals"].find({"_id": {"$in": stored}}) if stored else []
+        found = await self._tx["totals"].find_ids(stored) if stored else []
         totals = dict(_total(document) for document in found)
         return totals | {w: self._changed[w] for w in wanted if w in self._changed}
 

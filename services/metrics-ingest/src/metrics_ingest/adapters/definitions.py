@@ -8,6 +8,7 @@ A definition is kept as JSON text: door names and paths hold dots, and amounts s
 current version is a document of its own beside the versions.
 """
 
+import time
 from collections.abc import Collection
 from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ SOURCES = "sources"
 METRICS = "metrics"
 HEADS = "definition_heads"
 TOPIC_DOORS = "topic_doors"
+KEEP_SECONDS = 1.0
+KEEP_SOURCES = 10_000
 
 D = TypeVar("D", Source, Metric)
 
@@ -58,7 +61,7 @@ class MongoDefinitions:
 
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' heads."""
-        found = await self._tx[HEADS].find({"_id": {"$in": sorted(tenants)}})
+        found = await self._tx[HEADS].find_ids(sorted(tenants))
         return {document["_id"]: document["version"] for document in found}
 
     async def definitions(self, tenant: str) -> Definitions:
@@ -130,15 +133,35 @@ class MongoDefinitions:
 
 
 class StoredSources:
-    """Finds sources outside of a transaction (ports.Sources)."""
+    """Finds sources outside of a transaction (ports.Sources).
+
+    A source that was found is good for KEEP_SECONDS, or until this process changes it: a door
+    that asks for every request asks mostly for the same.
+    """
 
     def __init__(self, store: Store) -> None:
         self._db = store.db
+        self._kept: dict[str, tuple[float, Source]] = {}
 
     async def source(self, tenant: str, name: str) -> Source | None:
-        """Return the current version of a source."""
-        found = await self._db[SOURCES].find_one({"_id": key_of(tenant, name)})
-        return None if found is None else read(found, Source)
+        """Return the current version of a source; of another process's, as of a second ago."""
+        identity = key_of(tenant, name)
+        now = time.monotonic()
+        since, kept = self._kept.get(identity, (-KEEP_SECONDS, None))
+        if now - since < KEEP_SECONDS:
+            return kept
+        found = await self._db[SOURCES].find_one({"_id": identity})
+        if found is None:
+            return None
+        source = read(found, Source)
+        if len(self._kept) >= KEEP_SOURCES:
+            self._kept.clear()
+        self._kept[identity] = now, source
+        return source
+
+    def forget(self, tenant: str, name: str) -> None:
+        """Ask for the source the next time: it has just been changed."""
+        self._kept.pop(key_of(tenant, name), None)
 
     async def active_topics(self) -> dict[str, tuple[str, str]]:
         """Return the topics that are to be read, each with its tenant and source."""

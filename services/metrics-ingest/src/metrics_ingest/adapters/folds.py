@@ -1,7 +1,7 @@
 """What a fold writes, in MongoDB.
 
 seen          {_id: "raw/0|000000012000", at_ms, n, ids}: 24 bytes an id, see domain.window
-records       {_id: key_of(tenant, source, id, "raw/0/12017"), tenant, source, ...}
+records       see records.py
 dim_sets      {_id: key_of(tenant, metric, day), sets}: 8 bytes a set
 source_stats  {_id: key_of(tenant, source, "raw/0"), tenant, source, partition, counters}
 """
@@ -16,6 +16,7 @@ from pymongo import UpdateOne
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import MongoDefinitions
 from metrics_ingest.adapters.letters import LETTERS, supersede, write_letters
+from metrics_ingest.adapters.records import RECORDS, blocks
 from metrics_ingest.domain.definitions import Definitions
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import NEW, KeptLetter
@@ -25,7 +26,6 @@ from service_kit.records import Partition
 from service_kit.store import Document, Store, Tx
 
 SEEN = "seen"
-RECORDS = "records"
 DIM_SETS = "dim_sets"
 STATS = "source_stats"
 _SET_BYTES = 8
@@ -34,9 +34,12 @@ _SET_BYTES = 8
 class MongoFoldStore:
     """The effect of one slice inside its transaction (ports.FoldStore)."""
 
-    def __init__(self, tx: Tx, partition: Partition, now_ms: int) -> None:
+    def __init__(self, tx: Tx, partition: Partition, start: int, now_ms: int) -> None:
+        """``start`` is the slice's first offset."""
         self._tx = tx
         self._partition = partition
+        self._start = start
+        self._blocks = 0
         self._definitions = MongoDefinitions(tx, now_ms)
 
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
@@ -49,8 +52,10 @@ class MongoFoldStore:
 
     async def day_sets(self, wanted: Collection[DaySet]) -> dict[DaySet, set[bytes]]:
         """Return the known dimension sets."""
+        if not wanted:
+            return {}
         names = {_set_id(day_set): day_set for day_set in wanted}
-        found = await self._tx[DIM_SETS].find({"_id": {"$in": sorted(names)}})
+        found = await self._tx[DIM_SETS].find_ids(sorted(names))
         return {names[document["_id"]]: _cut(bytes(document["sets"])) for document in found}
 
     async def write_day_sets(self, sets: Mapping[DaySet, Collection[bytes]]) -> None:
@@ -83,8 +88,14 @@ class MongoFoldStore:
         await self._tx[SEEN].delete_many(query)
 
     async def write_records(self, records: Sequence[BusinessRecord]) -> None:
-        """Keep business records, one document each."""
-        await self._tx[RECORDS].insert_many([self._record(record) for record in records])
+        """Keep one source's business records."""
+        found = blocks(
+            [self._record(record) for record in records],
+            f"{self._partition}|{self._start:012d}",
+            self._blocks,
+        )
+        self._blocks += len(found)
+        await self._tx[RECORDS].insert_many(found)
 
     def _record(self, record: BusinessRecord) -> Document:
         raw = record.arrival.event

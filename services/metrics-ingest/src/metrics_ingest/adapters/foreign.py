@@ -8,7 +8,7 @@ from service_kit import offsets
 from service_kit.broker import FOREIGN, Broker
 from service_kit.errors import Infrastructure
 from service_kit.records import Partition
-from service_kit.store import Store
+from service_kit.store import Store, find_ids
 
 
 class ForeignTopics:
@@ -42,7 +42,7 @@ class ForeignTopics:
     async def behind(self, ends: Mapping[Partition, int]) -> set[Partition]:
         """Return the partitions that are not yet re-keyed through these ends."""
         names = {offsets.offset_id(self._group, partition): partition for partition in ends}
-        found = await self._store.db["offsets"].find({"_id": {"$in": sorted(names)}}).to_list(None)
+        found = await find_ids(self._store.db["offsets"], sorted(names))
         there = {
             names[document["_id"]]
             for document in found

@@ -36,7 +36,7 @@ async def write_letters(tx: Tx, letters: Sequence[KeptLetter]) -> None:
     for letter in letters:
         copies[letter.id] = copies.get(letter.id, 0) + 1
         last[letter.id] = letter
-    known = await tx[LETTERS].find({"_id": {"$in": sorted(last)}}, projection=["_id"])
+    known = await tx[LETTERS].find_ids(sorted(last), projection=["_id"])
     there = {document["_id"] for document in known}
     await tx[LETTERS].insert_many(
         [document_of(each) | {"count": copies[i]} for i, each in last.items() if i not in there]

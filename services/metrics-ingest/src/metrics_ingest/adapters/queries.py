@@ -5,8 +5,9 @@ from typing import Any
 
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
-from metrics_ingest.adapters.folds import RECORDS, STATS
+from metrics_ingest.adapters.folds import STATS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
+from metrics_ingest.adapters.records import RECORDS, Place, read_records
 from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
 from service_kit.store import Document, Store
@@ -14,12 +15,12 @@ from service_kit.store import Document, Store
 COUNTERS = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
 # Groups are counted over at most so many letters.
 _SCANNED = 100_000
+_SCANNED_RECORDS = 1_000
 
-Place = tuple[int, str]
 INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (SOURCES, ("tenant", "current")),
     (METRICS, ("tenant", "current")),
-    (RECORDS, ("tenant", "source", "at_ms", "_id")),
+    (RECORDS, ("tenant", "source", "width_ms", "first_ms")),
     (LETTERS, ("tenant", "state", "at_ms", "_id")),
     (LETTERS, ("topic", "partition", "state")),
     (LETTERS, ("key",)),
@@ -37,6 +38,7 @@ class Queries:
     """Reads of one tenant at a time."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._db = store.db
 
     async def sources(self, tenant: str, after: str, limit: int) -> list[Source]:
@@ -80,16 +82,21 @@ class Queries:
         self, tenant: str, source: str, span: tuple[int, int], after: Place | None, limit: int
     ) -> list[Document]:
         """Return records with from <= event time < to, by event time."""
-        query = {"tenant": tenant, "source": source, "at_ms": {"$gte": span[0], "$lt": span[1]}}
-        return await self._page(RECORDS, query, after, limit)
+        query = {"tenant": tenant, "source": source}
+        return await read_records(self._store, query, span, after, limit)
 
     async def numbers(
         self, tenant: str, metric: str, span: tuple[int, int], after: Place | None, limit: int
     ) -> list[Document]:
         """Return what was typed for a metric, by event time."""
-        at_ms = {"$gte": span[0], "$lt": span[1]}
-        query = {"tenant": tenant, "source": BY_HAND, "at_ms": at_ms, "fields.metric": metric}
-        return await self._page(RECORDS, query, after, limit)
+        query = {"tenant": tenant, "source": BY_HAND}
+        found: list[Document] = []
+        while True:
+            rows = await read_records(self._store, query, span, after, _SCANNED_RECORDS)
+            found += [row for row in rows if row["fields"].get("metric") == metric]
+            if len(found) >= limit or len(rows) < _SCANNED_RECORDS:
+                return found[:limit]
+            after = (rows[-1]["at_ms"], rows[-1]["_id"])
 
     async def letters(
         self, tenant: str, wanted: Mapping[str, str], after: Place | None, limit: int

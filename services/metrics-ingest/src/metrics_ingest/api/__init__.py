@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import definitions, events, letters, numbers, reading
 from metrics_ingest.ports import RawLog
@@ -14,9 +15,10 @@ __all__ = ["make_api"]
 def make_api(runtime: Runtime, raw: RawLog, counts: Counts) -> FastAPI:
     """Return the service's application."""
     app = make_app("Paceline metrics-ingest", runtime)
-    app.include_router(events.routes(runtime, raw))
-    app.include_router(numbers.routes(runtime, raw))
-    app.include_router(definitions.routes(runtime, counts))
+    sources = StoredSources(runtime.store)
+    app.include_router(events.routes(runtime, raw, sources))
+    app.include_router(numbers.routes(runtime, raw, sources))
+    app.include_router(definitions.routes(runtime, counts, sources))
     app.include_router(reading.routes(runtime))
     app.include_router(letters.routes(runtime, counts))
     return app

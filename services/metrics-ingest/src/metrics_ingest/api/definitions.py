@@ -5,7 +5,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from metrics_ingest.adapters.definitions import MongoDefinitions
+from metrics_ingest.adapters.definitions import MongoDefinitions, StoredSources
 from metrics_ingest.adapters.queries import Queries
 from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
@@ -36,15 +36,15 @@ class MetricBody(Metric, frozen=True):
     reason: str = ""
 
 
-def routes(runtime: Runtime, counts: Counts) -> APIRouter:
-    """Return the routes of the definitions."""
+def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRouter:
+    """Return the routes of the definitions; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
-    _source_routes(router, runtime)
+    _source_routes(router, runtime, sources)
     _metric_routes(router, runtime, counts)
     return router
 
 
-def _source_routes(router: APIRouter, runtime: Runtime) -> None:
+def _source_routes(router: APIRouter, runtime: Runtime, sources: StoredSources) -> None:
     queries = Queries(runtime.store)
 
     async def define(caller: Caller, wanted: SourceBody, exists: bool) -> Source:
@@ -56,7 +56,9 @@ def _source_routes(router: APIRouter, runtime: Runtime) -> None:
             written: Source = await HANDLERS[DefineSource](command, store, runtime.settings.prefix)
             return written
 
-        return await runtime.api.run(body)
+        defined = await runtime.api.run(body)
+        sources.forget(caller.tenant, source.name)
+        return defined
 
     @router.post("/v1/sources", status_code=201)
     async def post_source(request: Request, caller: SourceWriter) -> Response:
@@ -80,7 +82,9 @@ def _source_routes(router: APIRouter, runtime: Runtime) -> None:
             written: Source = await HANDLERS[ResumeSource](command, store)
             return written
 
-        return answer(await runtime.api.run(body))
+        resumed = await runtime.api.run(body)
+        sources.forget(caller.tenant, name)
+        return answer(resumed)
 
     @router.get("/v1/sources")
     async def get_sources(caller: SourceReader, after: str = "", limit: Limit = 100) -> Response:

@@ -4,13 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.events import Acceptance, Rejected
 from metrics_ingest.metrics import DOOR
-from metrics_ingest.ports import RawLog
+from metrics_ingest.ports import RawLog, Sources
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, require
@@ -21,10 +20,9 @@ BATCH_ITEMS = 10_000
 SOURCE_HEADER = "x-paceline-source"
 
 
-def routes(runtime: Runtime, raw: RawLog) -> APIRouter:
+def routes(runtime: Runtime, raw: RawLog, sources: Sources) -> APIRouter:
     """Return the route of the HTTP door."""
     router = APIRouter()
-    sources = StoredSources(runtime.store)
 
     @router.post("/v1/events", status_code=202)
     async def post_events(

@@ -32,11 +32,10 @@ Reads = Annotated[Caller, Depends(require("numbers:read"))]
 _EVER = 2**62
 
 
-def routes(runtime: Runtime, raw: RawLog) -> APIRouter:
+def routes(runtime: Runtime, raw: RawLog, sources: StoredSources) -> APIRouter:
     """Return the routes of the numbers."""
     router = APIRouter()
     queries = Queries(runtime.store)
-    sources = StoredSources(runtime.store)
 
     @router.post("/v1/numbers", status_code=202)
     async def post_numbers(request: Request, caller: Writes) -> Response:

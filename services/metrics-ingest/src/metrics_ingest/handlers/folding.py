@@ -1,6 +1,6 @@
 """One slice of the raw log is folded: everything it comes to is written in its transaction."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metrics_ingest.domain import pausing
@@ -134,33 +134,54 @@ def _seen(
 async def _publish(
     store: FoldStore, facts: Facts, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
 ) -> None:
-    for _, source in sorted(folded.sources.items()):
-        for metric in source.plan.metrics:
-            limited = await _limited(store, memory, source, metric, effect)
-            for batch in fact_batches(source, metric, limited.cells, as_of_ms):
-                facts.publish(batch)
+    known = await _known_sets(store, memory, folded)
+    for source, metric in _metrics(folded):
+        limited = _limited(source, metric, known, effect)
+        for batch in fact_batches(source, metric, limited.cells, as_of_ms):
+            facts.publish(batch)
     if effect.day_sets:
         await store.write_day_sets(effect.day_sets)
 
 
-async def _limited(
-    store: FoldStore, memory: Memory, source: SourceFold, metric: MetricPlan, effect: Effect
+def _metrics(folded: Folded) -> list[tuple[SourceFold, MetricPlan]]:
+    return [
+        (source, metric)
+        for _, source in sorted(folded.sources.items())
+        for metric in source.plan.metrics
+    ]
+
+
+async def _known_sets(store: FoldStore, memory: Memory, folded: Folded) -> dict[DaySet, set[bytes]]:
+    """Return the known dimension sets of all days; the store is asked where memory may lack some.
+
+    All are asked for at once: a slice of a new day lacks those of every metric.
+    """
+    known: dict[DaySet, set[bytes]] = {}
+    doubtful: list[DaySet] = []
+    for source, metric in _metrics(folded):
+        tenant, name = source.plan.tenant, metric.definition.name
+        cells = source.cells.get(name, {})
+        if metric.dims and cells:
+            remembered = memory.day_sets(tenant, name)
+            days = {day: remembered.get(day, set()) for day in days_of(cells)}
+            known |= {(tenant, name, day): sets for day, sets in days.items()}
+            doubtful += [(tenant, name, day) for day in days_with_unknown_sets(cells, days)]
+    return known | await store.day_sets(doubtful)
+
+
+def _limited(
+    source: SourceFold, metric: MetricPlan, known: Mapping[DaySet, set[bytes]], effect: Effect
 ) -> Limited:
-    """Return the metric's cells within the limit; the store is asked where memory may know less."""
+    """Return the metric's cells within the limit."""
     tenant, name = source.plan.tenant, metric.definition.name
     cells = source.cells.get(name, {})
     if not metric.dims or not cells:
         return Limited(cells=cells)
-    remembered = memory.day_sets(tenant, name)
-    known = {day: remembered.get(day, set()) for day in days_of(cells)}
-    doubtful = [(tenant, name, day) for day in days_with_unknown_sets(cells, known)]
-    if doubtful:
-        stored = await store.day_sets(doubtful)
-        known |= {key[2]: stored.get(key, set()) for key in doubtful}
-    limited = limit(cells, known)
+    sets = {day: known[tenant, name, day] for day in days_of(cells)}
+    limited = limit(cells, sets)
     effect.others += limited.others
     for day, new in limited.new.items():
-        effect.day_sets[tenant, name, day] = new | known[day]
+        effect.day_sets[tenant, name, day] = new | sets[day]
     return limited
 
 

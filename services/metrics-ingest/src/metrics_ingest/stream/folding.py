@@ -66,7 +66,7 @@ class FoldHandler:
                 batch.end,
                 [_arrival(record, now_ms) for record in batch.records],
             ),
-            MongoFoldStore(tx, batch.partition, now_ms),
+            MongoFoldStore(tx, batch.partition, batch.start, now_ms),
             FactsRoute(outbox, self._counts),
             self.memory,
             self.memory.partitions[number],

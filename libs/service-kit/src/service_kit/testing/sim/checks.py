@@ -41,7 +41,7 @@ def _lane(origin: str, slot: str) -> str:
 
 async def _cursors(world: World, stage: str) -> dict[str, int]:
     rows = await world.store(stage).db["relay"].find({}).to_list(None)
-    return {row["_id"]: row["cursor"] for row in rows}
+    return {_lane(row["_id"], to): n for row in rows for to, n in row["cursors"].items()}
 
 
 async def violations(world: World) -> list[str]:
