@@ -68,6 +68,23 @@ async def test_a_service_that_is_not_there_or_makes_no_sense_is_silent() -> None
             await gateway(answer).get(GOALS, "/v1/goals/g", Goal)
 
 
+async def test_a_question_is_asked_once_more_when_the_kept_connection_was_closed() -> None:
+    calls: list[str] = []
+
+    def once(request: httpx.Request) -> httpx.Response:
+        calls.append(request.method)
+        if len(calls) == 1:
+            raise httpx.RemoteProtocolError("closed", request=request)
+        return people("a", next=None)
+
+    assert len(await gateway(once).all(GOALS, "/v1/people", Person)) == 1
+    assert calls == ["GET", "GET"]
+    calls.clear()
+    with pytest.raises(Silent):
+        await gateway(once).send("POST", GOALS, "/v1/x", {})
+    assert calls == ["POST"]
+
+
 async def test_a_refusal_says_what_and_where_and_a_refused_token_ends_the_session() -> None:
     error = {"code": "c", "where": "$.name", "message": "名称无效"}
     body = {"error": error, "problems": [1]}

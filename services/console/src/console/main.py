@@ -19,11 +19,12 @@ from service_kit.settings import Settings
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 100
+KEPT_SECONDS = 2.0  # the services close what has been idle for 5 s
 
 
 async def run(settings: Settings, console: ConsoleSettings) -> None:
     """Serve until SIGTERM."""
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEPT_SECONDS)
     async with httpx.AsyncClient(limits=limits, follow_redirects=False) as http:
         issuer = (
             Issuer(settings.issuer, settings.audience, console, http) if settings.issuer else None

@@ -1,5 +1,6 @@
 """The services' APIs over HTTP, in the name of one person."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ import msgspec
 from console.metrics import CALLS, FAILURES
 from console.ports import Refused, SignedOut, Silent
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 20.0
@@ -70,21 +72,36 @@ class Gateway:
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         params = {name: value for name, value in query.items() if value is not None}
+        request = self._http.build_request(
+            method,
+            self._urls[service].rstrip("/") + path,
+            params=params,
+            content=content,
+            headers=self._headers | dict(headers or {}),
+            timeout=TIMEOUT_SECONDS,
+        )
         with CALLS.labels(service).time():
             try:
-                answer = await self._http.request(
-                    method,
-                    self._urls[service].rstrip("/") + path,
-                    params=params,
-                    content=content,
-                    headers=self._headers | dict(headers or {}),
-                    timeout=TIMEOUT_SECONDS,
-                )
+                answer = await self._sent(request)
             except httpx.HTTPError as error:
-                FAILURES.labels(service).inc()
-                raise Silent(service, f"{type(error).__name__}: {error}") from None
+                raise _silent(service, f"{type(error).__name__}: {error}") from None
         _check(service, answer)
         return answer
+
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        """Send; a question whose kept connection was closed meanwhile is asked once more."""
+        try:
+            return await self._http.send(request)
+        except (httpx.RemoteProtocolError, httpx.ReadError):
+            if request.method != "GET":
+                raise
+            return await self._http.send(request)
+
+
+def _silent(service: str, detail: str) -> Silent:
+    FAILURES.labels(service).inc()
+    log.warning("%s: %s", service, detail)
+    return Silent(service, detail)
 
 
 def _check(service: str, answer: httpx.Response) -> None:
@@ -94,8 +111,7 @@ def _check(service: str, answer: httpx.Response) -> None:
     if status == 401:
         raise SignedOut
     if status >= 500:
-        FAILURES.labels(service).inc()
-        raise Silent(service, f"{status}: {answer.text[:200]}")
+        raise _silent(service, f"{status}: {answer.text[:200]}")
     try:
         body = answer.json()
     except ValueError:
@@ -115,5 +131,4 @@ def _read(service: str, content: Any, type: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=type, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        FAILURES.labels(service).inc()
-        raise Silent(service, f"its answer cannot be read: {error}") from None
+        raise _silent(service, f"its answer cannot be read: {error}") from None
