@@ -83,7 +83,9 @@ class Up:
         """Start and return at once."""
         arguments = ["up", "--data", str(self.data), "--base-port", str(BASE_PORT), *options]
         environment = os.environ | {
-            "PYTHONPATH": str(self._folder),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(self._folder), os.environ.get("PYTHONPATH")])
+            ),
             "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
         }
         for name in ("PACELINE_KAFKA", "PACELINE_MONGODB", "PACELINE_CLOCK"):
