@@ -21,7 +21,7 @@ SWEEP := import pathlib, shutil; \
 help: ## Show this list
 	@$(PYTHON) -c '$(LIST)' $(firstword $(MAKEFILE_LIST))
 
-setup: .venv/.stamp-packages .venv/.stamp-jars ## Make .venv, install the lock and all packages, bring the broker's jars
+setup: .venv/.stamp-packages .venv/.stamp-jars .venv/.stamp-assets ## Make .venv, install the lock and all packages, bring the broker's jars and the pages' scripts
 
 # pip answers --require-hashes with an error for any file that is not in the lock.
 .venv/.stamp-lock: requirements.txt
@@ -35,6 +35,10 @@ setup: .venv/.stamp-packages .venv/.stamp-jars ## Make .venv, install the lock a
 
 .venv/.stamp-jars: .venv/.stamp-packages libs/service-kit/src/service_kit/embedded/kafka-4.1.1.sha256
 	$(BIN)/python -m service_kit.embedded.setup
+	@touch $@
+
+.venv/.stamp-assets: .venv/.stamp-packages services/console/package-lock.json services/console/node.txt services/console/assets.py
+	$(BIN)/python services/console/assets.py
 	@touch $@
 
 test: setup ## Lint, types, import rules, then every test
@@ -67,12 +71,14 @@ drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, rep
 		then echo "the drill did not see that $$guard was off"; exit 1; fi; done
 	@PACELINE_WHOLE_YEAR=1 $(BIN)/python -m pytest tests/retail
 
-lock: ## Resolve requirements.in again into requirements.txt
+LOCK := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+lock: ## Resolve requirements.in again into requirements.txt, and the console's node
 	@test -x $(LOCKER)/bin/uv || { $(PYTHON) -m venv $(LOCKER) && $(LOCKER)/bin/python -m pip install --quiet uv; }
-	env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(LOCKER)/bin/uv pip compile --quiet --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command 'make lock' requirements.in --output-file requirements.txt
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(LOCK) requirements.in --output-file requirements.txt
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(LOCK) services/console/node.in --output-file services/console/node.txt
 
 clean: ## Remove .venv and everything that tools left behind
-	rm -rf .venv .cache __pycache__ .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .cache services/console/src/console/static/vendor __pycache__ .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@$(PYTHON) -c '$(SWEEP)'

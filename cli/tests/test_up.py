@@ -28,7 +28,7 @@ from service_kit.keys import Keys
 from service_kit.store import Store
 
 BASE_PORT = 8425
-PORTS = [*range(BASE_PORT, BASE_PORT + 6), *range(BASE_PORT + 20, BASE_PORT + 23)]
+PORTS = [*range(BASE_PORT, BASE_PORT + 7), *range(BASE_PORT + 20, BASE_PORT + 23)]
 STAND_IN = """
 import json, os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +50,7 @@ from paceline.main import app
 app()
 """
 CHILDREN = {
+    "console",
     "kafka",
     "documents",
     "metrics-ingest",
@@ -82,7 +83,9 @@ class Up:
         """Start and return at once."""
         arguments = ["up", "--data", str(self.data), "--base-port", str(BASE_PORT), *options]
         environment = os.environ | {
-            "PYTHONPATH": str(self._folder),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(self._folder), os.environ.get("PYTHONPATH")])
+            ),
             "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
         }
         for name in ("PACELINE_KAFKA", "PACELINE_MONGODB", "PACELINE_CLOCK"):
@@ -143,7 +146,7 @@ def test_the_file_tells_addresses_pids_and_a_key_that_is_valid(up: Up) -> None:
     assert all(psutil.pid_exists(pid) for pid in now.pids.values())
     assert now.issuer == f"http://127.0.0.1:{BASE_PORT + 5}"
     assert (up.data / "issuer" / "password").read_text() == now.issuer_password
-    assert now.services["goal-service"] == f"http://127.0.0.1:{BASE_PORT + 1}"
+    assert now.services["goal-service"] == f"http://127.0.0.1:{BASE_PORT + 2}"
     assert up.file.stat().st_mode & 0o777 == 0o600
 
     async def verified() -> object:
@@ -163,9 +166,14 @@ def test_services_get_their_addresses_by_the_environment(up: Up) -> None:
     seen = httpx.get(now.services["alerting"]).json()
     assert seen["PACELINE_KAFKA"] == now.kafka
     assert seen["PACELINE_MONGODB"] == now.mongodb
-    assert seen["PACELINE_PORT"] == str(BASE_PORT + 2)
+    assert seen["PACELINE_PORT"] == str(BASE_PORT + 3)
     assert seen["PACELINE_INSTANCE"] == "alerting-0"
     assert seen["PACELINE_CLOCK"] == now.clock == str(up.data / "clock.json")
+    assert "PACELINE_CONSOLE_SECRET" not in seen
+    pages = httpx.get(now.services["console"]).json()
+    assert pages["PACELINE_PORT"] == str(BASE_PORT)
+    assert pages["PACELINE_ALERTING_URL"] == now.services["alerting"]
+    assert pages["PACELINE_CONSOLE_SECRET"] == (up.data / "console" / "cookies").read_text()
 
 
 def test_every_group_has_a_first_position_in_every_partition_it_reads(up: Up) -> None:

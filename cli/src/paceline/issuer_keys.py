@@ -74,8 +74,13 @@ class KeyRing:
 
 def password_in(folder: Path) -> str:
     """Return the issuer's password of this folder; made when there is none."""
+    return secret_in(folder, "password")
+
+
+def secret_in(folder: Path, name: str) -> str:
+    """Return the secret of this name; made when there is none."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "password"
+    path = folder / name
     if not path.exists():
         write_secret(path, secrets.token_urlsafe(24))
     return path.read_text()

@@ -14,7 +14,7 @@ import httpx
 from pymongo.errors import PyMongoError
 
 from paceline import running
-from paceline.issuer_keys import password_in
+from paceline.issuer_keys import password_in, secret_in
 from paceline.key_file import KeyFile
 from paceline.ports import taken
 from paceline.show import console, fail
@@ -30,12 +30,13 @@ from service_kit.store import Store
 
 # In the order of their ports, from the base port on.
 MODULES = {
+    "console": "console",
     "metrics-ingest": "metrics_ingest",
     "goal-service": "goal_service",
     "alerting": "alerting",
     "incentives": "incentives",
-    "relay": "service_kit.relay_process",
     "issuer": "paceline.issuer",
+    "relay": "service_kit.relay_process",
 }
 HELPERS = ("relay", "issuer")  # none of them has /readyz or /v1
 SERVERS = ("kafka", "documents")
@@ -156,6 +157,7 @@ class System:
 
     def _start_services(self) -> None:
         password_in(self._plan.data / "issuer")  # there before two processes want to make it
+        secret_in(self._plan.data / "console", "cookies")
         for name, module in MODULES.items():
             argv = [sys.executable, "-m", module, *self._arguments(name)]
             folder = self._plan.data / "services"
@@ -172,24 +174,40 @@ class System:
             "--goals": self._urls["goal-service"],
             "--tenant": plan.tenant,
             "--audience": plan.settings.audience,
+            "--redirect": f"{self._urls['console']}/signed-in",
         }
         return [text for pair in told.items() for text in pair]
 
     def _environment(self, name: str) -> Mapping[str, str]:
         settings = self._settings
         clock = self._plan.clock
-        return {
-            "PACELINE_KAFKA": settings.kafka,
-            "PACELINE_MONGODB": settings.mongodb,
-            "PACELINE_PREFIX": settings.prefix,
-            "PACELINE_DATABASE_PREFIX": settings.database_prefix,
-            "PACELINE_PARTITIONS": str(settings.partitions),
-            "PACELINE_INSTANCE": f"{name}-0",
-            "PACELINE_HOST": LOOPBACK,
-            "PACELINE_PORT": str(self._plan.port_of(name)),
-            "PACELINE_OIDC_ISSUER": self._issuer,
-            "PACELINE_OIDC_AUDIENCE": settings.audience,
-        } | ({"PACELINE_CLOCK": str(clock.absolute())} if clock else {})
+        return (
+            {
+                "PACELINE_KAFKA": settings.kafka,
+                "PACELINE_MONGODB": settings.mongodb,
+                "PACELINE_PREFIX": settings.prefix,
+                "PACELINE_DATABASE_PREFIX": settings.database_prefix,
+                "PACELINE_PARTITIONS": str(settings.partitions),
+                "PACELINE_INSTANCE": f"{name}-0",
+                "PACELINE_HOST": LOOPBACK,
+                "PACELINE_PORT": str(self._plan.port_of(name)),
+                "PACELINE_OIDC_ISSUER": self._issuer,
+                "PACELINE_OIDC_AUDIENCE": settings.audience,
+            }
+            | self._console(name)
+            | ({"PACELINE_CLOCK": str(clock.absolute())} if clock else {})
+        )
+
+    def _console(self, name: str) -> dict[str, str]:
+        """Return where the console finds the services, and what it seals its cookies with."""
+        if name != "console":
+            return {}
+        urls = {
+            f"PACELINE_{service.replace('-', '_').upper()}_URL": url
+            for service, url in self._urls.items()
+        }
+        secret = secret_in(self._plan.data / "console", "cookies")
+        return urls | {"PACELINE_CONSOLE_SECRET": secret}
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -206,6 +224,7 @@ class System:
             self._ready = True
             self._tell()
             self._say(f"ready: {self._plan.file}")
+            self._say(f"console: {self._urls['console']}")
 
     def _tell(self) -> None:
         self._told = True

@@ -17,6 +17,9 @@ _LEADING = frozenset({"admin", "lead"})
 PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
     # What comes in. Records and dead letters may show personal data.
     "events:write": _ADMIN,
+    # Numbers that people type, under their own name.
+    "numbers:write": _ALL - {"viewer"},
+    "numbers:read": _ALL,
     "sources:read": _ADMIN,
     "sources:write": _ADMIN,
     "records:read": _ADMIN,

@@ -8,13 +8,14 @@ from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
 from metrics_ingest.adapters.folds import STATS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
-from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
 from service_kit.store import Document, Store
 
 COUNTERS = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
 # Groups are counted over at most so many letters.
 _SCANNED = 100_000
+_SCANNED_RECORDS = 1_000
 
 INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (SOURCES, ("tenant", "current")),
@@ -83,6 +84,19 @@ class Queries:
         """Return records with from <= event time < to, by event time."""
         query = {"tenant": tenant, "source": source}
         return await read_records(self._store, query, span, after, limit)
+
+    async def numbers(
+        self, tenant: str, metric: str, span: tuple[int, int], after: Place | None, limit: int
+    ) -> list[Document]:
+        """Return what was typed for a metric, by event time."""
+        query = {"tenant": tenant, "source": BY_HAND}
+        found: list[Document] = []
+        while True:
+            rows = await read_records(self._store, query, span, after, _SCANNED_RECORDS)
+            found += [row for row in rows if row["fields"].get("metric") == metric]
+            if len(found) >= limit or len(rows) < _SCANNED_RECORDS:
+                return found[:limit]
+            after = (rows[-1]["at_ms"], rows[-1]["_id"])
 
     async def letters(
         self, tenant: str, wanted: Mapping[str, str], after: Place | None, limit: int

@@ -29,21 +29,20 @@ def routes(runtime: Runtime, raw: RawLog, sources: Sources) -> APIRouter:
         request: Request, caller: Annotated[Caller, Depends(require("events:write"))]
     ) -> Response:
         """Take events in; 202 tells which ones stand on all replicas, 422 that none was taken."""
-        source = _source(request, caller)
-        items = _items(request, await read_bytes(request))
+        source = source_of(request, caller)
+        items = items_of(request, await read_bytes(request))
         command = AcceptEvents(caller.tenant, source, items)
         outcome: Acceptance = await HANDLERS[AcceptEvents](
             command, sources, raw, runtime.clock.now_ms()
         )
-        DOOR.labels("accepted").inc(len(outcome.accepted))
-        DOOR.labels("rejected").inc(len(outcome.rejected))
-        return answer(_told(outcome, request), _status(outcome))
+        return answered(outcome, request)
 
     return router
 
 
-def _source(request: Request, caller: Caller) -> str:
-    named = request.headers.get(SOURCE_HEADER)
+def source_of(request: Request, caller: Caller, default: str | None = None) -> str:
+    """Return the source that the request sends for; raises UserError."""
+    named = request.headers.get(SOURCE_HEADER, default)
     if caller.source is not None and named not in (None, caller.source):
         raise UserError(
             "source-forbidden",
@@ -63,7 +62,7 @@ def _source(request: Request, caller: Caller) -> str:
     return source
 
 
-def _items(request: Request, body: bytes) -> tuple[bytes, ...]:
+def items_of(request: Request, body: bytes) -> tuple[bytes, ...]:
     """Return the texts of the events of a request in any of the three modes; raises UserError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == cloudevents.BATCH:
@@ -90,14 +89,14 @@ def _items(request: Request, body: bytes) -> tuple[bytes, ...]:
     )
 
 
-def _status(outcome: Acceptance) -> int:
-    return 422 if outcome.rejected and not outcome.accepted else 202
-
-
-def _told(outcome: Acceptance, request: Request) -> dict[str, Any]:
+def answered(outcome: Acceptance, request: Request) -> Response:
+    """Return the answer to events: which were taken; 422 when none was."""
+    DOOR.labels("accepted").inc(len(outcome.accepted))
+    DOOR.labels("rejected").inc(len(outcome.rejected))
     chinese = language_of(request.headers.get("accept-language", "")) == "zh"
     rejected = [_rejection(each, chinese) for each in outcome.rejected]
-    return {"accepted": outcome.accepted, "rejected": rejected}
+    status = 422 if outcome.rejected and not outcome.accepted else 202
+    return answer({"accepted": outcome.accepted, "rejected": rejected}, status)
 
 
 def _rejection(rejected: Rejected, chinese: bool) -> dict[str, Any]:

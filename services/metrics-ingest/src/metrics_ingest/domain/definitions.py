@@ -113,3 +113,4 @@ class Definitions(msgspec.Struct, frozen=True):
 HTTP_DOOR = "http"
 TOPIC_DOOR = "topic:"
 ALL_TYPES = "*"
+BY_HAND = "by-hand"  # the source of the numbers that people type

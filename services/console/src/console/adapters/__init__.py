@@ -1,0 +1,1 @@
+"""The services' APIs, the issuer and the sealed cookies."""

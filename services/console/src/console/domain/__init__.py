@@ -1,0 +1,1 @@
+"""What the pages show, worked out of the services' answers: pure functions."""

@@ -1,0 +1,60 @@
+"""Wiring only: the console has no store and no topics, so it does without the kit's runtime."""
+
+import logging
+import sys
+import time
+
+import httpx
+import uvicorn
+import uvloop
+
+from console.adapters.issuer import Issuer
+from console.adapters.sealed import Seal
+from console.api import make_api
+from console.api.visit import Place
+from console.settings import PORT, SERVICE, ConsoleSettings
+from service_kit.clock import clock_from_environment
+from service_kit.service import set_up_logging
+from service_kit.settings import Settings
+
+log = logging.getLogger(__name__)
+CONNECTIONS = 100
+KEPT_SECONDS = 2.0  # the services close what has been idle for 5 s
+
+
+async def run(settings: Settings, console: ConsoleSettings) -> None:
+    """Serve until SIGTERM."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEPT_SECONDS)
+    async with httpx.AsyncClient(limits=limits, follow_redirects=False) as http:
+        issuer = (
+            Issuer(settings.issuer, settings.audience, console, http) if settings.issuer else None
+        )
+        place = Place(
+            settings=console,
+            http=http,
+            issuer=issuer,
+            clock=clock_from_environment(),
+            sessions=Seal(console.secret, "session", time.time),
+            attempts=Seal(console.secret, "sign-in", time.time),
+        )
+        config = uvicorn.Config(
+            make_api(place),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
+        await uvicorn.Server(config).serve()
+
+
+def main() -> None:
+    """Start the process; settings that cannot be read leave with code 78."""
+    try:
+        settings = Settings.from_environment(SERVICE, PORT)
+    except ValueError as error:
+        print(f"{SERVICE}: {error}", file=sys.stderr)
+        raise SystemExit(78) from None
+    set_up_logging(settings)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line per call
+    uvloop.run(run(settings, ConsoleSettings.from_environment(settings)))
