@@ -1,5 +1,6 @@
 """A goal, its days, and what the judge makes of them, in as few words as a test needs."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -183,7 +184,8 @@ class Stage:
             await self.store.session(),
             self.clock,
             self.guards,
-            self.settings,
+            lambda: range(PARTITIONS),
+            asyncio.Lock(),
             lambda: range(PARTITIONS),
         )
         return self

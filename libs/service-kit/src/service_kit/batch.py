@@ -83,7 +83,9 @@ class Applier:
         self.gapless = gapless
         self._clock = clock
         self._guards = guards
-        self._turn = asyncio.Lock()
+        # A timer of the same process that writes what the handler writes takes turns with it: two
+        # open transactions on one head cost the later one all its work.
+        self.turn = asyncio.Lock()
         self.next: dict[Partition, int] = {}
         self.halted: dict[Partition, str] = {}
 
@@ -92,7 +94,7 @@ class Applier:
 
         Any error here must end the process: the loop would read from a wrong place.
         """
-        async with self._turn:
+        async with self.turn:
             taken = sorted(set(partitions))
             await self._fence.check()
             await take_over(self._store, self._session, [self._owner(p) for p in taken])
@@ -101,7 +103,7 @@ class Applier:
 
     async def drop(self, partitions: Iterable[Partition]) -> None:
         """Let partitions go: another worker may have them."""
-        async with self._turn:
+        async with self.turn:
             for partition in partitions:
                 self.next.pop(partition, None)
                 self.halted.pop(partition, None)
@@ -113,7 +115,7 @@ class Applier:
         A partition that may not go on is marked and left out. Infrastructure is raised; the caller
         must end the process then.
         """
-        async with self._turn:
+        async with self.turn:
             while ready := await self._ready(slices):
                 try:
                     effects = await self._session.run(partial(self._body, slices=ready))

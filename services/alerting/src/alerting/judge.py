@@ -23,7 +23,8 @@ Held = Callable[[], Iterable[int]]
 class Judge:
     """Judges the goals of the progress partitions that this process holds.
 
-    Two judges of one goal (a partition has just moved) meet at the goal's head; one runs again and
+    It takes turns with the loop, which increments the same heads: apart they collided under load
+    until the judge gave up. Two judges of one goal (a partition has just moved) meet at the goal's head; one runs again and
     finds the work done.
     """
 
@@ -35,6 +36,7 @@ class Judge:
         guards: Guards,
         settings: AlertingSettings,
         held: Held,
+        turn: asyncio.Lock,
     ) -> None:
         self._store = store
         self._session = session
@@ -42,6 +44,7 @@ class Judge:
         self._guards = guards
         self._settings = settings
         self._held = held
+        self._turn = turn
         self._seen: dict[GoalKey, float] = {}
 
     async def run(self) -> None:
@@ -96,7 +99,8 @@ class Judge:
             await origin.close(tx, outbox)
             return found
 
-        outcome = await self._session.run(body)
+        async with self._turn:
+            outcome = await self._session.run(body)
         if outcome is not None:
             metrics.JUDGED.inc(len(outcome.judged))
             for deed in outcome.deeds:

@@ -1,5 +1,7 @@
 """Wiring only."""
 
+import asyncio
+
 from alerting import api, stream
 from alerting.adapters.deeds import make_indexes
 from alerting.judge import Judge
@@ -21,8 +23,10 @@ async def run(runtime: Runtime) -> None:
             p.number for p in applier.next if p.topic == stream.PROGRESS and p not in applier.halted
         ]
 
+    # The drill that takes the heads away must be able to see what they are for.
+    turn = applier.turn if runtime.guards.head else asyncio.Lock()
     session = await runtime.session(f"judge:{settings.shared.instance}")
-    judge = Judge(runtime.store, session, runtime.clock, runtime.guards, settings, held)
+    judge = Judge(runtime.store, session, runtime.clock, runtime.guards, settings, held, turn)
     await runtime.serve(api.make(runtime), loop.run(), judge.run())
 
 
