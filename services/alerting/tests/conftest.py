@@ -184,9 +184,9 @@ class Stage:
             await self.store.session(),
             self.clock,
             self.guards,
+            self.settings,
             lambda: range(PARTITIONS),
             asyncio.Lock(),
-            lambda: range(PARTITIONS),
         )
         return self
 

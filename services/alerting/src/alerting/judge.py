@@ -24,8 +24,8 @@ class Judge:
     """Judges the goals of the progress partitions that this process holds.
 
     It takes turns with the loop, which increments the same heads: apart they collided under load
-    until the judge gave up. Two judges of one goal (a partition has just moved) meet at the goal's head; one runs again and
-    finds the work done.
+    until the judge gave up. Two judges of one goal (a partition has just moved) meet at the goal's
+    head; one runs again and finds the work done.
     """
 
     def __init__(
