@@ -25,5 +25,9 @@ class AlertingSettings:
 
     @classmethod
     def of(cls, shared: Settings) -> "AlertingSettings":
-        """Read what only the drill sets from the environment."""
-        return cls(shared, hold_seconds=float(os.environ.get("PACELINE_JUDGE_HOLD_SECONDS", "0")))
+        """Read the environment; the hold is the drill's."""
+        return cls(
+            shared,
+            patience_seconds=float(os.environ.get("PACELINE_PATIENCE_SECONDS", "300")),
+            hold_seconds=float(os.environ.get("PACELINE_JUDGE_HOLD_SECONDS", "0")),
+        )
