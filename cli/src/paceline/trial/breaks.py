@@ -7,19 +7,23 @@ prove nothing. The switches are environment variables (service_kit.guards) that 
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.request import urlopen
 
 import psutil
 
+from paceline.system import MODULES
 from paceline.trial.system import System
 
 Harm = Callable[[System, Callable[[], bool]], Coroutine[Any, Any, None]]
 SESSION_SECONDS = 6.0
+RELAY = list(MODULES).index("relay")  # its port, counted from the base port
 
 
 async def _nothing(system: System, busy: Callable[[], bool]) -> None:
@@ -84,11 +88,26 @@ def _second_worker(system: System) -> "subprocess.Popen[bytes]":
 
 
 async def _kill_the_relay(system: System, busy: Callable[[], bool]) -> None:
-    """Kill the relay again and again while it holds rows sent and its cursor not moved."""
+    """Kill the relay again and again while it holds rows sent and its cursor not moved.
+
+    Each time only after it has sent something: on a slow machine it takes seconds to begin.
+    """
     while busy():
-        await asyncio.sleep(2)
+        await asyncio.sleep(0.2)
         with contextlib.suppress(ProcessLookupError, KeyError):
-            os.kill(int(system.facts()["pids"]["relay"]), signal.SIGKILL)
+            pid = int(system.facts()["pids"]["relay"])
+            if await asyncio.to_thread(_has_sent, system.base_port + RELAY):
+                os.kill(pid, signal.SIGKILL)
+                await asyncio.sleep(2)
+
+
+def _has_sent(port: int) -> bool:
+    """Whether the relay's process has had rows acknowledged."""
+    with contextlib.suppress(OSError):
+        exposition = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1).read().decode()
+        rows = re.findall(r"(?m)^paceline_relay_rows_total\{.*\} (\S+)$", exposition)
+        return any(float(count) > 0 for count in rows)
+    return False
 
 
 BREAKS: dict[str, Break] = {
