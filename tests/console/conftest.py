@@ -52,7 +52,7 @@ class Place:
     password: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     data: Path = tmp_path_factory.mktemp("console")
     port = int(os.environ.get("PACELINE_CONSOLE_PORT", "9400"))
@@ -118,9 +118,13 @@ def _events(
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; a machine without it skips, unless PACELINE_REQUIRE names it."""
+    """Debian's Chromium; a machine without it skips, unless PACELINE_REQUIRE names it.
+
+    A module's, not the session's: Playwright's loop counts as running in this thread as long as
+    the browser lives, and every later test that wants a loop of its own would fail.
+    """
     path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if path is None:
         missing = f"there is none of {', '.join(CHROMIUM)}"
