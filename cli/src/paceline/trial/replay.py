@@ -1,6 +1,7 @@
 """The shop's year, replayed on a stepped clock: send a day, await the acknowledgements, advance."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -52,6 +53,7 @@ class Shop:
     judged_with: dict[date, list[Invoice]] = field(default_factory=dict)
     renamed: int = 0
     hopeless: int = 0
+    produced: int = 0
 
     @property
     def topic(self) -> str | None:
@@ -111,6 +113,17 @@ class Shop:
             self.producer.produce(self.topic, value=value)
         if self.producer.flush(60):
             raise TrialFailed(f"topic {self.topic} did not take all records")
+        self.produced += len(values)
+
+    async def re_keyed(self, mongodb: str) -> bool:
+        """Whether metrics-ingest has taken in all that stands on the organisation's own topic."""
+        store = Store.connect(mongodb, "paceline_metrics_ingest")
+        try:
+            mine = {"_id": {"$regex": re.escape(self.topic or "")}}
+            found = await store.db["offsets"].find(mine).to_list(None)
+            return sum(one["next"] for one in found) >= self.produced
+        finally:
+            await store.close()
 
     async def send_garbage(self) -> None:
         """Put records on the topic that are no events at all."""
@@ -209,6 +222,15 @@ class Replay:
     async def _day(self, day: date, invoices: list[Invoice], careful: Sequence[Shop]) -> None:
         self.system.step_clock(retail.local(day, 22))
         await asyncio.gather(*(shop.send_day(day, invoices) for shop in self.shops))
+        # A copy that is read days of the stepped clock later would lie outside the window of ids.
+        for shop in self.shops:
+            if shop.variant.doors == "both":
+                await until(
+                    lambda shop=shop: shop.re_keyed(self.system.facts()["mongodb"]),
+                    60,
+                    f"{shop.variant.name}: topic of {day} taken in",
+                    every=0.05,
+                )
         if careful:
             # One second later everything sent is known to be applied: what comes late then is one
             # correction, whatever the speed of this machine.
