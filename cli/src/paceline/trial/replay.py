@@ -121,7 +121,7 @@ class Shop:
         try:
             mine = {"_id": {"$regex": re.escape(self.topic or "")}}
             found = await store.db["offsets"].find(mine).to_list(None)
-            return sum(one["next"] for one in found) >= self.produced
+            return bool(sum(one["next"] for one in found) >= self.produced)
         finally:
             await store.close()
 
