@@ -73,7 +73,7 @@ def test_what_comes_late_restates_every_headline_that_it_changes() -> None:
 
 def test_the_lead_is_told_of_a_red_run_once_the_headline_is_green_no_more() -> None:
     month = plan(100, MONDAY + timedelta(days=18))
-    values = days(*["150"] * 5, *["65"] * 3, "0", "0", "0")  # 945 of 800, of 900, of 1,000, of 1,100
+    values = days(*["150"] * 5, *["65"] * 3, "0", "0", "0")  # 945 of 800, 900, 1,000, 1,100
     told = oracle.headline_deeds(month, values, values, 1)
     friday = MONDAY + timedelta(days=11)
     assert [deed for deed in told if deed.kind == "goal.escalated"] == [
