@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from paceline.trial import oracle
-from paceline.trial.api import Api
+from paceline.trial.api import Api, Refused
 from paceline.trial.oracle import Deed
 from paceline.trial.world import LATE_DAYS, PRAISE_AT, Journal, World, praise_sums
 
@@ -98,10 +98,10 @@ async def _goals(
     verdict: Verdict, api: Api, world: World, values: Mapping[str, Mapping[date, Decimal]]
 ) -> None:
     for name, wanted in world.goals().items():
-        days = await api.all("goal-service", f"/v1/goals/{name}/progress")
+        days = await _all_known(api, "goal-service", f"/v1/goals/{name}/progress")
         found = {date.fromisoformat(d["day"]): Decimal(d["value"]) for d in days}
         verdict.amounts(f"goal {name}", dict(values[name]), found)
-        rows = await api.all("alerting", "/v1/lights", goal=name)
+        rows = await _all_known(api, "alerting", "/v1/lights", goal=name)
         judged = {date.fromisoformat(r["span"]["start"]): r for r in rows if not r["provisional"]}
         expected = oracle.lights(wanted, values[name], world.days[-1])
         verdict.sets("lights", expected.items(), [(d, r["light"]) for d, r in judged.items()])
@@ -111,6 +111,16 @@ async def _goals(
             oracle.headlines(wanted, values[name], world.days[-1]).items(),
             [(day, colour) for day, colour in headlines if colour != "none"],
         )
+
+
+async def _all_known(api: Api, service: str, path: str, **params: Any) -> list[Any]:
+    """Return a list of one goal; nothing of a goal that the service has never heard of."""
+    try:
+        return await api.all(service, path, **params)
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return []
 
 
 async def _deeds(
