@@ -12,6 +12,7 @@ import httpx
 import typer
 
 from paceline import running
+from paceline.access import environment_settings
 from paceline.show import fail
 from paceline.words import language
 from service_kit import strict_json
@@ -46,7 +47,7 @@ def find_file(path: Path | None) -> Path | None:
 
 def settings_of(path: Path | None) -> Settings:
     """Return broker and database: of the running system, else of the environment."""
-    settings = Settings.from_environment("paceline", 0)
+    settings = environment_settings()
     if find_file(path) is None or "PACELINE_KAFKA" in os.environ:
         return settings
     system = running_of(path)

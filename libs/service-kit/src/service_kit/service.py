@@ -4,9 +4,12 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import uvloop
 
+from service_kit.errors import SettingError
+from service_kit.languages import language
 from service_kit.runtime import FAILED, Runtime
 from service_kit.settings import Settings
 
@@ -22,8 +25,7 @@ def run_service(service: str, port: int, body: Callable[[Runtime], Awaitable[Non
     try:
         settings = Settings.from_environment(service, port)
     except ValueError as error:
-        print(f"{service}: {error}", file=sys.stderr)
-        raise SystemExit(78) from None
+        refuse_to_start(service, error)
     set_up_logging(settings)
     try:
         uvloop.run(_start(settings, body))
@@ -31,6 +33,13 @@ def run_service(service: str, port: int, body: Callable[[Runtime], Awaitable[Non
         log.critical("%s could not run", settings.instance, exc_info=True)
         logging.shutdown()
         os._exit(FAILED)
+
+
+def refuse_to_start(service: str, error: ValueError) -> NoReturn:
+    """Say in the terminal's language what is wrong with the settings; leave with code 78."""
+    said = error.said(language()) if isinstance(error, SettingError) else str(error)
+    print(f"{service}: {said}", file=sys.stderr)
+    raise SystemExit(78) from None
 
 
 def set_up_logging(settings: Settings) -> None:

@@ -4,6 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service_kit.security import OPEN, KafkaAccess, KafkaSecurity
+from service_kit.security_environment import read_security
+
 LOOPS = ("faust", "confluent", "aiokafka")
 
 
@@ -12,7 +15,9 @@ class Settings:
     """Where a service runs and what it talks to.
 
     ``kafka`` is a bootstrap list, ``mongodb`` a connection string, ``prefix`` stands before every
-    topic and group on the broker, ``database_prefix`` before every database. ``loop`` is None
+    topic on the broker, ``database_prefix`` before every database. ``group_prefix`` and
+    ``client_prefix`` stand before consumer groups and client names; None: ``prefix``, too.
+    ``replication`` is that of new topics, -1 the cluster's default. ``loop`` is None
     unless the environment chooses one: each service has its own. ``issuer`` is the address of the
     OpenID Connect issuer whose tokens for ``audience`` let people in; None: only keys do.
     """
@@ -31,6 +36,21 @@ class Settings:
     log: str = "INFO"
     issuer: str | None = None
     audience: str = "paceline"
+    security: KafkaSecurity = OPEN
+    group_prefix: str | None = None
+    client_prefix: str | None = None
+    replication: int = -1
+
+    @property
+    def access(self) -> KafkaAccess:
+        """How the clients of this process reach the broker."""
+        before = self.prefix if self.client_prefix is None else self.client_prefix
+        return KafkaAccess(self.kafka, self.security, before + (self.instance or self.service))
+
+    @property
+    def groups(self) -> str:
+        """What stands before the consumer groups on the broker."""
+        return self.prefix if self.group_prefix is None else self.group_prefix
 
     @property
     def database(self) -> str:
@@ -48,7 +68,8 @@ class Settings:
     ) -> "Settings":
         """Read the variables named in docs/design.md; ``port`` is the default of the HTTP door.
 
-        Raises ValueError that names the variable and what would be right.
+        Raises ValueError that names the variable and what would be right (SettingError in two
+        languages for those of the broker's security).
         """
         env = os.environ if environment is None else environment
         defaults = cls(service)
@@ -67,6 +88,10 @@ class Settings:
             log=env.get("PACELINE_LOG", defaults.log).upper(),
             issuer=env.get("PACELINE_OIDC_ISSUER") or None,
             audience=env.get("PACELINE_OIDC_AUDIENCE") or defaults.audience,
+            security=read_security(service, env),
+            group_prefix=env.get("PACELINE_KAFKA_GROUP_PREFIX"),
+            client_prefix=env.get("PACELINE_KAFKA_CLIENT_PREFIX"),
+            replication=_integer(env, "PACELINE_KAFKA_REPLICATION", -1, 1, 100),
         )
 
 
