@@ -52,7 +52,7 @@ async def apply_topics(settings: Settings) -> None:
 
 def broker_of(settings: Settings) -> Broker:
     """Return the broker; a connection that breaks is no news to a command's reader."""
-    return Broker(settings.kafka, settings.prefix, {"log_level": 0})
+    return Broker(settings.access, settings.prefix, {"log_level": 0})
 
 
 async def standings(settings: Settings) -> list[Standing]:

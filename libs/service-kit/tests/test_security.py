@@ -149,7 +149,7 @@ async def test_the_clients_accept_what_they_are_told(authority: Authority) -> No
     Producer(quiet)
     Consumer({**quiet, "group.id": "g"}).close()
     settings = LoopSettings(access, "mkt.prod.", "alerting", "a-0", ("goals",))
-    kafka_consumer(settings)
+    await kafka_consumer(settings).stop()
     assert app_settings(settings)["broker_credentials"].username == "u"
     plain = LoopSettings(KafkaAccess("k:9"), "p.", "alerting", "a-0", ("goals",))
     assert "broker_credentials" not in app_settings(plain)

@@ -67,11 +67,8 @@ class _Reader:
         text = self.text(name) or known[0]
         if text not in known:
             listed = ", ".join(known)
-            raise _wrong(
-                name,
-                f"{text!r} is not known; one of {listed} is",
-                f"不支持 {text!r}；可用：{listed}",
-            )
+            en = f"{text!r} is not known; one of {listed} is"
+            raise _wrong(name, en, f"不支持 {text!r}；可用：{listed}")
         return text
 
     def _refuse_strangers(self, protocol: str) -> None:
