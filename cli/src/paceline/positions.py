@@ -6,7 +6,7 @@ from typing import Any
 
 from paceline.access import access_to
 from paceline.running import Running
-from paceline.topics import SERVICES
+from paceline.topic_plan import SERVICES
 from service_kit.broker import Broker
 from service_kit.records import Partition
 from service_kit.store import Store

@@ -2,7 +2,7 @@
 
 from service_kit.languages import language
 
-__all__ = ["language", "say"]
+__all__ = ["either", "language", "say"]
 
 # key: (English, Chinese)
 TEXTS: dict[str, tuple[str, str]] = {
@@ -41,3 +41,8 @@ TEXTS: dict[str, tuple[str, str]] = {
 def say(key: str) -> str:
     """Return the words of this name; a name without words stands for itself."""
     return TEXTS[key][language() == "zh"] if key in TEXTS else key
+
+
+def either(en: str, zh: str) -> str:
+    """Return the sentence in the terminal's language."""
+    return zh if language() == "zh" else en
