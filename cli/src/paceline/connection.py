@@ -45,13 +45,13 @@ def find_file(path: Path | None) -> Path | None:
     return path if path is not None else running.newest()
 
 
-def settings_of(path: Path | None, service: str = COMMAND, *, credentials: bool = True) -> Settings:
+def settings_of(path: Path | None, service: str = COMMAND, *, broker: bool = True) -> Settings:
     """Return broker and database: of the running system, else of the environment.
 
-    How one comes to the broker is the environment's, for ``service``; without ``credentials`` it is
-    not looked at.
+    How one comes to the broker is the environment's, for ``service``; without ``broker`` it is not
+    looked at.
     """
-    settings = environment_settings(service, credentials=credentials)
+    settings = environment_settings(service, broker=broker)
     if find_file(path) is None or "PACELINE_KAFKA" in os.environ:
         return settings
     system = running_of(path)

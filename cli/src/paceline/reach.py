@@ -3,6 +3,8 @@
 librdkafka tells the cause to a callback only; the call itself ends with "transport failure".
 """
 
+import socket
+import ssl
 import time
 
 from confluent_kafka import KafkaError, KafkaException
@@ -25,7 +27,7 @@ def reach(kafka: KafkaAccess) -> Finding:
     if error is None:
         user = f", {security.user}" if security.sasl else ""
         return Finding(what, f"{security.protocol}{user}")
-    return Finding(what, error.str(), remedy(error, security))
+    return Finding(what, error.str(), remedy(error, kafka))
 
 
 def first_error(kafka: KafkaAccess) -> KafkaError | None:
@@ -44,20 +46,24 @@ def first_error(kafka: KafkaAccess) -> KafkaError | None:
         except KafkaException as error:
             last = _of(error)
         admin.poll(0)
-        decisive = [error for error in told if error.code() in DECISIVE]
+        decisive = [error for error in told if error.code() in DECISIVE or _refused(error)]
         if decisive:
             return decisive[0]
         if time.monotonic() > deadline:
             return told[0] if told else last
 
 
-def remedy(error: KafkaError, security: KafkaSecurity) -> str:
+def remedy(error: KafkaError, kafka: KafkaAccess) -> str:
     """Return what would be right."""
-    text = error.str().lower()
+    text, security = error.str().lower(), kafka.security
     if error.code() == KafkaError._AUTHENTICATION:
         return _user(text, security)
     if error.code() == KafkaError._SSL:
-        return _certificate(text, security)
+        if "verify failed" in text:
+            return _authority(unverified(kafka), security)
+        return _tls(security)
+    if _refused(error):
+        return _certificate(security)
     if error.code() == KafkaError._RESOLVE:
         return either(
             "the name is not known here: correct PACELINE_KAFKA, or the machine's name service",
@@ -92,32 +98,65 @@ def _user(text: str, security: KafkaSecurity) -> str:
     )
 
 
-def _certificate(text: str, security: KafkaSecurity) -> str:
-    if "hostname" in text or "ip address mismatch" in text:
+def unverified(kafka: KafkaAccess) -> str:
+    """Return what is wrong with the broker's certificate, which librdkafka does not tell."""
+    host, _, port = kafka.bootstrap.split(",")[0].rpartition(":")
+    context = kafka.security.context()
+    if context is None:
+        return ""
+    try:
+        with (
+            socket.create_connection((host, int(port)), PATIENCE_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return ""
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except (OSError, ValueError):
+        return ""
+
+
+def _authority(reason: str, security: KafkaSecurity) -> str:
+    if "mismatch" in reason:
         return either(
-            "the broker's certificate names another address: use one of its names in "
-            "PACELINE_KAFKA, or have the certificate name this one",
-            "Kafka 的证书不含此地址：请在 PACELINE_KAFKA 中使用证书中的名称，或重新签发证书",
+            f"{reason}: use a name of the broker's certificate in PACELINE_KAFKA, or have the "
+            "certificate name this address",
+            f"{reason}：请在 PACELINE_KAFKA 中使用 Kafka 证书所含的名称，或重新签发证书",
         )
-    if "verify failed" in text or "self-signed" in text or "self signed" in text:
+    if "expired" in reason or "not yet valid" in reason:
         return either(
-            "the broker's certificate is signed by another authority: set PACELINE_KAFKA_CA_FILE "
-            f"to the organisation's (now {security.ca or 'the trust store of this machine'})",
-            "Kafka 的证书由其他机构签发：请将 PACELINE_KAFKA_CA_FILE 设为贵组织的 CA 证书"
-            f"（当前：{security.ca or '本机信任库'}）",
-        )
-    if "alert" in text or "certificate" in text:
-        return either(
-            "the broker refuses our certificate: set PACELINE_KAFKA_CERTIFICATE_FILE and "
-            f"PACELINE_KAFKA_KEY_FILE to what it trusts (now {security.certificate or 'none'})",
-            "Kafka 拒绝我方证书：请将 PACELINE_KAFKA_CERTIFICATE_FILE 与 "
-            f"PACELINE_KAFKA_KEY_FILE 设为其信任的证书（当前：{security.certificate or '无'}）",
+            f"{reason}: have the broker's certificate renewed, or correct this machine's clock",
+            f"{reason}：请更新 Kafka 的证书，或校正本机时钟",
         )
     return either(
-        "that listener speaks no TLS, or another version: ask for its protocol and set "
-        "PACELINE_KAFKA_PROTOCOL",
-        "该监听器不使用 TLS，或版本不同：请确认其协议并设置 PACELINE_KAFKA_PROTOCOL",
+        "the broker's certificate is signed by another authority: set PACELINE_KAFKA_CA_FILE to "
+        f"the organisation's (now {security.ca or 'what this machine trusts'})",
+        "Kafka 的证书由其他机构签发：请将 PACELINE_KAFKA_CA_FILE 设为贵组织的 CA 证书"
+        f"（当前：{security.ca or '本机信任库'}）",
     )
+
+
+def _certificate(security: KafkaSecurity) -> str:
+    return either(
+        "the broker refuses our certificate: set PACELINE_KAFKA_CERTIFICATE_FILE and "
+        f"PACELINE_KAFKA_KEY_FILE to what it trusts (now {security.certificate or 'none'})",
+        "Kafka 拒绝我方证书：请将 PACELINE_KAFKA_CERTIFICATE_FILE 与 "
+        f"PACELINE_KAFKA_KEY_FILE 设为其信任的证书（当前：{security.certificate or '无'}）",
+    )
+
+
+def _tls(security: KafkaSecurity) -> str:
+    return either(
+        f"that listener does not speak TLS as {security.protocol} does: ask for its protocol and "
+        "set PACELINE_KAFKA_PROTOCOL",
+        f"该监听器的 TLS 与 {security.protocol} 不符：请确认其协议并设置 PACELINE_KAFKA_PROTOCOL",
+    )
+
+
+def _refused(error: KafkaError) -> bool:
+    """Whether the broker broke the handshake off for our certificate, or for want of one."""
+    text = error.str().lower()
+    return "alert" in text and "certificate" in text
 
 
 def _of(error: KafkaException) -> KafkaError:

@@ -110,7 +110,7 @@ def acls(
     ] = "admin.properties",
 ) -> None:
     """Print the least that each service needs on a guarded cluster; nothing is changed."""
-    settings = settings_of(json, credentials=False)  # whoever asks may not have them yet
+    settings = settings_of(json, broker=False)  # whoever asks may not have them yet
     needed = grants(settings, foreign or ())
     if not table:
         for line in commands(needed, settings.kafka, command_config):

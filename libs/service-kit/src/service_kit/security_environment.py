@@ -15,8 +15,6 @@ from service_kit.security import MECHANISMS, PROTOCOLS, KafkaSecurity
 _SASL = ("MECHANISM", "USER", "PASSWORD", "PASSWORD_FILE")
 _TLS = ("CA_FILE", "CERTIFICATE_FILE", "KEY_FILE", "CHECK_HOSTNAME")
 
-CREDENTIALS = frozenset(f"PACELINE_KAFKA_{name}" for name in ("PROTOCOL", *_SASL, *_TLS))
-
 
 def read_security(service: str, environment: Mapping[str, str] | None = None) -> KafkaSecurity:
     """Read PACELINE_KAFKA_PROTOCOL and what it asks for.

@@ -64,9 +64,16 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, service: str, port: int, environment: Mapping[str, str] | None = None
+        cls,
+        service: str,
+        port: int,
+        environment: Mapping[str, str] | None = None,
+        *,
+        broker: bool = True,
     ) -> "Settings":
         """Read the variables named in docs/design.md; ``port`` is the default of the HTTP door.
+
+        Without ``broker`` the credentials for it are not looked at: who makes no client needs none.
 
         Raises ValueError that names the variable and what would be right (SettingError in two
         languages for those of the broker's security).
@@ -88,7 +95,7 @@ class Settings:
             log=env.get("PACELINE_LOG", defaults.log).upper(),
             issuer=env.get("PACELINE_OIDC_ISSUER") or None,
             audience=env.get("PACELINE_OIDC_AUDIENCE") or defaults.audience,
-            security=read_security(service, env),
+            security=read_security(service, env) if broker else OPEN,
             group_prefix=env.get("PACELINE_KAFKA_GROUP_PREFIX"),
             client_prefix=env.get("PACELINE_KAFKA_CLIENT_PREFIX"),
             replication=_integer(env, "PACELINE_KAFKA_REPLICATION", -1, 1, 100),
