@@ -1,4 +1,5 @@
 import shlex
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -95,6 +96,12 @@ def test_the_command_prints_lines_for_a_shell_however_narrow_the_terminal(
     )
     table = CliRunner().invoke(app, ["topics", "acls", "--table"], env={"COLUMNS": "160"})
     assert table.output.count("User:mkt-alerting") == 4
+
+
+def test_the_page_for_the_platform_team_shows_these_commands() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guest.md").read_text(encoding="utf-8")
+    for line in commands(grants(SETTINGS), "kafka.example.com:9093", "admin.properties"):
+        assert f"\n{line}\n" in page
 
 
 @pytest.mark.parametrize(

@@ -89,10 +89,11 @@ class House:
         )
 
     def let_in(self, environment: Mapping[str, str]) -> None:
-        """Do exactly what the printed lines say; the first one by Kafka's own tool."""
+        """Do exactly what the printed lines say; one of them by Kafka's own tool."""
         lines = self.paceline(environment, "topics", "acls").output.splitlines()
-        self._by_the_tool(lines[0])
-        bindings = [binding for line in lines[1:] for binding in bindings_of(line)]
+        first = next(line for line in lines if "AlterConfigs" in line)
+        self._by_the_tool(first)
+        bindings = [b for line in lines if line != first for b in bindings_of(line)]
         for answer in self.admin.create_acls(bindings).values():
             answer.result(15)
 

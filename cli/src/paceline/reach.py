@@ -58,12 +58,11 @@ def remedy(error: KafkaError, kafka: KafkaAccess) -> str:
     text, security = error.str().lower(), kafka.security
     if error.code() == KafkaError._AUTHENTICATION:
         return _user(text, security)
-    if error.code() == KafkaError._SSL:
-        if "verify failed" in text:
-            return _authority(unverified(kafka), security)
-        return _tls(security)
     if _refused(error):
         return _certificate(security)
+    if error.code() == KafkaError._SSL:
+        foreign = "verify failed" in text
+        return _authority(unverified(kafka), security) if foreign else _tls(security)
     if error.code() == KafkaError._RESOLVE:
         return either(
             "the name is not known here: correct PACELINE_KAFKA, or the machine's name service",
