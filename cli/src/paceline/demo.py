@@ -12,6 +12,7 @@ import typer
 from confluent_kafka import Producer
 from rich.console import Console
 
+from paceline.access import access_to
 from paceline.demo_end import Farewell
 from paceline.demo_place import Place, free_base_port
 from paceline.demo_play import Player, Watcher, first_picture
@@ -118,7 +119,7 @@ class Stage:
         self._say("starting")
         await asyncio.shield(starting)
         facts = system.facts()
-        producer = Producer({"bootstrap.servers": facts["kafka"]})
+        producer = Producer(access_to(facts["kafka"]).librdkafka())
         async with Api(system, facts["api_key"]) as api:
             shop = Shop(Variant("demo", "http"), api, producer, max(self._year.days))
             await shop.declare()

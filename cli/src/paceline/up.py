@@ -11,11 +11,12 @@ import psutil
 import typer
 
 from paceline import running
+from paceline.access import environment_settings
 from paceline.show import console, fail
 from paceline.system import Plan, System
+from paceline.words import say
 from service_kit.embedded import end_leftovers
 from service_kit.embedded.process import Record
-from service_kit.settings import Settings
 
 LEAVE_SECONDS = 60.0
 
@@ -39,7 +40,9 @@ def up(
     ] = None,
 ) -> None:
     """Start everything and keep it running until Ctrl-C."""
-    settings = Settings.from_environment("paceline", 0)
+    settings = environment_settings()
+    if settings.security.protocol != "PLAINTEXT" and "PACELINE_KAFKA" not in os.environ:
+        fail(say("security without kafka"))
     plan = Plan(
         data=data.absolute(),
         base_port=base_port,

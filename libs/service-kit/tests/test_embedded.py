@@ -95,7 +95,7 @@ def test_acknowledged_records_survive_kill_9_of_the_broker(kafka: Kafka) -> None
 
 
 async def test_the_ends_of_logs_are_known_again_once_a_killed_broker_is_back(kafka: Kafka) -> None:
-    broker = Broker(kafka.bootstrap, "back.")
+    broker = Broker(kafka.access, "back.")
     await broker.create([TopicSpec("ends", 2, retention_ms=-1, compacted=False)])
     partitions = [Partition("ends", number) for number in range(2)]
     publish(kafka, "back.ends", [b"x"] * 5)

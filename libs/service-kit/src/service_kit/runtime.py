@@ -110,7 +110,7 @@ class Runtime:
         return await cls.over(
             settings,
             store,
-            Broker(settings.kafka, settings.prefix),
+            Broker(settings.access, settings.prefix),
             clock=clock_from_environment(),
             guards=Guards.from_environment(),
         )
@@ -164,8 +164,9 @@ class Runtime:
         from service_kit.loops import LoopSettings, make_loop  # with their clients
 
         settings = LoopSettings(
-            bootstrap=self.settings.kafka,
+            kafka=self.settings.access,
             prefix=self.settings.prefix,
+            group_prefix=self.settings.groups,
             group=group,
             instance=self.settings.instance,
             topics=tuple(topics),

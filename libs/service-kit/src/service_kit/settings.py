@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service_kit.errors import SettingError
+from service_kit.security import OPEN, KafkaAccess, KafkaSecurity
+from service_kit.security_environment import read_security
+
 LOOPS = ("faust", "confluent", "aiokafka")
-
-
-class UnreadableSetting(ValueError):
-    """Names a variable, what it holds and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,9 @@ class Settings:
     """Where a service runs and what it talks to.
 
     ``kafka`` is a bootstrap list, ``mongodb`` a connection string, ``prefix`` stands before every
-    topic and group on the broker, ``database_prefix`` before every database. ``loop`` is None
+    topic on the broker, ``database_prefix`` before every database. ``group_prefix`` and
+    ``client_prefix`` stand before consumer groups and client names; None: ``prefix``, too.
+    ``replication`` is that of new topics, -1 the cluster's default. ``loop`` is None
     unless the environment chooses one: each service has its own. ``issuer`` is the address of the
     OpenID Connect issuer whose tokens for ``audience`` let people in; None: only keys do.
     """
@@ -35,6 +37,21 @@ class Settings:
     log: str = "INFO"
     issuer: str | None = None
     audience: str = "paceline"
+    security: KafkaSecurity = OPEN
+    group_prefix: str | None = None
+    client_prefix: str | None = None
+    replication: int = -1
+
+    @property
+    def access(self) -> KafkaAccess:
+        """How the clients of this process reach the broker."""
+        before = self.prefix if self.client_prefix is None else self.client_prefix
+        return KafkaAccess(self.kafka, self.security, before + (self.instance or self.service))
+
+    @property
+    def groups(self) -> str:
+        """What stands before the consumer groups on the broker."""
+        return self.prefix if self.group_prefix is None else self.group_prefix
 
     @property
     def database(self) -> str:
@@ -48,11 +65,18 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, service: str, port: int, environment: Mapping[str, str] | None = None
+        cls,
+        service: str,
+        port: int,
+        environment: Mapping[str, str] | None = None,
+        *,
+        broker: bool = True,
     ) -> "Settings":
         """Read the variables named in docs/design.md; ``port`` is the default of the HTTP door.
 
-        Raises UnreadableSetting.
+        Without ``broker`` the credentials for it are not looked at: who makes no client needs none.
+
+        Raises SettingError.
         """
         env = os.environ if environment is None else environment
         defaults = cls(service)
@@ -71,6 +95,10 @@ class Settings:
             log=env.get("PACELINE_LOG", defaults.log).upper(),
             issuer=env.get("PACELINE_OIDC_ISSUER") or None,
             audience=env.get("PACELINE_OIDC_AUDIENCE") or defaults.audience,
+            security=read_security(service, env) if broker else OPEN,
+            group_prefix=env.get("PACELINE_KAFKA_GROUP_PREFIX"),
+            client_prefix=env.get("PACELINE_KAFKA_CLIENT_PREFIX"),
+            replication=_integer(env, "PACELINE_KAFKA_REPLICATION", -1, 1, 100),
         )
 
 
@@ -79,12 +107,16 @@ def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: in
     if text is None:
         return default
     if not text.isdecimal() or not low <= int(text) <= high:
-        raise UnreadableSetting(f"{name}={text!r}: a whole number from {low} to {high} is needed")
+        raise SettingError(
+            f"{name}={text!r}",
+            f"a whole number from {low} to {high} is needed",
+            f"应为 {low} 到 {high} 的整数",
+        )
     return int(text)
 
 
 def seconds(env: Mapping[str, str], name: str, default: float) -> float:
-    """Return a length of time, above 0, at most an hour. Raises UnreadableSetting."""
+    """Return a length of time, above 0, at most an hour. Raises SettingError."""
     text = env.get(name)
     if text is None:
         return default
@@ -93,12 +125,20 @@ def seconds(env: Mapping[str, str], name: str, default: float) -> float:
     except ValueError:
         found = 0.0
     if not 0 < found <= 3600:
-        raise UnreadableSetting(f"{name}={text!r}: seconds above 0, at most 3600, are needed")
+        raise SettingError(
+            f"{name}={text!r}",
+            "seconds above 0, at most 3600, are needed",
+            "应为大于 0、不超过 3600 的秒数",
+        )
     return found
 
 
 def _loop(env: Mapping[str, str]) -> str | None:
     text = env.get("PACELINE_LOOP") or None
     if text is not None and text not in LOOPS:
-        raise UnreadableSetting(f"PACELINE_LOOP={text!r}: one of {', '.join(LOOPS)} is needed")
+        raise SettingError(
+            f"PACELINE_LOOP={text!r}",
+            f"one of {', '.join(LOOPS)} is needed",
+            f"应为 {'、'.join(LOOPS)} 之一",
+        )
     return text

@@ -24,6 +24,7 @@ from service_kit.guards import Guards
 from service_kit.loops import KINDS, make_loop
 from service_kit.offsets import offset_id, seed
 from service_kit.records import Partition
+from service_kit.security import KafkaAccess
 from service_kit.store import Store
 from service_kit.testing.loop_worker import Job, Tally, applier_of, settings_of
 
@@ -94,7 +95,7 @@ class World:
     def __init__(self, kafka: str, mongodb: str, kind: str, log: Path) -> None:
         self.name = f"t{os.getpid()}-{next(_numbers)}"
         self.store = Store.connect(mongodb, self.name)
-        self.broker = Broker(kafka, f"{self.name}.")
+        self.broker = Broker(KafkaAccess(kafka), f"{self.name}.")
         self.admin = AdminClient({"bootstrap.servers": kafka})
         self.log = log
         self.guards = Guards.from_environment()

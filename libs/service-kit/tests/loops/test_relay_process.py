@@ -44,7 +44,7 @@ async def test_relays_what_is_committed_and_goes_on_after_kill_9(
     name = f"relay{os.getpid()}"
     store = Store.connect(documents.uri, f"{name}_a")
     await store.db["offsets"].insert_one({"_id": "g|t|0", "next": 0, "lanes": {}, "halted": None})
-    await Broker(kafka.bootstrap, f"{name}.").create([TopicSpec("out", 2, -1, False)])
+    await Broker(kafka.access, f"{name}.").create([TopicSpec("out", 2, -1, False)])
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": name})
     consumer.assign([KafkaPartition(f"{name}.out", 1, 0)])
     session = await store.session()

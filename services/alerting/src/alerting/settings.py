@@ -25,7 +25,7 @@ class AlertingSettings:
 
     @classmethod
     def of(cls, shared: Settings) -> "AlertingSettings":
-        """Read the environment; the hold is the drill's. Raises UnreadableSetting."""
+        """Read the environment; the hold is the drill's. Raises SettingError."""
         return cls(
             shared,
             patience_seconds=seconds(os.environ, "PACELINE_PATIENCE_SECONDS", 300.0),

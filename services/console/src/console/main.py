@@ -51,7 +51,7 @@ async def run(settings: Settings, console: ConsoleSettings) -> None:
 def main() -> None:
     """Start the process; settings that cannot be read leave with code 78."""
     try:
-        settings = Settings.from_environment(SERVICE, PORT)
+        settings = Settings.from_environment(SERVICE, PORT, broker=False)
     except ValueError as error:
         print(f"{SERVICE}: {error}", file=sys.stderr)
         raise SystemExit(78) from None

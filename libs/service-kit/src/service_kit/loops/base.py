@@ -17,6 +17,7 @@ from service_kit.batch import Applier
 from service_kit.broker import physical_name
 from service_kit.guards import Faults, Guards
 from service_kit.records import Partition, Record, Slice
+from service_kit.security import KafkaAccess
 
 log = logging.getLogger(__name__)
 
@@ -37,21 +38,25 @@ Leave = Callable[[BaseException], None]
 class LoopSettings:
     """``topics`` are logical names; ``instance`` is unique in the group and stays over restarts.
 
+    ``group_prefix`` None: the topics' ``prefix`` stands before the group, too.
+
     A slice of work holds at most ``batch`` records, collected for about ``within`` seconds.
     """
 
-    bootstrap: str
+    kafka: KafkaAccess
     prefix: str
     group: str
     instance: str
     topics: tuple[str, ...]
     batch: int = 500
     within: float = 0.05
+    group_prefix: str | None = None
 
     @property
     def broker_group(self) -> str:
         """The consumer group's name on the broker."""
-        return self.prefix + self.group
+        before = self.prefix if self.group_prefix is None else self.group_prefix
+        return before + self.group
 
     @property
     def names(self) -> dict[str, str]:

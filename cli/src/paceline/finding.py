@@ -1,0 +1,17 @@
+"""One thing that `paceline doctor` looked at."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at and how it is. ``do`` is empty when all is well."""
+
+    what: str
+    state: str
+    do: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.do
