@@ -4,5 +4,9 @@ from service_kit.metrics import counter
 
 FACTS = counter("incentives_facts", "Fact batches applied; standing still while goals move is bad.")
 RESENT = counter("incentives_facts_resent", "Rows dropped because their lane had them already.")
-AWARDS = counter("incentives_awards", "Praises granted, each once.")
+AWARDS = counter(
+    "incentives_awards",
+    "Praises granted, each once, by what became of them: posted, or kept (no-consent).",
+    ["state"],
+)
 DIRECTORY = counter("incentives_directory", "Records of the directory applied.")

@@ -8,7 +8,10 @@ FOLDED = counter(
     ["outcome"],
 )
 DEAD = counter(
-    "ingest_dead_letters", "Events that cannot count, by cause; see /v1/dead-letters.", ["cause"]
+    "ingest_dead_letters",
+    "Events that cannot count, by declared source (`-`: none such) and cause; see "
+    "/v1/dead-letters.",
+    ["source", "cause"],
 )
 OTHER_SETS = counter(
     "ingest_other_dimension_events",
@@ -23,6 +26,11 @@ WINDOW_SPILLED = counter(
 )
 FOREIGN_TOPICS = gauge(
     "ingest_foreign_topics", "Foreign topics by state: read, or absent from the broker.", ["state"]
+)
+WATERMARK = gauge(
+    "ingest_watermark_seconds",
+    "Everything accepted before this time is folded from the raw partition, epoch seconds.",
+    ["partition"],
 )
 WATERMARK_WAITS = gauge(
     "ingest_watermark_waiting_partitions",
