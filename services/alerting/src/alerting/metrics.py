@@ -1,9 +1,12 @@
 """Every metric that alerting adds, with the operator's sentence."""
 
+from alerting.domain.judged import Kind
 from service_kit.metrics import counter, gauge
 
 JUDGED = counter("alerting_judged_spans", "Spans judged, first judgements and corrections alike.")
 DEEDS = counter("alerting_deeds", "Goal events sent, each once.", ["kind"])
+for _kind in Kind:  # a counter that begins with its first event hides that event from rates
+    DEEDS.labels(str(_kind))
 WAITING = gauge(
     "alerting_waiting_goals",
     "Goals whose span has closed but whose facts are not complete; above 0 for minutes, the "

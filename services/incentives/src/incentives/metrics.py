@@ -1,5 +1,6 @@
 """Every metric that incentives exports beyond the kit's own."""
 
+from incentives.domain.addresses import NO_CONSENT, POSTED
 from service_kit.metrics import counter
 
 FACTS = counter("incentives_facts", "Fact batches applied; standing still while goals move is bad.")
@@ -9,4 +10,6 @@ AWARDS = counter(
     "Praises granted, each once, by what became of them: posted, or kept (no-consent).",
     ["state"],
 )
+for _state in (POSTED, NO_CONSENT):  # a counter that begins with its first hides it from rates
+    AWARDS.labels(_state)
 DIRECTORY = counter("incentives_directory", "Records of the directory applied.")

@@ -18,6 +18,11 @@ OTHER_SETS = counter(
     "Events booked under `other`: their metric has more dimension sets a day than are kept.",
 )
 DOOR = counter("ingest_http_events", "Events at the HTTP door: accepted or rejected.", ["outcome"])
+# A counter that begins with its first event hides that event from rates.
+for _outcome in ("accepted", "unmatched", "duplicate", "conflict", "dead-letter"):
+    FOLDED.labels(_outcome)
+for _outcome in ("accepted", "rejected"):
+    DOOR.labels(_outcome)
 REKEYED = counter("ingest_rekeyed_events", "Events taken from the organisation's own topics.")
 WINDOW_IDS = gauge("ingest_window_ids", "Seen ids held in memory.")
 WINDOW_SPILLED = counter(
