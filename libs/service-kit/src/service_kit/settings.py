@@ -2,35 +2,84 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 LOOPS = ("faust", "confluent", "aiokafka")
 
 
+def setting(default: T, tells: str, variable: str = "", shown: str = "") -> T:
+    """Return a field with its sentence for the operator (docs/operators/settings.md).
+
+    ``variable`` sets it; without one it can be set in code only. ``shown`` stands in the table
+    for a default that is no plain value.
+    """
+    return field(default=default, metadata={"tells": tells, "variable": variable, "shown": shown})
+
+
+def needed(tells: str, variable: str, shown: str) -> Any:
+    """Return a field like :func:`setting` that the code has to fill."""
+    return field(metadata={"tells": tells, "variable": variable, "shown": shown})
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where a service runs and what it talks to.
-
-    ``kafka`` is a bootstrap list, ``mongodb`` a connection string, ``prefix`` stands before every
-    topic and group on the broker, ``database_prefix`` before every database. ``loop`` is None
-    unless the environment chooses one: each service has its own. ``issuer`` is the address of the
-    OpenID Connect issuer whose tokens for ``audience`` let people in; None: only keys do.
-    """
+    """Where a service runs and what it talks to."""
 
     service: str
-    kafka: str = "127.0.0.1:9092"
-    mongodb: str = "mongodb://127.0.0.1:27017"
-    prefix: str = "paceline."
-    database_prefix: str = "paceline_"
-    partitions: int = 4
-    instance: str = ""
-    host: str = "127.0.0.1"
-    port: int = 0
-    loop: str | None = None
-    watermark_seconds: float = 1.0
-    log: str = "INFO"
-    issuer: str | None = None
-    audience: str = "paceline"
+    kafka: str = setting(
+        "127.0.0.1:9092", "The brokers to ask first, HOST:PORT,...", "PACELINE_KAFKA"
+    )
+    mongodb: str = setting(
+        "mongodb://127.0.0.1:27017",
+        "The database's connection string; a replica set.",
+        "PACELINE_MONGODB",
+    )
+    prefix: str = setting(
+        "paceline.", "Stands before every topic and group on the broker.", "PACELINE_PREFIX"
+    )
+    database_prefix: str = setting(
+        "paceline_", "Stands before every database.", "PACELINE_DATABASE_PREFIX"
+    )
+    partitions: int = setting(
+        4,
+        "How many partitions every topic has; fixed when they are made.",
+        "PACELINE_PARTITIONS",
+    )
+    instance: str = setting(
+        "",
+        "Names the process: each of one service has its own, the same after a restart.",
+        "PACELINE_INSTANCE",
+        "SERVICE-0",
+    )
+    host: str = setting("127.0.0.1", "Where the HTTP door listens.", "PACELINE_HOST")
+    port: int = setting(
+        0,
+        "The HTTP door's port; a relay without one has no door.",
+        "PACELINE_PORT",
+        "8100 to 8104; relay: none",
+    )
+    loop: str | None = setting(
+        None,
+        "The client that reads Kafka: `faust`, `confluent` or `aiokafka`.",
+        "PACELINE_LOOP",
+        "the service's own",
+    )
+    watermark_seconds: float = setting(
+        1.0, "How often watermarks are sent.", "PACELINE_WATERMARK_SECONDS"
+    )
+    log: str = setting("INFO", "The least level that is logged.", "PACELINE_LOG")
+    issuer: str | None = setting(
+        None,
+        "The OpenID Connect issuer whose tokens let people in; without one only keys do.",
+        "PACELINE_OIDC_ISSUER",
+        "none",
+    )
+    audience: str = setting(
+        "paceline", "Whom the issuer's tokens must be meant for.", "PACELINE_OIDC_AUDIENCE"
+    )
 
     @property
     def database(self) -> str:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from service_kit.settings import Settings
+from service_kit.settings import Settings, setting
 
 SERVICE = "alerting"
 PORT = 8103
@@ -11,19 +11,26 @@ PORT = 8103
 
 @dataclass(frozen=True, slots=True)
 class AlertingSettings:
-    """What alerting adds to the settings that all services share.
-
-    The judge looks every ``judge_seconds``. A span whose facts do not come is judged incomplete
-    only after ``patience_seconds`` of real time, too. ``hold_seconds`` is 0 but in the drill: the
-    judge waits so long between reading and writing. ``board_goals`` is how many goals have gauges
-    of their own at most.
-    """
+    """What alerting adds to the settings that all services share."""
 
     shared: Settings
-    judge_seconds: float = 0.1
-    patience_seconds: float = 300.0
-    hold_seconds: float = 0.0
-    board_goals: int = 5000
+    judge_seconds: float = setting(0.1, "How often the judge looks.")
+    patience_seconds: float = setting(
+        300.0,
+        "How long, in real time, the judge waits for facts that the organisation's clock says are "
+        "48 hours late, before a span is grey.",
+        "PACELINE_PATIENCE_SECONDS",
+    )
+    hold_seconds: float = setting(
+        0.0,
+        "The drill's: how long the judge waits between reading and writing.",
+        "PACELINE_JUDGE_HOLD_SECONDS",
+    )
+    board_goals: int = setting(
+        5000,
+        "How many goals have gauges of their own in each process at most; the rest is counted.",
+        "PACELINE_BOARD_GOALS",
+    )
 
     @classmethod
     def of(cls, shared: Settings) -> "AlertingSettings":
