@@ -10,7 +10,7 @@ DRILL ?= --kills 60
 LOCKER := .cache/locker
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format rows demo bench drill lock clean
+.PHONY: help setup test lint format rows boards demo bench drill lock clean
 
 # In Python, because a fresh machine may have neither awk nor find.
 LIST := import re, sys; \
@@ -57,6 +57,10 @@ format: setup ## Rewrite the sources as ruff wants them
 
 rows: setup ## Run the numbered rows of the acceptance table
 	@$(BIN)/python tests/rows.py
+
+boards: setup ## Write the Grafana boards and the operators' tables from the code
+	$(BIN)/python deploy/grafana/boards.py
+	$(BIN)/python docs/operators/generate.py
 
 demo: setup ## Start everything embedded and play the demonstration
 	@$(BIN)/paceline demo

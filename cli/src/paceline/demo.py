@@ -40,6 +40,7 @@ class Wishes:
     stay: float | None
     base_port: int
     data: Path | None
+    prometheus: bool = True
 
 
 def demo(
@@ -62,6 +63,9 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(help="A new folder for the data, instead of one in the cache.")
     ] = None,
+    prometheus: Annotated[
+        bool, typer.Option(help="Start Prometheus, too, where it is installed.")
+    ] = True,
 ) -> None:
     """Start everything and replay a year of a real web shop: goals, lights, praise."""
     words = Words(language(lang))
@@ -70,7 +74,7 @@ def demo(
         console.print(words.say("folder.used", folder=data), style="red", soft_wrap=True)
         raise typer.Exit(FAILED)
     per_day = 1 / speed if speed else YEAR_SECONDS / YEAR_DAYS
-    wishes = Wishes(per_day, 0.0 if once else seconds, base_port, data)
+    wishes = Wishes(per_day, 0.0 if once else seconds, base_port, data, prometheus)
     raise typer.Exit(asyncio.run(Stage(wishes, the_year(days), words, console).run()))
 
 
@@ -91,6 +95,7 @@ class Stage:
             self._port(),
             clock_at=retail.local(retail.START, 0),
             environment={"PACELINE_WATERMARK_SECONDS": WATERMARK_SECONDS},
+            prometheus=self._wishes.prometheus,
         )
         starting = asyncio.ensure_future(asyncio.to_thread(system.start))
         try:
@@ -119,6 +124,10 @@ class Stage:
         self._say("starting")
         await asyncio.shield(starting)
         facts = system.facts()
+        if facts["prometheus"]:
+            self._say("prometheus", url=facts["prometheus"])
+        elif self._wishes.prometheus:
+            self._say("prometheus.absent")
         producer = Producer(access_to(facts["kafka"]).librdkafka())
         async with Api(system, facts["api_key"]) as api:
             shop = Shop(Variant("demo", "http"), api, producer, max(self._year.days))

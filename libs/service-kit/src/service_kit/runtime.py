@@ -20,7 +20,7 @@ from service_kit.clock import Clock, clock_from_environment
 from service_kit.errors import Infrastructure
 from service_kit.guards import Guards
 from service_kit.keys import Keys
-from service_kit.metrics import MeteredHandler, MeteredSession
+from service_kit.metrics import CLOCK, MeteredHandler, MeteredSession
 from service_kit.outbox import Origin, Outbox
 from service_kit.owners import Fence, take_over
 from service_kit.readiness import Readiness
@@ -129,6 +129,7 @@ class Runtime:
         """Start on a given store and broker, as tests do."""
         await store.check()
         runtime = cls(settings, store, broker, clock, guards or Guards(), exit)
+        CLOCK.set_function(lambda: clock.now_ms() / 1000)
         await runtime._fence.raise_flag()
         name = f"{settings.service}:{settings.instance}"
         session = await runtime.session(f"api:{name}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
+from alerting.domain.board import standing_after
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.judged import State
 from alerting.domain.judging import Outcome, judge_goal
@@ -285,6 +286,7 @@ def _after(
         correction=correction,
         at_ms=_next_ms(versions, outcome.position, outcome.state),
         judged_close_ms=max([docket.judged_close_ms, *(one.close_ms for one in work)]),
+        standing=standing_after(docket.standing, outcome.judged, versions[-1]),
     )
 
 

@@ -35,7 +35,7 @@ class Effect:
     rules: dict[str, Known]
     facts: int
     resent: int
-    awards: int
+    awards: tuple[str, ...]  # their states
 
 
 class FactsStream:
@@ -75,7 +75,8 @@ class FactsStream:
         await receiver.save(tx)
         await dead_letters.write(tx, dead)
         outbox.send_all(self._message(a) for a in ledger.granted if a.address.posted)
-        return Effect(receiver, reader.seen, facts, resent, len(ledger.granted))
+        states = tuple(award.address.state for award in ledger.granted)
+        return Effect(receiver, reader.seen, facts, resent, states)
 
     def committed(self, batch: Slice, effect: Any) -> None:
         """Remember lanes and rules, and count."""
@@ -84,7 +85,8 @@ class FactsStream:
         self._rules.learn(effect.rules)
         metrics.FACTS.inc(effect.facts)
         metrics.RESENT.inc(effect.resent)
-        metrics.AWARDS.inc(effect.awards)
+        for state in effect.awards:
+            metrics.AWARDS.labels(state).inc()
 
     def forget(self, partition: Partition) -> None:
         """Drop the lanes; rules stay, their head says whether they still hold."""
