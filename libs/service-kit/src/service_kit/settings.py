@@ -15,6 +15,7 @@ class Settings:
     topic and group on the broker, ``database_prefix`` before every database. ``loop`` is None
     unless the environment chooses one: each service has its own. ``issuer`` is the address of the
     OpenID Connect issuer whose tokens for ``audience`` let people in; None: only keys do.
+    ``issuer_inside`` is where processes in containers reach an issuer whose address is this machine.
     """
 
     service: str
@@ -31,6 +32,7 @@ class Settings:
     log: str = "INFO"
     issuer: str | None = None
     audience: str = "paceline"
+    issuer_inside: str | None = None
 
     @property
     def database(self) -> str:
@@ -67,6 +69,7 @@ class Settings:
             log=env.get("PACELINE_LOG", defaults.log).upper(),
             issuer=env.get("PACELINE_OIDC_ISSUER") or None,
             audience=env.get("PACELINE_OIDC_AUDIENCE") or defaults.audience,
+            issuer_inside=env.get("PACELINE_OIDC_INSIDE") or None,
         )
 
 
