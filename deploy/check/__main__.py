@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     try:
         with Engine(chosen.data) as engine:
-            say(f"engine: {'one of our own, with stand-ins' if engine.own else 'the one that answers'}")
+            whose = "one of our own, with stand-ins" if engine.own else "the one that answers"
+            say(f"engine: {whose}")
             standins = engine.own or chosen.standins
             stack = Stack(engine, chosen.data, chosen.base_port, standins=standins)
             return _check(stack, chosen)

@@ -95,7 +95,9 @@ class Stack(System):
     def facts(self) -> dict[str, Any]:
         """Return addresses, the key, and the pids of what runs now."""
         ports = list(self._ports.values())
-        urls = {name: f"http://127.0.0.1:{port}" for name, port in zip(SERVICES, ports, strict=False)}
+        urls = {
+            name: f"http://127.0.0.1:{port}" for name, port in zip(SERVICES, ports, strict=False)
+        }
         pids = {each.service: each.pid for each in self.containers() if each.pid}
         return {"services": urls, "api_key": self._key, "pids": pids}
 
@@ -138,7 +140,14 @@ class Stack(System):
         if self._standins:
             files.append(HERE / "standins.yml")
         named = [text for file in files for text in ("--file", str(file))]
-        where = ["--project-name", PROJECT, "--project-directory", str(ROOT), "--env-file", "/dev/null"]
+        where = [
+            "--project-name",
+            PROJECT,
+            "--project-directory",
+            str(ROOT),
+            "--env-file",
+            "/dev/null",
+        ]
         return self._engine.docker("compose", *where, *named, *arguments, more=self._settings())
 
     @property
@@ -169,6 +178,7 @@ class Stack(System):
             self._engine.docker(
                 *("build", "--quiet", "--network=host", "--target", name),
                 *("--build-arg", f"CLI_IMAGE={self.image('cli')}"),
+                *("--build-arg", f"PYTHON_IMAGE={self._engine.make_base_image()}"),
                 *("--tag", f"paceline-standin-{name}", str(context)),
             )
 

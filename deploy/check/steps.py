@@ -1,7 +1,7 @@
 """What is done to the running stack, and what it must come to.
 
-Load, journal and comparison are the drill's (paceline.trial): every record, fact, goal value, light,
-goal event and praise against the driver's own book of acknowledged events.
+Load, journal and comparison are the drill's (paceline.trial): every record, fact, goal value,
+light, goal event and praise against the driver's own book of acknowledged events.
 """
 
 import asyncio
@@ -67,11 +67,10 @@ async def _under_fire(stack: Stack, load: Load, kills: int, say: Say) -> None:
     unmoved = [each for each in stack.containers() if each.service in done.by_process]
     if any(each.restarts < done.by_process[each.service] for each in unmoved):
         raise Failed(f"not every killed container was started again: {unmoved}")
-    say(
-        f"killed by SIGKILL: {', '.join(done.by_process)}; {done.in_flight} of {done.total} with work"
-        f" in flight; the restart policy brought all back, the slowest after"
-        f" {done.max_recovery_s:.0f} s"
-    )
+    killed = f"killed by SIGKILL: {', '.join(done.by_process)}"
+    busy = f"{done.in_flight} of {done.total} with work in flight"
+    back = f"all brought back by their restart policy, in {done.max_recovery_s:.0f} s at most"
+    say(f"{killed}; {busy}; {back}")
 
 
 async def _spoil(load: Load, api: Api, broken: str | None) -> None:
@@ -114,7 +113,7 @@ def _read_topic(bootstrap: str, wanted: set[str]) -> set[str]:
         while time.monotonic() < deadline and not wanted <= found:
             for record in reader.consume(500, 0.5):
                 if record.error() is None:
-                    found.add(msgspec.json.decode(record.value())["id"])
+                    found.add(msgspec.json.decode(record.value() or b"")["id"])
     finally:
         reader.close()
     return found

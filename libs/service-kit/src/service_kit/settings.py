@@ -15,7 +15,7 @@ class Settings:
     topic and group on the broker, ``database_prefix`` before every database. ``loop`` is None
     unless the environment chooses one: each service has its own. ``issuer`` is the address of the
     OpenID Connect issuer whose tokens for ``audience`` let people in; None: only keys do.
-    ``issuer_inside`` is where processes in containers reach an issuer whose address is this machine.
+    ``issuer_inside`` is where containers reach an issuer whose own address is this machine.
     """
 
     service: str
