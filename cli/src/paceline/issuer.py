@@ -1,7 +1,8 @@
 """The local OpenID Connect issuer of `paceline up`: signs for the people of the directory.
 
-For one machine and nobody else: it listens on loopback (in a container: where only loopback is
-published), and whoever holds the system's password may be anybody. An organisation names its own issuer by PACELINE_OIDC_ISSUER instead.
+For one machine and nobody else: it listens on loopback (in a container: loopback alone is
+published), and whoever holds the system's password may be anybody. An organisation names its own
+issuer by PACELINE_OIDC_ISSUER instead.
 
     POST /token     grant_type=password&username=<person>&password=<the system's password>
     GET /authorize  the page at which people sign in, for the console: a code with PKCE (S256)
