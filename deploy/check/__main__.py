@@ -53,6 +53,8 @@ def _check(stack: Stack, chosen: argparse.Namespace) -> int:
     say(f"images: built in {time.monotonic() - began:.0f} s")
     if chosen.images_only:
         return 0
+    if chosen.tests:
+        return stack.test(chosen.tests)
     stack.clock_at = first_moment()
     try:
         began = time.monotonic()
@@ -83,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--kills", type=int, default=len(steps.TARGETS), help="one of each kind by default")
     add("--standins", action="store_true", help="put stand-ins on the engine that answers, too")
     add("--images-only", action="store_true", help="build and leave")
+    add("--tests", nargs="+", metavar="PATH", help="run pytest --containers on these instead")
     add("--keep", action="store_true", help="start and stay, without load and kills")
     add("--break", dest="broken", choices=BREAKS, help="spoil the run: the check must fail")
     return parser

@@ -4,6 +4,7 @@ An own engine pulls nothing: its base image is made by debootstrap, and deploy/c
 puts stand-ins where docker-compose.yml names the images of others.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -98,6 +99,7 @@ class Engine:
             packages = "apt-get install docker.io debootstrap"
             raise Missing(f"no engine answers, and there is no {lacking[0]} ({packages})")
         self._data.mkdir(parents=True, exist_ok=True)
+        self._take_folder()
         end_leftovers(self._data, STOP_SECONDS)
         # A socket's path may be no longer than a hundred characters; a data folder's may.
         socket = Path(tempfile.mkdtemp(prefix="paceline-check-")) / "docker.sock"
@@ -113,6 +115,13 @@ class Engine:
             if not self._daemon.alive or time.monotonic() > deadline:
                 raise self._daemon.give_up("did not answer")
             time.sleep(0.2)
+
+    def _take_folder(self) -> None:
+        self._lock = (self._data / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failed(f"another check runs in {self._data}") from None
 
     def _command(self, socket: Path) -> Sequence[str]:
         """Return dockerd's command line; without iptables, which the machine may not allow."""

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ PROJECT = "paceline-check"
 HEALTHY_SECONDS = 180.0
 POLL_SECONDS = 1.0
 SERVICES = ("console", "metrics-ingest", "goal-service", "alerting", "incentives")
-STANDINS = ("kafka", "mongo", "prometheus", "alertmanager")
+OTHERS = ("kafka", "mongo")  # which tests can have as containers
+STANDINS = (*OTHERS, "prometheus", "alertmanager")
 # What is published, from the base port on, by the names of .env.example.
 PORTS = (
     *("CONSOLE_PORT", "INGEST_PORT", "GOALS_PORT", "ALERTING_PORT", "INCENTIVES_PORT"),
@@ -78,6 +81,16 @@ class Stack(System):
     def stop(self) -> None:
         """Remove containers, network and volumes; the images stay."""
         self.compose("down", "--volumes", "--timeout", "5")
+
+    def test(self, paths: Sequence[str]) -> int:
+        """Run these tests in containers of the engine; return pytest's exit code."""
+        images = {f"PACELINE_{name.upper()}_IMAGE": f"paceline-standin-{name}" for name in OTHERS}
+        # The helper that cleans up after testcontainers is one more image to pull.
+        standins = images | {"TESTCONTAINERS_RYUK_DISABLED": "true"} if self._standins else {}
+        command = [sys.executable, "-m", "pytest", "--containers", *paths]
+        required = {"PACELINE_REQUIRE": "containers"}
+        environment = {**self._engine.environment, **standins, **required}
+        return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
     @property
     def clock(self) -> Path:
