@@ -250,9 +250,11 @@ def tokens_of(settings: Settings) -> "Tokens | None":
     """Return what verifies people's tokens; None without an issuer. Raises ValueError."""
     if settings.issuer is None:
         return None
+    from service_kit.jwks import IssuerKeys, fetch_inside
     from service_kit.tokens import IssuerTokens  # with its cryptography
 
-    return IssuerTokens(settings.issuer, settings.audience)
+    keys = IssuerKeys(settings.issuer, fetch_inside(settings.issuer, settings.issuer_inside))
+    return IssuerTokens(settings.issuer, settings.audience, keys)
 
 
 class _Server(uvicorn.Server):

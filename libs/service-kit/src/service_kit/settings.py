@@ -84,6 +84,12 @@ class Settings:
     audience: str = setting(
         "paceline", "Whom the issuer's tokens must be meant for.", "PACELINE_OIDC_AUDIENCE"
     )
+    issuer_inside: str | None = setting(
+        None,
+        "Where containers reach an issuer whose own address is this machine's loopback.",
+        "PACELINE_OIDC_INSIDE",
+        "none",
+    )
     security: KafkaSecurity = setting(
         OPEN,
         "Protocol, user, certificates: docs/guest.md names each variable.",
@@ -162,6 +168,7 @@ class Settings:
             log=env.get("PACELINE_LOG", defaults.log).upper(),
             issuer=env.get("PACELINE_OIDC_ISSUER") or None,
             audience=env.get("PACELINE_OIDC_AUDIENCE") or defaults.audience,
+            issuer_inside=env.get("PACELINE_OIDC_INSIDE") or None,
             security=read_security(service, env) if broker else OPEN,
             group_prefix=env.get("PACELINE_KAFKA_GROUP_PREFIX"),
             client_prefix=env.get("PACELINE_KAFKA_CLIENT_PREFIX"),

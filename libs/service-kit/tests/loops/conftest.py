@@ -1,13 +1,12 @@
-"""A real broker, a real document server, and a world of topics and workers for each test."""
+"""A world of topics and workers for each test, on a real broker and a real document server."""
 
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
 from service_kit.broker import LATEST, Broker, TopicSpec
-from service_kit.embedded import DocumentStore, Kafka
 from service_kit.guards import Guards
 from service_kit.loops import KINDS, make_loop
 from service_kit.offsets import offset_id, seed
@@ -27,36 +25,11 @@ from service_kit.records import Partition
 from service_kit.security import KafkaAccess
 from service_kit.store import Store
 from service_kit.testing.loop_worker import Job, Tally, applier_of, settings_of
+from service_kit.testing.servers import DocumentServer, KafkaServer
 
 TOPIC = "numbers"
 PATIENCE = 60.0  # only a failure, or a crowded machine, takes as long
 _numbers = count()
-_ports = iter(range(8310, 8350))
-
-
-def next_port() -> int:
-    """A port of this suite's range on which nobody listens."""
-    for port in _ports:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise RuntimeError("no free port")
-
-
-@pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    server = Kafka(tmp_path_factory.mktemp("kafka"), next_port(), next_port())
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentStore]:
-    server = DocumentStore(tmp_path_factory.mktemp("documents"), next_port())
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(params=KINDS)
@@ -213,7 +186,7 @@ class World:
 
 @pytest.fixture
 async def world(
-    kafka: Kafka, documents: DocumentStore, kind: str, tmp_path: Path
+    kafka: KafkaServer, documents: DocumentServer, kind: str, tmp_path: Path
 ) -> AsyncIterator[World]:
     world = World(kafka.bootstrap, documents.uri, kind, tmp_path / "workers.log")
     yield world

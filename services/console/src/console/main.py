@@ -14,6 +14,7 @@ from console.api import make_api
 from console.api.visit import Place
 from console.settings import PORT, SERVICE, ConsoleSettings
 from service_kit.clock import clock_from_environment
+from service_kit.jwks import fetch_inside, inside
 from service_kit.service import set_up_logging
 from service_kit.settings import Settings
 
@@ -26,9 +27,7 @@ async def run(settings: Settings, console: ConsoleSettings) -> None:
     """Serve until SIGTERM."""
     limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEPT_SECONDS)
     async with httpx.AsyncClient(limits=limits, follow_redirects=False) as http:
-        issuer = (
-            Issuer(settings.issuer, settings.audience, console, http) if settings.issuer else None
-        )
+        issuer = issuer_of(settings, console, http) if settings.issuer else None
         place = Place(
             settings=console,
             http=http,
@@ -46,6 +45,13 @@ async def run(settings: Settings, console: ConsoleSettings) -> None:
             timeout_graceful_shutdown=2,
         )
         await uvicorn.Server(config).serve()
+
+
+def issuer_of(settings: Settings, console: ConsoleSettings, http: httpx.AsyncClient) -> Issuer:
+    """Return the issuer that the settings name, asked where this process reaches it."""
+    address, there = settings.issuer or "", settings.issuer_inside
+    fetch, reached = fetch_inside(address, there), inside(address, there)
+    return Issuer(address, settings.audience, console, http, fetch, reached)
 
 
 def main() -> None:
