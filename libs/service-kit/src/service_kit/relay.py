@@ -89,7 +89,6 @@ class Relay:
                 await asyncio.sleep(self._faults.relay_hold)
             await self._move(rows)
         self.sent += len(rows)
-        self.waiting -= len(rows)
         return len(rows)
 
     def _due(self, heads: dict[str, int]) -> list[str]:
