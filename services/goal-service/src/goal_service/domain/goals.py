@@ -12,7 +12,7 @@ from event_contracts.goals import Calendar, GoalChanged
 from event_contracts.metrics import MetricDefined
 from goal_service.domain.calendar import working_days
 from goal_service.domain.calendars import HolidaysOf, resolve
-from goal_service.domain.days import check_zone
+from goal_service.domain.days import check_zone, local_day
 from goal_service.domain.drafts import Draft
 from goal_service.domain.forms import check_form, check_guardrails, check_movement, settle_plan
 from goal_service.domain.grains import settle_grain
@@ -165,14 +165,23 @@ def under_leave(
 ) -> tuple[GoalVersion | None, UserError | None]:
     """Return the version that a goal gets when its owner's leave has changed, None for no change.
 
-    The second is why a leave is not followed: the goal is then as it was wanted.
+    The second is why a leave is not followed: the goal is then as it was wanted. Days before that
+    of ``at_ms`` keep their plan.
     """
-    goal, clash = outside_leave(before.goal, before.wanted, leave)
+    today = local_day(before.goal.zone, at_ms // 60_000)
+    goal, clash = outside_leave(before.goal, before.wanted, leave, today)
     if goal == before.goal:
         return None, clash
     goal = msgspec.structs.replace(goal, version=goal.version + 1, changed_ms=at_ms)
     goal = judged_by(goal, before.rules, currency)
     return replace(before, goal=goal, reason=LEAVE, actor=actor), clash
+
+
+def restating(goal: GoalChanged, before: GoalChanged | None) -> GoalChanged:
+    """Return the goal with the days of its period that the version before it restates."""
+    days = before.restates if before else ()
+    inside = tuple(day for day in days if goal.start <= day <= goal.end)
+    return msgspec.structs.replace(goal, restates=inside) if inside else goal
 
 
 def stopped(goal: GoalChanged, at_ms: int) -> GoalChanged:

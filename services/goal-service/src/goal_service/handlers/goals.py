@@ -13,6 +13,7 @@ from goal_service.domain.goals import (
     GoalVersion,
     Surroundings,
     metrics_of,
+    restating,
     settle,
     stopped,
 )
@@ -42,7 +43,7 @@ async def create_goal(command: CreateGoal, books: GoalBooks) -> GoalVersion:
             f"目标 {command.goal} 已存在；请用 PUT 修改，或换一个标识",
             status=409,
         )
-    version = await _settled(command, 1, books)
+    version = await _settled(command, None, books)
     await publish(version, None, "goal.created", books)
     return version
 
@@ -60,7 +61,7 @@ async def change_goal(command: ChangeGoal, books: GoalBooks) -> GoalVersion:
             "请重新读取后再修改",
             status=409,
         )
-    version = await _settled(command, before.goal.version + 1, books)
+    version = await _settled(command, before.goal, books)
     await publish(version, before, "goal.changed", books)
     return version
 
@@ -105,9 +106,11 @@ def parent_unknown(parent: str) -> UserError:
     )
 
 
-async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBooks) -> GoalVersion:
+async def _settled(
+    command: CreateGoal | ChangeGoal, before: GoalChanged | None, books: GoalBooks
+) -> GoalVersion:
     """Return the version that the draft asks for, in its place in the cascade."""
-    tenant = command.tenant
+    tenant, version = command.tenant, before.version + 1 if before else 1
     draft, policy_version = await _with_policy(tenant, command.draft, books)
     above = await _above(tenant, command.goal, draft.parent, books)
     around = Surroundings(
@@ -117,6 +120,7 @@ async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBo
         leave=await _leave(tenant, draft, books),
     )
     goal, remarks, wanted = settle(draft, around, command.goal, version, command.at_ms)
+    goal = restating(goal, before)
     below = [child.goal for child in await books.goals.children(tenant, command.goal)]
     # Two links made at once cannot close a ring: the journal lets one of them see the other.
     check_link(goal, above, below)
