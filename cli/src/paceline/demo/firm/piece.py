@@ -14,7 +14,7 @@ from paceline.demo.firm import people
 from paceline.demo.firm.founding import found
 from paceline.demo.firm.living import trickle
 from paceline.demo.firm.picture import first_picture
-from paceline.demo.firm.play import EVENING, Player
+from paceline.demo.firm.play import DAWN, Player
 from paceline.demo.firm.plot import Plot
 from paceline.demo.firm.show import choose
 from paceline.demo.firm.streams import moment
@@ -57,8 +57,8 @@ class FirmPiece:
 
     @property
     def clock_at(self) -> float:
-        """The evening before the first day."""
-        return moment(self._plot.opens, EVENING).timestamp()
+        """Early on the first day."""
+        return moment(self._plot.days[0], DAWN).timestamp()
 
     async def perform(
         self, system: System, started: Awaitable[object], wishes: Wishes, console: Console

@@ -14,7 +14,7 @@ A day is named by its place from the end: -1 is the last judged day, yesterday f
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
@@ -139,8 +139,3 @@ class Plot:
         if stream.name == article:
             return {"count": healthy["count"] + extra}
         return healthy
-
-    @property
-    def opens(self) -> date:
-        """The day before the first one."""
-        return self.days[0] - timedelta(days=1)

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from console.api.visit import Visit, language_for, place_of
-from console.domain import amounts
+from console.domain import amounts, units
 from console.domain.texts import TEXTS, say
 from console.ports import Refused
 
@@ -74,6 +74,8 @@ def page(
             has_text=lambda key: key in TEXTS,
             day=partial(amounts.day, language=language),
             instant=partial(_instant, language),
+            unit_name=partial(units.unit_name, language=language),
+            with_units=partial(units.with_units, language=language),
             **values,
         )
     )
