@@ -19,10 +19,8 @@ from paceline.trial.system import System, until
 JUDGED_WITHIN = 120.0
 KNOWN_WITHIN = 60.0
 LOOK_EVERY = 0.25
-DAWN, MORNING, EVENING, JUDGED = (
-    *(clock_time(6), clock_time(10), clock_time(19)),
-    clock_time(1, 0, 1),
-)
+DAWN, MORNING, EVENING = clock_time(6), clock_time(10), clock_time(19)
+JUDGED = clock_time(1, 0, 1)  # of the next day: midnight, the freshness, and a second
 NOON = clock_time(12)
 FAIR_METRIC = "fair_leads"
 EVIDENCE = "badge scans 胸卡扫描"
