@@ -10,7 +10,7 @@ from typing import Any
 from paceline.demo.firm.aims import Aim
 
 KEPT_NEWS = 60
-RANKS = ("red", "watch", "yellow", "grey", "none", "green")
+RANKS = ("red", "watch", "grey", "yellow", "none", "green")
 NEWS = frozenset(
     {
         *("goal.off_track", "goal.restated", "goal.recovered", "goal.reached", "goal.missed"),

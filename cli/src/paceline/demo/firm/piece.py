@@ -28,7 +28,7 @@ from paceline.trial.system import System
 from service_kit.clock import FileClock
 
 SECONDS_PER_DAY = 2.0
-LOOK_EVERY = 1.0
+LOOK_EVERY = 2.0
 SETTLED_WITHIN = 20.0
 SHELL = "env.sh"
 VARIABLES = {

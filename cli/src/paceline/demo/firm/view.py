@@ -29,7 +29,8 @@ MARKS = {
     "source.resumed": ("▲", "green"),
 }
 OWN = ("·", "bright_black")
-WIDE = 110  # columns from which the least needed ones are shown
+WIDE = 110  # columns from which all is shown
+NARROW = 96  # columns below which names need the room of the amounts
 ELSE = 11  # lines of everything but goals and feed
 FEED = (5, 12)  # at least, at most
 FEWEST_GOALS = 4
@@ -48,13 +49,14 @@ class View:
         self._foot = foot
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wide = options.max_width >= WIDE
+        width = options.max_width
+        wide = width >= WIDE
         room = console.size.height - ELSE - len(self._foot)
         goals = max(FEWEST_GOALS, min(len(self._picture.goals), room - FEED[0]))
         lines = max(FEED[0], min(FEED[1], room - goals))
         yield Group(
             self._head(),
-            self._goals(goals, wide),
+            self._goals(goals, width),
             self._below(lines, wide),
             facts(self._picture, self._words),
             *(Text(f" {line}", "cyan", no_wrap=True, overflow="ellipsis") for line in self._foot),
@@ -74,7 +76,8 @@ class View:
         line.add_row(Text(when, "bold"), bar, Text(where, "cyan"))
         return Group(Text.assemble((" Paceline ", "bold reverse"), "  ", title), line)
 
-    def _goals(self, most: int, wide: bool) -> RenderableType:
+    def _goals(self, most: int, width: int) -> RenderableType:
+        wide, narrow = width >= WIDE, width < NARROW
         picture, say = self._picture, self._words.say
         every = list(picture.goals.values())
         shown = every if most >= len(every) else sorted(every, key=lambda g: g.rank)[:most]
@@ -87,9 +90,11 @@ class View:
         table.add_column(say("to_date"), no_wrap=True, min_width=15)
         days = min(SHOWN_DAYS, len(picture.days) + 1)
         table.add_column(say("run", days=days), no_wrap=True, min_width=SHOWN_DAYS)
-        table.add_column(say("of_plan"), justify="right", no_wrap=True, min_width=21)
+        if not narrow:
+            table.add_column(say("of_plan"), justify="right", no_wrap=True, min_width=21)
         for goal in shown:
-            table.add_row(*self._row(goal, wide, indent=shown is every))
+            row = self._row(goal, wide, indent=shown is every)
+            table.add_row(*(row[:-1] if narrow else row))
         some = say("goals.some", shown=len(shown), all=len(every))
         return Panel(
             table,

@@ -34,9 +34,9 @@ TEXTS: Texts = {
     ),
     "console": ("Console: {url}", "控制台：{url}"),
     "sign-in": (
-        "Sign in as li.na (lead of growth), xu.jing (trade fairs) or wang.wei (administrator); "
+        "Sign in: wang.wei (administrator), li.na (growth), xu.jing (trade fairs); "
         "password in {file}",
-        "登录：li.na（增长主管）、xu.jing（展会）或 wang.wei（管理员）；密码见 {file}",
+        "登录：wang.wei（管理员）、li.na（增长）、xu.jing（展会）；密码见 {file}",
     ),
     "status": (
         "{day}: {counts}; {sent:,} events, {deeds} goal events",
