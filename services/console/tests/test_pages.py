@@ -263,8 +263,8 @@ async def test_a_number_is_wanted_for_the_day_that_it_is_in_the_organisation(
 
 async def test_dead_letters_show_the_organisations_zone(signed: Any, make: Any) -> None:
     letter = {"id": "l", "source": "crm", "event_id": "e", "cause": "missing-field",
-              "where": "data.n", "message": "there is no data.n", "at_ms": 1_773_194_400_000, "received_ms": 1,
-              "count": 1, "state": "new", "body": {"n": 1}}  # fmt: skip
+              "where": "data.n", "message": "there is no data.n", "at_ms": 1_773_194_400_000,
+              "received_ms": 1, "count": 1, "state": "new", "body": {"n": 1}}  # fmt: skip
     signed.services.answers |= {
         "GET /v1/goals": make.page_of(make.goal("g")),
         "GET /v1/dead-letters": make.page_of(letter, groups=[]),
@@ -455,3 +455,27 @@ async def test_without_an_issuer_the_page_says_which_setting_is_missing(desk: An
     page = await desk.get("/sign-in")
     assert page.status_code == 503
     assert "PACELINE_OIDC_ISSUER" in page.text
+
+
+async def test_a_share_is_shown_in_percent_and_an_amount_over_another_as_it_is(
+    signed: Any, make: Any
+) -> None:
+    light = {
+        "goal": "g", "span": {"kind": "day", "start": "2026-03-10", "end": "2026-03-10"},
+        "light": "yellow", "band": "low", "watch": True, "low_run": 1, "provisional": False,
+        "actual": "0.0264", "plan": "0.04", "ratio": "0.66", "why": "", "version": 1,
+        "to_date": {"light": "yellow", "actual": "0.0391", "plan": "0.04", "ratio": "0.97",
+                    "why": ""}, "breached": [],
+    }  # fmt: skip
+    ratio = {"form": "ratio", "over_metric": "impressions", "unit": "clicks", "target": "0.04"}
+    signed.services.answers |= {
+        "GET /v1/goals/g": make.goal("g", **ratio),
+        "GET /v1/lights": make.page_of(light),
+    }
+    page = (await signed.get("/goals/g")).text
+    assert "3.9 % of 4 %" in page
+    assert "2.6 %" in page
+    assert "clicks" not in page
+    cost = {"form": "ratio", "over_metric": "leads", "unit": "CNY", "target": "80"}
+    signed.services.answers["GET /v1/goals/g"] = make.goal("g", **cost)
+    assert '80 <span class="unit">CNY' in (await signed.get("/goals/g")).text

@@ -51,6 +51,10 @@ class Today(NamedTuple):
     letters: int
     paused: list[Source]
 
+    def goal(self, identity: str) -> Goal | None:
+        """Return the goal of which something is told."""
+        return next((row.goal for row in self.urgent if row.goal.id == identity), None)
+
 
 async def goals_page(api: Api, text: str = "") -> Goals:
     """Return the tree of goals; raises like the API when there are no goals to be had."""
