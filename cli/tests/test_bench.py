@@ -12,7 +12,7 @@ import pytest
 
 from paceline.bench import summary
 from paceline.bench_load import BITS, PROBE, Events, Probe, Shape, goals, seen
-from paceline.demo_place import free_base_port
+from paceline.demo.place import free_base_port
 
 TODAY = date(2026, 5, 4)
 SHAPE = Shape(

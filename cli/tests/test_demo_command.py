@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from paceline.demo_place import free_base_port
+from paceline.demo.place import free_base_port
 
 PATIENCE = 240
 
@@ -41,8 +41,10 @@ def running_in(folder: Path) -> list[str]:
     return found
 
 
-def test_eight_days_are_played_as_plain_lines_and_nothing_is_left_running(tmp_path: Path) -> None:
-    child = start(tmp_path, "--days", "8", "--speed", "8", "--once", "--lang", "en")
+def test_eight_days_of_the_shop_are_played_as_plain_lines_and_nothing_is_left_running(
+    tmp_path: Path,
+) -> None:
+    child = start(tmp_path, "--shop", "--days", "8", "--speed", "8", "--end", "--lang", "en")
     output, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == 0, output
     lines = output.splitlines()
@@ -78,6 +80,13 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     output, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == 1
     assert "is not empty; name a new folder" in output
+
+
+def test_the_plot_needs_its_days(tmp_path: Path) -> None:
+    child = start(tmp_path, "--days", "5", "--lang", "en")
+    output, _ = child.communicate(timeout=PATIENCE)
+    assert child.returncode == 2
+    assert "needs 6 to 15 days" in " ".join(output.split())
 
 
 @pytest.mark.parametrize("option", ["--days", "--speed"])

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from paceline.bench_load import Shape
 from paceline.bench_run import POLL_SECONDS, Measured, Run
-from paceline.demo_place import free_base_port
+from paceline.demo.place import free_base_port
 from paceline.show import console, fail
 from paceline.trial.system import System, TrialFailed
 

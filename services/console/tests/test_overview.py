@@ -89,6 +89,5 @@ def test_a_search_finds_by_name_metric_team_and_owner(make: Any) -> None:
 
 
 def test_the_zone_of_a_list_is_that_of_most_of_its_goals(make: Any) -> None:
-    rows = tree(goals(make, ("a", ""), ("b", "")), {})
-    assert common_zone(rows) == "Asia/Shanghai"
+    assert common_zone(goals(make, ("a", ""), ("b", ""))) == "Asia/Shanghai"
     assert common_zone([]) == "UTC"

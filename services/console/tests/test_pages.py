@@ -235,6 +235,60 @@ async def test_who_was_slower_is_told_whose_number_counts(signed: Any, make: Any
     assert "changed this number at the same time: it is 7 now" in page
 
 
+async def test_numbers_name_their_author_and_show_the_organisations_zone(
+    signed: Any, make: Any
+) -> None:
+    hand = by_hand(signed, make)
+    signed.services.answers |= {
+        "GET /v1/people": make.page_of({"id": "li.na", "name": "李娜 Li Na"}),
+        "GET /v1/goals": make.page_of(make.goal("g")),
+    }
+    await signed.post("/numbers", metric="fair", day="2026-03-11", channel="booth", value="66")
+    hand.rows[0]["received_ms"] = 1_773_194_400_000
+    page = (await signed.get("/numbers")).text
+    assert "李娜 Li Na <span" in page
+    assert "11 Mar 2026 10:00:00 Asia/Shanghai" in page
+    hand.rows[0]["fields"]["author"] = "key:k1"
+    assert "API key k1" in (await signed.get("/numbers")).text
+
+
+async def test_a_number_is_wanted_for_the_day_that_it_is_in_the_organisation(
+    signed: Any, make: Any
+) -> None:
+    by_hand(signed, make)
+    # 02:00 UTC of the 11th is still the 10th in New York.
+    signed.services.answers["GET /v1/goals"] = make.page_of(make.goal(zone="America/New_York"))
+    assert 'value="2026-03-10"' in (await signed.get("/numbers")).text
+
+
+async def test_dead_letters_show_the_organisations_zone(signed: Any, make: Any) -> None:
+    letter = {"id": "l", "source": "crm", "event_id": "e", "cause": "missing-field",
+              "where": "data.n", "message": "there is no data.n", "at_ms": 1_773_194_400_000,
+              "received_ms": 1, "count": 1, "state": "new", "body": {"n": 1}}  # fmt: skip
+    signed.services.answers |= {
+        "GET /v1/goals": make.page_of(make.goal("g")),
+        "GET /v1/dead-letters": make.page_of(letter, groups=[]),
+        "GET /v1/dead-letters/l": letter,
+    }
+    for path in ("/dead-letters", "/dead-letters/l"):
+        assert "11 Mar 2026 10:00:00 Asia/Shanghai" in (await signed.get(path)).text, path
+
+
+async def test_a_goals_why_and_amounts_have_their_units_in_the_readers_language(
+    signed: Any, make: Any
+) -> None:
+    why = {"id": "g", "name": "G", "level": "team", "why": "「G」（100 leads）占「C」的 10 %。"}
+    top = {"id": "c", "name": "C", "level": "company", "why": ""}
+    signed.services.answers |= {
+        "GET /v1/goals/g": make.goal("g"),
+        "GET /v1/goals/g/path": make.page_of(why, top),
+    }
+    page = (await signed.get("/goals/g", "zh")).text
+    assert "（100 条线索）占" in page
+    assert 'class="unit">条线索<' in page
+    assert "leads<" in (await signed.get("/goals/g")).text
+
+
 async def test_a_wrong_entry_keeps_what_was_typed_and_names_each_fault(
     signed: Any, make: Any
 ) -> None:
@@ -401,3 +455,27 @@ async def test_without_an_issuer_the_page_says_which_setting_is_missing(desk: An
     page = await desk.get("/sign-in")
     assert page.status_code == 503
     assert "PACELINE_OIDC_ISSUER" in page.text
+
+
+async def test_a_share_is_shown_in_percent_and_an_amount_over_another_as_it_is(
+    signed: Any, make: Any
+) -> None:
+    light = {
+        "goal": "g", "span": {"kind": "day", "start": "2026-03-10", "end": "2026-03-10"},
+        "light": "yellow", "band": "low", "watch": True, "low_run": 1, "provisional": False,
+        "actual": "0.0264", "plan": "0.04", "ratio": "0.66", "why": "", "version": 1,
+        "to_date": {"light": "yellow", "actual": "0.0391", "plan": "0.04", "ratio": "0.97",
+                    "why": ""}, "breached": [],
+    }  # fmt: skip
+    ratio = {"form": "ratio", "over_metric": "impressions", "unit": "clicks", "target": "0.04"}
+    signed.services.answers |= {
+        "GET /v1/goals/g": make.goal("g", **ratio),
+        "GET /v1/lights": make.page_of(light),
+    }
+    page = (await signed.get("/goals/g")).text
+    assert "3.9 % of 4 %" in page
+    assert "2.6 %" in page
+    assert "clicks" not in page
+    cost = {"form": "ratio", "over_metric": "leads", "unit": "CNY", "target": "80"}
+    signed.services.answers["GET /v1/goals/g"] = make.goal("g", **cost)
+    assert '80 <span class="unit">CNY' in (await signed.get("/goals/g")).text

@@ -97,7 +97,7 @@ Judge = Callable[[Wanted, Mapping[date, Decimal], date], dict[date, str]]
 
 def first_headline_deeds(wanted: Wanted, values: Mapping[date, Decimal], last: date) -> list[Deed]:
     """Return the deeds of the to-date light whose days were complete when they were judged."""
-    return _told({}, headlines(wanted, values, last))
+    return told({}, headlines(wanted, values, last))
 
 
 def first_deeds(wanted: Wanted, values: Mapping[date, Decimal], last: date) -> list[Deed]:
@@ -111,14 +111,15 @@ def first_deeds(wanted: Wanted, values: Mapping[date, Decimal], last: date) -> l
         if colour == "red" and before != "red":
             found.append(Deed("goal.off_track", day))
         before = colour
-    found += _reached(wanted, values, list(colours))
+    found += reached(wanted, values, list(colours))
     if colours and max(colours) == working(wanted.start, wanted.end)[-1]:
         total = sum(values.values(), Decimal(0))
         found += [Deed("goal.missed", wanted.start)] if total < wanted.floor else []
     return sorted(found)
 
 
-def _reached(wanted: Wanted, values: Mapping[date, Decimal], judged: Sequence[date]) -> list[Deed]:
+def reached(wanted: Wanted, values: Mapping[date, Decimal], judged: Sequence[date]) -> list[Deed]:
+    """Return the tiers that the total reaches by one of the judged days."""
     tiers = {"floor": wanted.floor, "target": wanted.target, "stretch": wanted.stretch}
     found = []
     for day in judged:
@@ -166,8 +167,8 @@ def all_deeds(
     missed = False
     for step, known in _known(wanted, early, final, late_days):
         now = lights(wanted, known, step)
-        found += _told(judged, now)
-        alarms, more = _alarmed(alarms, now)
+        found += told(judged, now)
+        alarms, more = alarmed(alarms, now)
         found += more
         for tier, amount in list(tiers.items()):
             sums = (sum(v for d, v in known.items() if d <= day) for day in [*now, step])
@@ -197,9 +198,9 @@ def headline_deeds(
     quiet: set[date] = set()
     for step, known in _known(wanted, early, final, late_days):
         now, runs = headlines(wanted, known, step), lights(wanted, known, step)
-        found += _told(judged, now)
+        found += told(judged, now)
         raised_before = set(alarms.values())
-        alarms, _ = _alarmed(alarms, runs)
+        alarms, _ = alarmed(alarms, runs)
         raised = set(alarms.values()) - raised_before
         quiet |= {alarm for alarm in raised if now.get(alarm) == "green"}
         newest = max(runs, default=wanted.start)
@@ -225,7 +226,7 @@ def _known(
         )
 
 
-def _told(judged: Mapping[date, str], now: Mapping[date, str]) -> list[Deed]:
+def told(judged: Mapping[date, str], now: Mapping[date, str]) -> list[Deed]:
     """Return what follows from each span's colour: changed against before, or judged anew."""
     found: list[Deed] = []
     before: str | None = None
@@ -238,7 +239,7 @@ def _told(judged: Mapping[date, str], now: Mapping[date, str]) -> list[Deed]:
     return found
 
 
-def _alarmed(
+def alarmed(
     alarms: Mapping[date, date], now: Mapping[date, str]
 ) -> tuple[dict[date, date], list[Deed]]:
     """Return the alarm over each red day, and the alarms raised and taken back."""

@@ -1,5 +1,6 @@
 """Numbers kept by hand: typing one, loading a file, and making a metric for them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -15,7 +16,9 @@ from console.domain.faults import Fault, Faults
 from console.domain.number_file import MOST_LINES, outcome, read_rows, span
 from console.handlers import numbers
 from console.handlers.goal import local_day
+from console.handlers.notices import Notices
 from console.handlers.numbers import Written
+from console.handlers.overview import names_of, zone_of
 from console.ports import Refused
 
 Signed = Annotated[Visit, Depends(signed_in)]
@@ -103,9 +106,12 @@ async def _form_page(
     written: Written | None = None,
     status: int = 200,
 ) -> Response:
-    metrics = await numbers.hand_metrics(visit.api)
+    notices = Notices()
+    metrics, names, zone = await asyncio.gather(
+        numbers.hand_metrics(visit.api), names_of(visit.api, notices), zone_of(visit.api, notices)
+    )
     chosen = _chosen(metrics, values.get("metric", ""))
-    today = local_day(place_of(request).clock.now_ms(), "UTC")
+    today = local_day(place_of(request).clock.now_ms(), zone)
     stands = await _stands(visit, chosen, today) if chosen else {}
     return page(
         request,
@@ -119,6 +125,8 @@ async def _form_page(
         making=[(fault.where, fault.text(visit.language)) for fault in making],
         written=written,
         today=today,
+        names=names,
+        zone=zone,
         stands=sorted(stands.items(), key=lambda each: (each[0].day, each[0].dims), reverse=True),
         known=_known(stands),
         dims=DIMS,
@@ -143,7 +151,9 @@ async def _file_page(
     status: int = 200,
     **more: Any,
 ) -> Response:
-    metrics = await numbers.hand_metrics(visit.api)
+    metrics, zone = await asyncio.gather(
+        numbers.hand_metrics(visit.api), zone_of(visit.api, Notices())
+    )
     values = {"text": None, "planned": None, "written": None} | more
     return page(
         request,
@@ -155,7 +165,7 @@ async def _file_page(
         faults=[(fault.line, fault.where, fault.text(visit.language)) for fault in faults],
         most=MOST_LINES,
         shown=SHOWN_CHANGES,
-        today=local_day(place_of(request).clock.now_ms(), "UTC"),
+        today=local_day(place_of(request).clock.now_ms(), zone),
         **values,
     )
 

@@ -45,5 +45,5 @@ async def one_goal(request: Request, visit: Signed, goal: str) -> Response:
         needed=found.needed,
         to_date=curves.to_date_chart(found.goal, found.points),
         spans=spans[::-1],
-        span_chart=curves.spans_chart(spans),
+        span_chart=curves.spans_chart(spans, 100 if found.goal.in_percent else 1),
     )

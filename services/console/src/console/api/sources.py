@@ -75,12 +75,14 @@ async def letters(
     wanted = {"source": source, "cause": cause, "state": state}
     wanted = {name: value for name, value in wanted.items() if value}
     found = await handlers.letters_page(visit.api, wanted, after or None)
-    following = f"/dead-letters?{urlencode({**wanted, 'after': found.next})}" if found.next else ""
+    query = {**wanted, "after": found.letters.next}
+    following = f"/dead-letters?{urlencode(query)}" if found.letters.next else ""
     return page(
         request,
         "letters.html",
         visit,
-        found=found,
+        found=found.letters,
+        zone=found.zone,
         source=source,
         cause=cause,
         state=state,
@@ -94,7 +96,9 @@ async def letters(
 async def letter(request: Request, visit: Signed, identity: str) -> Response:
     """One dead letter with what arrived."""
     found = await handlers.letter_page(visit.api, identity)
-    return page(request, "letter.html", visit, letter=found.letter, body=found.body)
+    return page(
+        request, "letter.html", visit, letter=found.letter, body=found.body, zone=found.zone
+    )
 
 
 @router.post("/dead-letters/replay")

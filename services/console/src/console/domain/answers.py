@@ -67,12 +67,18 @@ class Goal(Answer, frozen=True):
     parent: str = ""
     form: str = "sum"
     at_most: bool = False
+    over_metric: str | None = None
     stopped: bool = False
     visibility: str = "organisation"
     guardrails: tuple[Guardrail, ...] = ()
     reason: str = ""
     changed_by: str = ""
     changed_at: datetime | None = None
+
+    @property
+    def in_percent(self) -> bool:
+        """Whether its figure is a share, like a click-through: 0.04 is read as 4 %."""
+        return self.over_metric is not None and abs(self.target) <= 1
 
 
 class Step(Answer, frozen=True):

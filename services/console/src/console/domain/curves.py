@@ -61,14 +61,17 @@ def to_date_chart(goal: Goal, points: Sequence[Point]) -> dict[str, Any] | None:
     }
 
 
-def spans_chart(lights: Sequence[Light]) -> dict[str, Any] | None:
-    """Return the chart of spans, each with its plan and its light; None when there are none."""
+def spans_chart(lights: Sequence[Light], times: int = 1) -> dict[str, Any] | None:
+    """Return the chart of spans, each with its plan and its light; None when there are none.
+
+    ``times`` is 100 for shares that are shown in percent.
+    """
     if not lights:
         return None
     return {
         "labels": [str(light.span.start) for light in lights],
-        "plan": [float(light.plan) for light in lights],
-        "actual": [float(light.actual) for light in lights],
+        "plan": [float(light.plan * times) for light in lights],
+        "actual": [float(light.actual * times) for light in lights],
         "lights": [light.light for light in lights],
         "provisional": [light.provisional for light in lights],
     }

@@ -100,9 +100,9 @@ def flat(rows: Iterable[Row]) -> list[Row]:
     return [row._replace(depth=0) for row in rows]
 
 
-def common_zone(rows: Iterable[Row]) -> str:
+def common_zone(goals: Iterable[Goal]) -> str:
     """Return the zone that most goals have, UTC without any."""
-    counted = Counter(row.goal.zone for row in rows)
+    counted = Counter(goal.zone for goal in goals)
     return counted.most_common(1)[0][0] if counted else "UTC"
 
 

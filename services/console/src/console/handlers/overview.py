@@ -51,6 +51,10 @@ class Today(NamedTuple):
     letters: int
     paused: list[Source]
 
+    def goal(self, identity: str) -> Goal | None:
+        """Return the goal of which something is told."""
+        return next((row.goal for row in self.urgent if row.goal.id == identity), None)
+
 
 async def goals_page(api: Api, text: str = "") -> Goals:
     """Return the tree of goals; raises like the API when there are no goals to be had."""
@@ -69,7 +73,7 @@ async def goals_page(api: Api, text: str = "") -> Goals:
         complete_ms=lights.complete_to_ms,
         names=names,
         notices=notices,
-        zone=overview.common_zone(rows),
+        zone=overview.common_zone(running),
         text=text.strip(),
     )
 
@@ -97,6 +101,11 @@ async def names_of(api: Api, notices: Notices) -> Names:
         notices.unless(api.all(GOALS, "/v1/teams", Team), []),
     )
     return Names({p.id: p.name for p in people}, {t.id: t.name for t in teams})
+
+
+async def zone_of(api: Api, notices: Notices) -> str:
+    """Return the organisation's zone: that of most of the goals that the person sees."""
+    return overview.common_zone(await notices.unless(api.all(GOALS, "/v1/goals", Goal), []))
 
 
 async def _told(api: Api, rows: list[Row], notices: Notices) -> list[Deed]:

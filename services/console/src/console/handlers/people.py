@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from console.domain.answers import Page, Person, Team, View
 from console.domain.faults import Fault, Faults
 from console.handlers.notices import Notices
+from console.handlers.overview import Names, names_of, zone_of
 from console.ports import GOALS, Api, Refused, at
 
 
@@ -27,6 +28,8 @@ class PersonPage(NamedTuple):
     page: Page
     team: Team | None
     views: list[View]
+    names: Names
+    zone: str
     notices: Notices
 
 
@@ -42,11 +45,15 @@ async def person_page(api: Api, identity: str, own: bool) -> PersonPage:
     """Return a person's page; looking at somebody else's is noted by the service."""
     notices = Notices()
     page = await api.get(GOALS, at("people", identity), Page)
-    teams = await notices.unless(api.all(GOALS, "/v1/teams", Team), [])
+    teams, names, zone = await asyncio.gather(
+        notices.unless(api.all(GOALS, "/v1/teams", Team), []),
+        names_of(api, notices),
+        zone_of(api, notices),
+    )
     path = at("people", identity, "views")
     views = await notices.unless(api.all(GOALS, path, View), []) if own else []
     team = next((team for team in teams if team.id == page.team), None)
-    return PersonPage(page, team, views[::-1], notices)
+    return PersonPage(page, team, views[::-1], names, zone, notices)
 
 
 async def load_people(api: Api, content: bytes, *, dry: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from console.domain.answers import Letter, Letters, Source, Stats
 from console.handlers.notices import Notices
+from console.handlers.overview import zone_of
 from console.ports import INGEST, Api, at
 
 ROUNDS = 1_000
@@ -26,11 +27,19 @@ class SourcesPage(NamedTuple):
     notices: Notices
 
 
+class LettersPage(NamedTuple):
+    """Some dead letters, and the zone in which their times are shown."""
+
+    letters: Letters
+    zone: str
+
+
 class LetterPage(NamedTuple):
     """One dead letter with what arrived."""
 
     letter: Letter
     body: Any
+    zone: str
 
 
 async def sources_page(api: Api) -> SourcesPage:
@@ -56,16 +65,20 @@ async def source_document(api: Api, name: str) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key not in ("version", "paused")}
 
 
-async def letters_page(api: Api, wanted: Mapping[str, str], after: str | None) -> Letters:
+async def letters_page(api: Api, wanted: Mapping[str, str], after: str | None) -> LettersPage:
     """Return a page of dead letters; ``wanted`` may name source, cause and state."""
-    return await api.get(INGEST, "/v1/dead-letters", Letters, limit=50, after=after, **wanted)
+    letters, zone = await asyncio.gather(
+        api.get(INGEST, "/v1/dead-letters", Letters, limit=50, after=after, **wanted),
+        zone_of(api, Notices()),
+    )
+    return LettersPage(letters, zone)
 
 
 async def letter_page(api: Api, identity: str) -> LetterPage:
     """Return one dead letter with its body, in which secrets are hidden."""
     found = await api.get(INGEST, at("dead-letters", identity), dict[str, Any])
     letter = await api.get(INGEST, at("dead-letters", identity), Letter)
-    return LetterPage(letter, found["body"])
+    return LetterPage(letter, found["body"], await zone_of(api, Notices()))
 
 
 async def replay(api: Api, wanted: Mapping[str, str | Sequence[str]]) -> dict[str, int]:

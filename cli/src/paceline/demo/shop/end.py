@@ -1,7 +1,5 @@
 """What a demonstration says when its year is over: was it right, and what to try next."""
 
-import shutil
-import sys
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from paceline.demo_words import Words
-from paceline.demo_year import EXPORT, Year
+from paceline.demo.place import command
+from paceline.demo.shop.words import ShopWords
+from paceline.demo.shop.year import EXPORT, Year
 from paceline.trial import retail
 from paceline.trial.replay import Shop
 from paceline.trial.retail import Invoice
@@ -31,20 +30,25 @@ class Farewell:
     system: System
     shop: Shop
     year: Year
-    words: Words
+    words: ShopWords
     console: Console
 
-    async def say(self, stay: float | None) -> None:
-        """Compare with the published lights, let the clock show the present, tell what to try."""
+    async def say(self, stay: float | None) -> bool:
+        """Compare with the published lights, let the clock show the present, tell what to try.
+
+        Return whether all are equal; of a generated year nothing is published.
+        """
         lights = {goal: await self.shop.lights(goal) for goal in retail.DAILY}
-        self.console.print(self._compared(lights), soft_wrap=True)
+        right, said = self._compared(lights)
+        self.console.print(said, soft_wrap=True)
         if stay == 0:
-            return
+            return right
         self.system.step_clock(time.time() if self._whole else self._end_of_play(), rate=1.0)
         example = self._example(lights[EXPORT])
         self.console.print(self._services())
         self.console.print(self._exports(), soft_wrap=True)
         self.console.print(self._tries(example, stay))
+        return right
 
     @property
     def _whole(self) -> bool:
@@ -54,10 +58,10 @@ class Farewell:
     def _end_of_play(self) -> float:
         return retail.local(max(self.year.days) + timedelta(days=1), 1, 0, 1)
 
-    def _compared(self, lights: dict[str, dict[date, str]]) -> Text:
+    def _compared(self, lights: dict[str, dict[date, str]]) -> tuple[bool, Text]:
         path = retail.folder()
         if path is None or self.year.generated:
-            return Text()
+            return True, Text()
         published = retail.expected_lights(path)
         wrong = [
             f"{goal} {day}"
@@ -68,8 +72,8 @@ class Farewell:
         count = sum(map(len, lights.values()))
         if wrong:
             said = self.words.say("unequal", wrong=len(wrong), count=count, first=wrong[0])
-            return Text(said, "bold red")
-        return Text(self.words.say("equal", count=count), "bold green")
+            return False, Text(said, "bold red")
+        return True, Text(self.words.say("equal", count=count), "bold green")
 
     def _example(self, exports: dict[date, str]) -> Path | None:
         """Write an event that makes the last day of exports that is not green so, and return it."""
@@ -145,13 +149,3 @@ def late_order(year: Year, day: date) -> Invoice:
         "dims": {"country": ABROAD},
     }
     return Invoice(f"late-order-{day}", day, body)
-
-
-def command() -> str:
-    """Return how this program is called in a terminal of this folder."""
-    called = Path(sys.argv[0])
-    if shutil.which("paceline") == str(called.absolute()) or not called.exists():
-        return "paceline"
-    here = Path.cwd()
-    path = called.absolute()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from paceline.demo_model import Goal, Light, News, Picture, Praise
-from paceline.demo_year import Year
+from paceline.demo.shop.model import Goal, Light, News, Picture, Praise
+from paceline.demo.shop.year import Year
 from paceline.trial import retail
 from paceline.trial.api import Api
 from paceline.trial.oracle import working

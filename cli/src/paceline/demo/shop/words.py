@@ -1,10 +1,10 @@
-"""Everything the demonstration says, in English and in Chinese, for people who run campaigns."""
+"""Everything the shop's year says, in English and in Chinese, for people who run campaigns."""
 
-import os
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from paceline.demo.words import Texts, Words
 
 GOAL_NAMES = {
     "gross_revenue": "总收入",
@@ -15,22 +15,12 @@ GOAL_NAMES = {
 SYMBOLS = {"GBP": "£"}
 
 # key: (English, Chinese)
-TEXTS: dict[str, tuple[str, str]] = {
+TEXTS: Texts = {
     "title": ("a year of a real web shop, replayed", "一家真实网店的一年，快速回放"),
     "title.generated": (
         "a generated year of a web shop, replayed",
         "一家网店的一年（生成数据），快速回放",
     ),
-    "starting": (
-        "starting Kafka, the document server and the four services ...",
-        "正在启动 Kafka、文档服务器和四个服务……",
-    ),
-    "prometheus": ("Prometheus: {url}", "Prometheus：{url}"),
-    "prometheus.absent": (
-        "Prometheus is not installed: going on without it",
-        "未安装 Prometheus，不启动它，继续",
-    ),
-    "port": ("port {wanted} is busy: using {port} instead", "端口 {wanted} 被占用，改用 {port}"),
     "credit": (
         "data: Chen, D. (2015), Online Retail, UCI, doi 10.24432/C5BW33, CC BY 4.0",
         "数据：Chen, D. (2015), Online Retail, UCI, doi 10.24432/C5BW33, CC BY 4.0",
@@ -38,25 +28,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "day": ("day {number} of {days}", "第 {number} 天，共 {days} 天"),
     "over": ("the year is over", "这一年已播完"),
     "goals": ("Goals, judged every working day", "目标（每个工作日判定）"),
-    "goal": ("goal", "目标"),
-    "plan": ("plan", "计划"),
-    "actual": ("actual", "实际"),
-    "share": ("%", "%"),
-    "light": ("light", "灯"),
     "lights": ("last 20 days", "近 20 个工作日"),
     "to_date": ("to date", "累计"),
     "of_plan": ("of plan", "占计划"),
     "of_target": ("of year", "占全年"),
     "legend": ("█ green  ▅ yellow  ▂ red", "█ 绿  ▅ 黄  ▂ 红"),
-    "green": ("green", "绿"),
-    "yellow": ("yellow", "黄"),
-    "red": ("red", "红"),
-    "grey": ("grey", "灰"),
-    "none": ("none", "无"),
-    "floor": ("floor", "保底值"),
-    "target": ("target", "目标值"),
-    "stretch": ("stretch goal", "冲刺值"),
-    "deeds": ("What happened", "发生了什么"),
     "praise": ("Praise: over 10,000 in a day", "表扬：单日超过 10,000"),
     "facts": (
         "{sent:,} events sent · {rate:,.0f} a second · numbers complete to {complete} · "
@@ -64,8 +40,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "已发送 {sent:,} 个事件 · 每秒 {rate:,.0f} 个 · 数据完整至 {complete} · "
         "滞后 {lag} · {deeds} 个目标事件 · {praise} 次表扬",
     ),
-    "seconds": ("{number:.1f} s", "{number:.1f} 秒"),
-    "unknown": ("-", "-"),
     "goal.off_track": (
         "{goal} turned red: third day below 70 % ({actual} of {plan})",
         "{goal}转红：连续第三天低于 70 %（{actual}，计划 {plan}）",
@@ -118,49 +92,22 @@ TEXTS: dict[str, tuple[str, str]] = {
     "try.lights": ("every judged day of a goal", "某个目标每个判定日的灯"),
     "try.watch": ("goal events, live", "实时查看目标事件"),
     "try.send": ("a late order: turns a day green", "补发一笔迟到订单：让某天转绿"),
-    "folder.used": (
-        "{folder} is not empty; name a new folder",
-        "{folder} 不是空文件夹；请指定新文件夹",
-    ),
     "generated": (
         "The real shop's data are not on this machine: playing a generated year instead.",
         "本机没有真实网店的数据：改为播放生成的一年。",
     ),
-    "asked": ("asked to end ({signal})", "收到结束信号（{signal}）"),
-    "stopping": ("stopping ...", "正在停止……"),
-    "stopped": ("stopped; nothing is left running", "已停止，没有遗留进程"),
 }
 
 
-def language(chosen: str | None, environment: Mapping[str, str] = os.environ) -> str:
-    """Return ``zh`` or ``en``: what was chosen, else what the machine speaks."""
-    spoken = chosen or next(
-        (environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)),
-        "en",
-    )
-    return "zh" if spoken.lower().startswith("zh") else "en"
-
-
-class Words:
+class ShopWords(Words):
     """The sentences of one language."""
 
     def __init__(self, lang: str) -> None:
-        self.lang = lang
-        self._column = 1 if lang == "zh" else 0
-
-    def say(self, key: str, **values: Any) -> str:
-        """Return the sentence of this name with its values filled in."""
-        return TEXTS[key][self._column].format(**values)
+        super().__init__(lang, TEXTS)
 
     def goal(self, goal: str) -> str:
         """Return a goal's name as people say it."""
         return GOAL_NAMES.get(goal, goal) if self._column else goal.replace("_", " ")
-
-    def date(self, day: date) -> str:
-        """Return a day with its weekday."""
-        if self._column:
-            return f"{day.year}年{day.month}月{day.day}日 星期{'一二三四五六日'[day.weekday()]}"
-        return f"{day:%a} {day.day} {day:%b %Y}"
 
     def deed(self, kind: str, goal: str, unit: str, values: Mapping[str, Any]) -> str:
         """Return a goal event as a sentence; amounts are Decimal or None."""
@@ -169,7 +116,7 @@ class Words:
             for name, value in values.items()
         }
         for name in ("light", "before", "tier"):
-            said[name] = self.say(said[name]) if said.get(name) in TEXTS else said.get(name)
+            said[name] = self.say(said[name]) if said.get(name) else None
         name = self.goal(goal)
         return self.say(kind, **(said | {"goal": name if self._column else name.capitalize()}))
 
@@ -177,8 +124,3 @@ class Words:
 def amount(value: Decimal | None, unit: str) -> str:
     """Return an amount in whole units with its currency: £35,000."""
     return "-" if value is None else f"{SYMBOLS.get(unit, '')}{value:,.0f}"
-
-
-def percent(ratio: Decimal | None) -> str:
-    """Return a ratio as whole percent, rounded down so that 69.9 % never reads as 70."""
-    return "-" if ratio is None else f"{int(ratio * 100)} %"

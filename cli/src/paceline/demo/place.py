@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -78,3 +79,13 @@ def free_base_port(wanted: int) -> int:
         if not taken(base + offset for offset in offsets):
             return base
     raise OSError(f"no free ports from {wanted} on")
+
+
+def command() -> str:
+    """Return how this program is called in a terminal of this folder."""
+    called = Path(sys.argv[0])
+    if shutil.which("paceline") == str(called.absolute()) or not called.exists():
+        return "paceline"
+    here = Path.cwd()
+    path = called.absolute()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -11,8 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from paceline.demo_model import SHOWN_DAYS, Goal, Light, News, Picture
-from paceline.demo_words import Words, amount, percent
+from paceline.demo.shop.model import SHOWN_DAYS, Goal, Light, News, Picture
+from paceline.demo.shop.words import ShopWords, amount
+from paceline.demo.words import percent
 
 BLOCKS = {"green": "█", "yellow": "▅", "red": "▂", "grey": "░", "none": "·"}
 STYLES = {"green": "green", "yellow": "yellow", "red": "bold red", "grey": "bright_black"}
@@ -35,7 +36,7 @@ WIDTHS = {"plan": 7, "actual": 7, "share": 5}
 class View:
     """The whole picture, drawn anew at each refresh from what is known then."""
 
-    def __init__(self, picture: Picture, words: Words) -> None:
+    def __init__(self, picture: Picture, words: ShopWords) -> None:
         self._picture = picture
         self._words = words
 
@@ -160,7 +161,7 @@ def blocks(lights: Sequence[Light]) -> Text:
     return text
 
 
-def news_line(news: News, words: Words) -> Text:
+def news_line(news: News, words: ShopWords) -> Text:
     """Return a line of the feed."""
     mark, style = MARKS[news.kind]
     if news.kind == "demo":
@@ -170,7 +171,7 @@ def news_line(news: News, words: Words) -> Text:
     return Text.assemble((f"{news.day} ", "bright_black"), (f"{mark} ", style), (said, text_style))
 
 
-def facts(picture: Picture, words: Words) -> Text:
+def facts(picture: Picture, words: ShopWords) -> Text:
     """Return the pipeline's line: what was sent, how complete the numbers are."""
     pace = picture.pace
     lag = pace.lag(time.monotonic())
@@ -186,7 +187,7 @@ def facts(picture: Picture, words: Words) -> Text:
     return Text(f" {said}", "bright_black")
 
 
-def status_line(picture: Picture, words: Words) -> Text:
+def status_line(picture: Picture, words: ShopWords) -> Text:
     """Return how all goals stand, in one line: colours are told by words."""
     parts = []
     for goal in picture.goals.values():

@@ -1,0 +1,1 @@
+"""A year of a real web shop, replayed: four goals, each light compared with the published one."""
