@@ -78,6 +78,13 @@ def test_goals_show_what_has_come_and_its_share_of_the_target(api: Api) -> None:
     assert "88.4 %" in output  # 548 of 620
 
 
+def test_a_target_that_follows_its_parents_says_so(api: Api) -> None:
+    part = GOAL | {"share": "0.400", "parent": "q2"}
+    api.answers = {"/v1/goals": a_page(GOAL, part | {"id": "g2"})}
+    _, output = api.run("goals")
+    assert output.count("40 % of q2") == 1
+
+
 def test_a_goal_without_progress_has_no_share(api: Api) -> None:
     api.answers = {"/v1/goals": a_page(GOAL)}
     code, output = api.run("goals")

@@ -13,7 +13,7 @@ from event_contracts.metrics import MetricDefined
 from goal_service.domain.calendar import working_days
 from goal_service.domain.calendars import HolidaysOf, resolve
 from goal_service.domain.days import check_zone, local_day
-from goal_service.domain.drafts import Draft
+from goal_service.domain.drafts import Draft, Link
 from goal_service.domain.forms import check_form, check_guardrails, check_movement, settle_plan
 from goal_service.domain.grains import settle_grain
 from goal_service.domain.leave import Wanted, clash_remark, outside_leave
@@ -38,8 +38,8 @@ class GoalVersion:
     """One version of a goal: what holds, why, and who said so. When is ``goal.changed_ms``.
 
     ``rules`` are the policy as wanted, from version ``policy_version`` of the document
-    ``policy_name`` where there is one. ``wanted`` is what holds without the owner's leave.
-    ``remarks`` belong to the answer and are not kept.
+    ``policy_name`` where there is one. ``wanted`` is what holds without the owner's leave, ``link``
+    says whether the target follows the parent's. ``remarks`` belong to the answer and are not kept.
     """
 
     goal: GoalChanged
@@ -49,6 +49,7 @@ class GoalVersion:
     policy_name: str = ""
     policy_version: int = 0
     wanted: Wanted = field(default_factory=Wanted)
+    link: Link = field(default_factory=Link)
     remarks: tuple[Remark, ...] = ()
 
 
@@ -182,6 +183,11 @@ def restating(goal: GoalChanged, before: GoalChanged | None) -> GoalChanged:
     days = before.restates if before else ()
     inside = tuple(day for day in days if goal.start <= day <= goal.end)
     return msgspec.structs.replace(goal, restates=inside) if inside else goal
+
+
+def is_running(goal: GoalChanged, at_ms: int) -> bool:
+    """Whether the goal is not stopped and its last day is not over: others stay as judged."""
+    return not goal.stopped and local_day(goal.zone, at_ms // 60_000) <= goal.end
 
 
 def stopped(goal: GoalChanged, at_ms: int) -> GoalChanged:
