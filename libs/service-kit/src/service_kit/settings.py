@@ -107,10 +107,10 @@ class Settings:
             mongodb=env.get("PACELINE_MONGODB", defaults.mongodb),
             prefix=env.get("PACELINE_PREFIX", defaults.prefix),
             database_prefix=env.get("PACELINE_DATABASE_PREFIX", defaults.database_prefix),
-            partitions=_integer(env, "PACELINE_PARTITIONS", defaults.partitions, 1, 10_000),
+            partitions=integer(env, "PACELINE_PARTITIONS", defaults.partitions, 1, 10_000),
             instance=env.get("PACELINE_INSTANCE") or f"{service}-0",
             host=env.get("PACELINE_HOST", defaults.host),
-            port=_integer(env, "PACELINE_PORT", port, 0, 65_535),
+            port=integer(env, "PACELINE_PORT", port, 0, 65_535),
             loop=_loop(env),
             watermark_seconds=_seconds(env, "PACELINE_WATERMARK_SECONDS", 1.0),
             log=env.get("PACELINE_LOG", defaults.log).upper(),
@@ -119,7 +119,8 @@ class Settings:
         )
 
 
-def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    """Return a variable's whole number; raises ValueError that says what would be right."""
     text = env.get(name)
     if text is None:
         return default

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from service_kit.settings import Settings, setting
+from service_kit.settings import Settings, integer, setting
 
 SERVICE = "alerting"
 PORT = 8103
@@ -39,5 +39,5 @@ class AlertingSettings:
             shared,
             patience_seconds=float(os.environ.get("PACELINE_PATIENCE_SECONDS", "300")),
             hold_seconds=float(os.environ.get("PACELINE_JUDGE_HOLD_SECONDS", "0")),
-            board_goals=int(os.environ.get("PACELINE_BOARD_GOALS", "5000")),
+            board_goals=integer(os.environ, "PACELINE_BOARD_GOALS", 5000, 0, 1_000_000),
         )
