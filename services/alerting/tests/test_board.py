@@ -167,5 +167,5 @@ def test_a_bound_that_is_no_number_of_goals_is_refused_by_its_name(
     wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PACELINE_BOARD_GOALS", wrong)
-    with pytest.raises(ValueError, match="PACELINE_BOARD_GOALS=.*whole number from 0"):
+    with pytest.raises(ValueError, match=r"PACELINE_BOARD_GOALS=.*whole number from 0"):
         AlertingSettings.of(Settings("alerting"))
