@@ -9,7 +9,10 @@ import importlib
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from prometheus_client import Counter, Gauge, Histogram
 
 from alerting.settings import AlertingSettings
 from console.settings import ConsoleSettings
@@ -41,7 +44,6 @@ DRILL = (
     "PACELINE_FAIL_AFTER_TAKE",
     "PACELINE_STOP_AFTER_TAKE",
 )
-# In this order a metric is told with the module that brings it in first.
 METRICS = {
     "Every service": "service_kit.metrics",
     "relay": "service_kit.relay_process",
@@ -61,7 +63,7 @@ def settings_page() -> str:
         "# Settings",
         "",
         "All are variables of the environment; `paceline up` sets what a system on one machine "
-        "needs. A service that cannot read one leaves with code 78 and says what would be right. "
+        "needs. A service that cannot read one does not run; its log says what would be right. "
         "Where the variable is missing, the setting can be changed in code only.",
     ]
     for name, of in SETTINGS.items():
@@ -97,11 +99,9 @@ def metrics_page() -> str:
         "corrected numbers are in the console and the API. Histograms end in `_bucket`, "
         "`_sum` and `_count` there.",
     ]
-    known: set[str] = set()
     for name, module in METRICS.items():
-        importlib.import_module(module)
-        new = [entry for entry in register() if entry.name not in known]
-        known |= {entry.name for entry in new}
+        mine = _names(importlib.import_module(module))
+        new = [entry for entry in register() if entry.name in mine]
         rows = (
             (
                 f"`{e.name}{TOTAL.get(e.kind, '')}`",
@@ -113,6 +113,11 @@ def metrics_page() -> str:
         )
         lines += _table(name, ("metric", "kind", "labels", "what it tells"), rows)
     return "\n".join(lines) + "\n"
+
+
+def _names(module: ModuleType) -> set[str]:
+    kinds = (Counter, Gauge, Histogram)
+    return {one.describe()[0].name for one in vars(module).values() if isinstance(one, kinds)}
 
 
 def _table(name: str, head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:

@@ -81,7 +81,8 @@ async def play(system: System) -> None:
         end = FIRST + timedelta(days=11)
         for name, level in (("whole", "company"), ("sem", "team"), ("own", "individual")):
             await tenant.goal(FIRST, end, 100, id=name, level=level)
-        await tenant.goal(FIRST, end, 100, id="hidden", level="team", visibility="private")
+        hidden = {"level": "team", "visibility": "private", "owner_team": "sales"}
+        await tenant.goal(FIRST, end, 100, id="hidden", **hidden)
         await api.call("POST", "incentives", "/v1/rules", praise())
         for number, amount in enumerate(AMOUNTS):
             day = FIRST + timedelta(days=number)

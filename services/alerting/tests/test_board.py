@@ -11,8 +11,10 @@ from alerting.domain.board import Entry, count, select, standing_after
 from alerting.domain.goal import GoalKey
 from alerting.domain.judged import Standing
 from alerting.domain.lights import Colour
+from alerting.settings import AlertingSettings
 from event_contracts.wire import partition_of
 from service_kit.metrics import REGISTRY
+from service_kit.settings import Settings
 
 PARTITIONS = 4
 
@@ -158,3 +160,12 @@ def test_labels_have_few_values_whatever_level_a_goal_says_it_has() -> None:
     odd = Entry(GoalKey("acme", "x"), 0, "galaxy", True, False, Standing(run=Colour.RED))
     assert {cell.level for cell in count([odd])} == {"other"}
     assert select([odd], 1) == ([odd], 0)
+
+
+@pytest.mark.parametrize("wrong", ["many", "-1", "1000001"])
+def test_a_bound_that_is_no_number_of_goals_is_refused_by_its_name(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PACELINE_BOARD_GOALS", wrong)
+    with pytest.raises(ValueError, match=r"PACELINE_BOARD_GOALS=.*whole number from 0"):
+        AlertingSettings.of(Settings("alerting"))
