@@ -41,7 +41,7 @@ VARIABLES = {
 
 
 class Cast(NamedTuple):
-    """Who plays: the system's door, the picture's two hands, and the picture is the watcher's."""
+    """Who takes part: the door to the system, who reads it and who feeds it."""
 
     api: Api
     watcher: Watcher
@@ -82,7 +82,7 @@ class FirmPiece:
         say = self._words.say
         return [say("console", url=url), say("sign-in", file=password)]
 
-    async def _acts(self, system: System, wishes: Wishes, console: Console, cast: "Cast") -> bool:
+    async def _acts(self, system: System, wishes: Wishes, console: Console, cast: Cast) -> bool:
         await cast.player.play(wishes.seconds_per_day or SECONDS_PER_DAY)
         result = await settled(cast.api, self._plot)
         console.print(self._said(result), soft_wrap=True)

@@ -13,7 +13,7 @@ from paceline.demo.firm.picture import Picture
 from paceline.demo.firm.plot import ARRIVES, BROKEN_FROM, LATE, Plot
 from paceline.demo.firm.streams import BY_HAND, Happening, moment
 from paceline.demo.firm.watch import Tell, Watcher
-from paceline.trial.api import Api
+from paceline.trial.api import Api, Refused
 from paceline.trial.system import System, until
 
 JUDGED_WITHIN = 120.0
@@ -75,13 +75,15 @@ class Player:
 
     async def _type(self, due: Sequence[Happening]) -> None:
         """Send numbers as the console does for those who type them."""
-        await self._api.call(
+        answer = await self._api.call(
             "POST",
             "metrics-ingest",
             "/v1/numbers",
             [typed(happening) for happening in due],
             headers={"Content-Type": "application/cloudevents-batch+json"},
         )
+        if answer.get("rejected"):
+            raise Refused(202, str(answer["rejected"]))
 
     async def _judged(self, day: date) -> bool:
         await self._watcher.look()

@@ -101,9 +101,10 @@ TEXTS: Texts = {
     ),
     "next": ("What to try:", "试一试："),
     "try.number": (
-        "In the console, as xu.jing: Numbers, fair_leads, a better number for {day}: "
+        "In the console, as xu.jing: Numbers, fair_leads, for {day} a better number, say 40: "
         "the red light moves.",
-        "在控制台以 xu.jing 登录：填数，fair_leads，为 {day} 填一个更好的数：红灯随之变化。",
+        "在控制台以 xu.jing 登录：填数，fair_leads，为 {day} 填一个更好的数（如 40）："
+        "红灯随之变化。",
     ),
     "try.mend": (
         "As wang.wei: Sources, partner: write data.lead_count beside data.leads, save, "

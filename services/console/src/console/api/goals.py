@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from console.api.render import page
 from console.api.visit import Visit, place_of, signed_in
 from console.domain import curves
+from console.domain.figures import in_percent
 from console.handlers.goal import goal_page, local_day
 from console.handlers.overview import goals_page, today_page
 
@@ -45,5 +46,5 @@ async def one_goal(request: Request, visit: Signed, goal: str) -> Response:
         needed=found.needed,
         to_date=curves.to_date_chart(found.goal, found.points),
         spans=spans[::-1],
-        span_chart=curves.spans_chart(spans, 100 if found.goal.in_percent else 1),
+        span_chart=curves.spans_chart(spans, 100 if in_percent(found.goal) else 1),
     )

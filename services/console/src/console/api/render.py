@@ -14,8 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from console.api.visit import Visit, language_for, place_of
-from console.domain import amounts, units
-from console.domain.answers import Goal
+from console.domain import amounts, figures, units
 from console.domain.texts import TEXTS, say
 from console.ports import Refused
 
@@ -77,8 +76,9 @@ def page(
             instant=partial(_instant, language),
             unit_name=partial(units.unit_name, language=language),
             with_units=partial(units.with_units, language=language),
-            figure=_figure,
-            unit_of=partial(_unit_of, language),
+            figure=figures.figure,
+            in_percent=figures.in_percent,
+            unit_of=partial(figures.unit_of, language=language),
             **values,
         )
     )
@@ -126,16 +126,6 @@ def headers(request: Request) -> Mapping[str, str]:
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-
-
-def _figure(value: Decimal | None, goal: Goal | None) -> str:
-    """Return a figure of the goal, or of one that is not known."""
-    return amounts.figure(value, goal is not None and goal.in_percent)
-
-
-def _unit_of(language: str, goal: Goal) -> str:
-    """Return what stands behind the goal's figures; a share has its percent sign already."""
-    return "" if goal.in_percent else units.unit_name(goal.unit, language)
 
 
 def _instant(language: str, at: Any, zone: str = "UTC") -> str:

@@ -27,11 +27,6 @@ def number(value: Decimal | None) -> str:
     return shown.rstrip("0").rstrip(".")
 
 
-def figure(value: Decimal | None, in_percent: bool) -> str:
-    """Return a goal's figure: a share in percent, anything else as an amount."""
-    return percent(value) if in_percent else number(value)
-
-
 def percent(ratio: Decimal | None) -> str:
     """Return a ratio in percent, cut to one place: 0.6999 is 69.9 %, and never 70 %."""
     if ratio is None:

@@ -75,11 +75,6 @@ class Goal(Answer, frozen=True):
     changed_by: str = ""
     changed_at: datetime | None = None
 
-    @property
-    def in_percent(self) -> bool:
-        """Whether its figure is a share, like a click-through: 0.04 is read as 4 %."""
-        return self.over_metric is not None and abs(self.target) <= 1
-
 
 class Step(Answer, frozen=True):
     """A goal on the way up, and why the one before matters to it."""
