@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import msgspec
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from paceline.trial.stage import OPENING, Stage, noon
 from paceline.trial.system import System
@@ -58,6 +59,7 @@ async def test_with_the_printed_acls_alone_events_become_progress_and_lights(
     assert [deed["kind"] for deed in await team.deeds_become(goal, "goal.off_track", 1)]
 
     topics = {t for t in house.admin.list_topics(timeout=15).topics if not t.startswith("__")}
+    assert topics
     assert all(topic.startswith(PREFIX) for topic in topics)
     groups = house.admin.list_consumer_groups().result(15).valid
     assert {g.group_id for g in groups if g.group_id != "looking"} == {
@@ -75,6 +77,30 @@ def test_doctor_finds_nothing_to_do_for_the_operator_and_for_each_service(
         done = house.paceline(house.guest(), "doctor", "--service", service)
         assert done.exit_code == 0, done.output
         assert f"mkt-{service}" in done.output
+
+
+async def test_a_topic_of_the_organisation_is_read_with_the_acls_printed_for_it(
+    house: Any, stage: Stage
+) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant()
+    made = house.admin.create_topics([NewTopic("legacy.leads", 2, 1)])
+    await asyncio.to_thread(made["legacy.leads"].result)
+    producer = Producer(house.kafka.access.librdkafka())
+    for number in range(9):
+        lead = {"uid": f"L{number}", "kind": "lead", "when": f"{monday}T09:00:00Z", "n": 1}
+        producer.produce("legacy.leads", value=msgspec.json.encode(lead))
+    assert await asyncio.to_thread(producer.flush, 30) == 0
+
+    fields = {"amount": {"paths": ["n"], "kind": "decimal", "required": True}}
+    mapping = {"id": ["uid"], "type": ["kind"], "time": ["when"], "fields": fields}
+    doors = {"http": mapping, "topic:legacy.leads": mapping}
+    source = {"name": "legacy", "zone": "UTC", "records": [], "doors": doors}
+    await team.api.call("POST", "metrics-ingest", "/v1/sources", source)
+    await team.metric("old_leads", source="legacy", value="amount")
+    goal = await team.goal(monday, monday + WEEK, 100, metric="old_leads")
+    await team.total_becomes(goal, 9)
 
 
 @pytest.mark.parametrize("way", ["plaintext", "tls", "wrong protocol", "mutual", "controller"])

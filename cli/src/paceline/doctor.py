@@ -1,6 +1,7 @@
 """`paceline doctor`: what stands still and why, what is missing, and what to do about each."""
 
 import asyncio
+import contextlib
 import os
 import platform
 import shutil
@@ -52,10 +53,21 @@ def everything(json: Path | None) -> Iterator[Finding]:
     if path is None and "PACELINE_KAFKA" not in os.environ:
         yield Finding("running system", "none", "paceline up")
         return
-    way, *rest = guest.cluster(connection.settings_of(json))
+    foreign = [] if path is None else foreign_topics(path)
+    way, *rest = guest.cluster(connection.settings_of(json), foreign)
     yield from (way, *rest)
     if path is not None:
         yield from system(path, broker=way.well)
+
+
+def foreign_topics(path: Path) -> list[str]:
+    """Return which topics of the organisation the tenant's sources read, as far as one can ask."""
+    with contextlib.suppress(OSError, ValueError, connection.ApiError):
+        found = running.read(path)
+        door = connection.Connection(found.services.get("metrics-ingest", ""), found.api_key)
+        doors = {each for source in door.items("/v1/sources") for each in source.get("doors", ())}
+        return sorted(each.removeprefix("topic:") for each in doors if each.startswith("topic:"))
+    return []
 
 
 def alone(json: Path | None, service: str) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ and asks what this one user may do, which needs no right beyond those of the ser
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from paceline.acls import Grant, commands, enough, grants, missing, principals
 from paceline.finding import Finding
@@ -18,13 +18,16 @@ from service_kit.settings import Settings
 from service_kit.topic_admin import Denied, TopicAdmin, Unguarded
 
 
-def cluster(settings: Settings) -> Iterator[Finding]:
-    """Look with the operator's user at the way in, at every topic and at every service's ACLs."""
+def cluster(settings: Settings, foreign: Sequence[str] = ()) -> Iterator[Finding]:
+    """Look with the operator's user at the way in, at every topic and at every service's ACLs.
+
+    ``foreign`` names topics of the organisation that are read.
+    """
     way = reach(settings.access)
     yield way
     if way.well:
         yield from _topics(settings)
-        yield from _acls(settings)
+        yield from _acls(settings, foreign)
 
 
 def of_service(settings: Settings) -> Iterator[Finding]:
@@ -87,8 +90,8 @@ def _topic(each: Standing) -> Finding | None:
     return None
 
 
-def _acls(settings: Settings) -> Iterator[Finding]:
-    needed = grants(settings)
+def _acls(settings: Settings, foreign: Sequence[str]) -> Iterator[Finding]:
+    needed = grants(settings, foreign)
     try:
         whose = principals(needed).values()
         found = asyncio.run(TopicAdmin(settings.access).acls(list(whose)))

@@ -154,7 +154,7 @@ class System:
             else:
                 last = "the servers did not start"
             if time.monotonic() > deadline:
-                fail(f"could not prepare broker and database: {last}")
+                fail(f"could not prepare broker and database: {last}; ask `paceline doctor`")
             self._stop.wait(0.1)
 
     def _servers_are_up(self) -> bool:

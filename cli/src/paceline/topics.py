@@ -138,7 +138,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except Infrastructure as error:
-        fail(str(error))
+        hint = either("`paceline doctor` looks for the cause", "可用 `paceline doctor` 查找原因")
+        fail(f"{error}; {hint}")
 
 
 def _table(found: list[Standing], settings: Settings) -> Table:
