@@ -73,7 +73,7 @@ def test_what_comes_late_restates_every_headline_that_it_changes() -> None:
 
 def test_a_red_run_goes_up_once_when_the_headline_leaves_green() -> None:
     amounts = days(*["30"] * 10, *["13"] * 20)
-    # Red on the 13th day, at 339 of 260. On the 24th 482 of 480 is green, on the 25th 495 of 500 not.
+    # Red on the 13th day, at 339 of 260. The 24th, 482 of 480, is green, the 25th, 495 of 500, not.
     first_below = sorted(amounts)[24]
     found = oracle.escalated(QUARTER, amounts, amounts, 0)
     assert found == [Deed("goal.escalated", first_below)]
