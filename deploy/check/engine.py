@@ -102,7 +102,8 @@ class Engine:
         self._take_folder()
         end_leftovers(self._data, STOP_SECONDS)
         # A socket's path may be no longer than a hundred characters; a data folder's may.
-        socket = Path(tempfile.mkdtemp(prefix="paceline-check-")) / "docker.sock"
+        self._run = Path(tempfile.mkdtemp(prefix="paceline-check-"))
+        socket = self._run / "docker.sock"
         self._daemon = Child("dockerd", self._command(socket), self._data, env={})
         self.own = True
         self.environment = {
@@ -155,6 +156,7 @@ class Engine:
         if self._daemon is not None:
             self._daemon.stop(STOP_SECONDS)
             self._daemon = None
+            shutil.rmtree(self._run, ignore_errors=True)
 
 
 def _run(*command: str | Path) -> None:

@@ -208,7 +208,30 @@ def headline_deeds(
             found.append(Deed("goal.escalated", newest))
             quiet.remove(alarms[newest])
         judged = now
-    return sorted(found)
+    return sorted(found + escalated(wanted, early, final, late_days))
+
+
+def escalated(
+    wanted: Wanted, early: Mapping[date, Decimal], final: Mapping[date, Decimal], late_days: int
+) -> list[Deed]:
+    """Return when a red run of which the owner alone was told went up to the lead.
+
+    The owner alone is told while the to-date light of the run's first red day is green. It goes up
+    once, when that of the newest day is yellow or red and the day is red in that run.
+    """
+    found: list[Deed] = []
+    alarms: dict[date, date] = {}
+    quiet: set[date] = set()
+    for step, known in _known(wanted, early, final, late_days):
+        run, to_date = lights(wanted, known, step), headlines(wanted, known, step)
+        alarms, told = _alarmed(alarms, run)
+        raised = {deed.day for deed in told if deed.kind == "goal.off_track"}
+        quiet = (quiet - raised) | {day for day in raised if to_date.get(day) == "green"}
+        newest = max(run, default=step)
+        if alarms.get(newest) in quiet and to_date.get(newest) in ("yellow", "red"):
+            found.append(Deed("goal.escalated", newest))
+            quiet.remove(alarms[newest])
+    return found
 
 
 def _known(
