@@ -78,6 +78,7 @@ def page(
             with_units=partial(units.with_units, language=language),
             figure=figures.figure,
             in_percent=figures.in_percent,
+            tail=figures.tail,
             unit_of=partial(figures.unit_of, language=language),
             **values,
         )

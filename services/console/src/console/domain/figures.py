@@ -17,6 +17,11 @@ def figure(value: Decimal | None, goal: Goal | None) -> str:
     return percent(value) if goal is not None and in_percent(goal) else number(value)
 
 
+def tail(unit: str) -> str:
+    """Return a unit as it follows a figure in a sentence."""
+    return f" {unit}" if unit else ""
+
+
 def unit_of(goal: Goal, language: str) -> str:
     """Return what stands behind the goal's figures; a share has its percent sign already."""
     return "" if in_percent(goal) else unit_name(goal.unit, language)

@@ -118,7 +118,9 @@ async function refresh() {
   if (!fresh || fresh.innerHTML === live.dataset.seen || busy()) return;
   const seen = fresh.innerHTML;
   const opened = [...live.querySelectorAll("details")].map((each) => each.open);
-  for (const canvas of live.querySelectorAll("canvas[data-chart]")) Chart.getChart(canvas)?.destroy();
+  for (const canvas of live.querySelectorAll("canvas[data-chart]")) {
+    if (typeof Chart !== "undefined") Chart.getChart(canvas)?.destroy();
+  }
   live.replaceChildren(...fresh.childNodes);
   live.dataset.seen = seen;
   live.querySelectorAll("details").forEach((each, at) => { each.open = opened[at] ?? each.open; });
