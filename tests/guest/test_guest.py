@@ -137,7 +137,8 @@ def test_doctor_names_the_service_and_the_acl_that_was_taken_away(
         assert done.exit_code == 1
         assert f"ACL {service} (User:mkt-{service})" in done.output
         assert f"may not Read {kind} {PREFIX}{name}" in done.output
-        assert f"--allow-principal User:mkt-{service}" in done.output
+        command = f"--allow-principal User:mkt-{service} --operation Read --{kind} {PREFIX}{name}"
+        assert command in done.output
 
 
 async def test_once_the_acl_is_back_the_service_goes_on_and_nothing_is_lost(
