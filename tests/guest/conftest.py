@@ -70,7 +70,7 @@ class House:
     def _environment(self, address: str, **told: str) -> dict[str, str]:
         named = {f"PACELINE_KAFKA_{name}": text for name, text in told.items()}
         ca = {"PACELINE_KAFKA_CA_FILE": str(self.kafka.authority.certificate)}
-        return {"PACELINE_KAFKA": address, "LC_ALL": "C", "COLUMNS": "300"} | ca | named
+        return {"PACELINE_KAFKA": address, "LC_ALL": "C", "COLUMNS": "1000"} | ca | named
 
     def paceline(self, environment: Mapping[str, str], *words: str) -> Result:
         """Run `paceline` with these words in this environment."""

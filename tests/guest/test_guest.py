@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from paceline.trial.stage import OPENING, Stage, noon
-from paceline.trial.system import System
+from paceline.trial.system import System, until
 from service_kit.security import KafkaAccess, KafkaSecurity
 
 PREFIX = "mkt.prod."
@@ -137,7 +137,8 @@ def test_doctor_names_the_service_and_the_acl_that_was_taken_away(
         assert done.exit_code == 1
         assert f"ACL {service} (User:mkt-{service})" in done.output
         assert f"may not Read {kind} {PREFIX}{name}" in done.output
-        assert f"--allow-principal User:mkt-{service}" in done.output
+        command = f"--allow-principal User:mkt-{service} --operation Read --{kind} {PREFIX}{name}"
+        assert command in done.output
 
 
 async def test_once_the_acl_is_back_the_service_goes_on_and_nothing_is_lost(
@@ -148,9 +149,15 @@ async def test_once_the_acl_is_back_the_service_goes_on_and_nothing_is_lost(
     goal = await team.goal(monday, monday + WEEK, 100)
     acl = house.reading("User:mkt-goal-service", "topic", f"{PREFIX}facts")
     house.take_away(acl)
+    before = stage.system.facts()["pids"]["goal-service"]
     try:
         stage.clock(noon(monday))
         await team.on(monday, 7)
+
+        async def gone() -> bool:
+            return bool(stage.system.facts()["pids"].get("goal-service") != before)
+
+        await until(gone, 30, "goal-service left for want of the ACL")
     finally:
         house.give_back(acl)
     await team.total_becomes(goal, 7)
@@ -244,7 +251,7 @@ def test_the_services_run_as_well_with_certificates_alone(
         await team.total_becomes(goal, 65)
         await stage.close()
 
-    with System(tmp_path_factory.mktemp("certified"), 8660, opening, environment) as system:
+    with System(tmp_path_factory.mktemp("certified"), 8670, opening, environment) as system:
         asyncio.run(play(system))
         done = house.paceline(environment, "doctor", "--json", str(system.file))
         assert done.exit_code == 0, done.output

@@ -42,6 +42,8 @@ def doctor(
         colour = "green" if finding.well else "red"
         table.add_row(finding.what, Text(finding.state, colour), Text(finding.do))
     console.print(table)
+    for command in dict.fromkeys(finding.command for finding in findings if finding.command):
+        typer.echo(command)  # as it is: a table would break the line
     if not all(finding.well for finding in findings):
         raise typer.Exit(1)
 

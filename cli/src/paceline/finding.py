@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at and how it is. ``do`` is empty when all is well."""
+    """What was looked at and how it is. ``do`` is empty when all is well.
+
+    ``command`` does it, where one line of a shell can.
+    """
 
     what: str
     state: str
     do: str = ""
+    command: str = ""
 
     @property
     def well(self) -> bool:

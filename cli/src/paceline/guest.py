@@ -122,7 +122,9 @@ def _told(
             f"may not {grant.operation} {grant.resource}",
             f"缺少 {grant.resource} 的 {grant.operation} 权限",
         )
-        do = commands([grant], settings.kafka, "admin.properties")[0]
-        yield Finding(f"ACL {grant.service} ({principal_of(grant.service)})", may_not, do)
+        do = either("grant it by the line below", "请用下方命令授权")
+        [line] = commands([grant], settings.kafka, "admin.properties")
+        who = principal_of(grant.service)
+        yield Finding(f"ACL {grant.service} ({who})", may_not, do, line)
     count = len(list(needed)) - len(lacks)
     yield Finding("ACLs", either(f"{count} are there", f"{count} 项已具备"))
