@@ -187,26 +187,12 @@ def all_deeds(
 def headline_deeds(
     wanted: Wanted, early: Mapping[date, Decimal], final: Mapping[date, Decimal], late_days: int
 ) -> list[Deed]:
-    """Return the deeds of the to-date light of such a goal.
-
-    Among them goal.escalated: a red run of which the owner alone was told, because the headline was
-    green where it turned red, still stands in the newest day, and there the headline is not green.
-    """
+    """Return the deeds of the to-date light of such a goal, goal.escalated among them."""
     found: list[Deed] = []
     judged: dict[date, str] = {}
-    alarms: dict[date, date] = {}
-    quiet: set[date] = set()
     for step, known in _known(wanted, early, final, late_days):
-        now, runs = headlines(wanted, known, step), lights(wanted, known, step)
+        now = headlines(wanted, known, step)
         found += told(judged, now)
-        raised_before = set(alarms.values())
-        alarms, _ = alarmed(alarms, runs)
-        raised = set(alarms.values()) - raised_before
-        quiet |= {alarm for alarm in raised if now.get(alarm) == "green"}
-        newest = max(runs, default=wanted.start)
-        if alarms.get(newest) in quiet and now.get(newest) in ("yellow", "red"):
-            found.append(Deed("goal.escalated", newest))
-            quiet.remove(alarms[newest])
         judged = now
     return sorted(found + escalated(wanted, early, final, late_days))
 
@@ -224,8 +210,8 @@ def escalated(
     quiet: set[date] = set()
     for step, known in _known(wanted, early, final, late_days):
         run, to_date = lights(wanted, known, step), headlines(wanted, known, step)
-        alarms, told = _alarmed(alarms, run)
-        raised = {deed.day for deed in told if deed.kind == "goal.off_track"}
+        alarms, turned = alarmed(alarms, run)
+        raised = {deed.day for deed in turned if deed.kind == "goal.off_track"}
         quiet = (quiet - raised) | {day for day in raised if to_date.get(day) == "green"}
         newest = max(run, default=step)
         if alarms.get(newest) in quiet and to_date.get(newest) in ("yellow", "red"):
