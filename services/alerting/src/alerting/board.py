@@ -14,7 +14,7 @@ from alerting.domain.board import Entry, count, level_of, select
 from alerting.domain.goal import GoalKey
 from alerting.domain.lights import Colour, LightKind
 from event_contracts.wire import key_of
-from service_kit.store import Document, Store
+from service_kit.store import Document, Store, portions
 
 SECONDS = 2.0
 NUMBERS = {Colour.NONE: 0, Colour.GREY: 1, Colour.GREEN: 2, Colour.YELLOW: 3, Colour.RED: 4}
@@ -57,8 +57,8 @@ class Board:
             del self._entries[key]
         if taken:
             await self._read({"partition": {"$in": sorted(taken)}})
-        if looked_at:
-            await self._read({"_id": {"$in": [key_of(*key) for key in sorted(looked_at)]}})
+        for ids in portions(key_of(*key) for key in sorted(looked_at)):
+            await self._read({"_id": {"$in": ids}})
         self._show()
 
     async def _read(self, query: Document) -> None:
