@@ -78,6 +78,16 @@ def test_goals_show_what_has_come_and_its_share_of_the_target(api: Api) -> None:
     assert "88.4 %" in output  # 548 of 620
 
 
+def test_a_ratio_shows_where_it_stands_and_not_its_numerator(api: Api) -> None:
+    ratio = GOAL | {"form": "ratio", "target": "0.04"}
+    progress = {"total": "4896", "value": "0.03678886"}
+    api.answers = {"/v1/goals": a_page(ratio), "/v1/goals/g1/progress": progress}
+    _, output = api.run("goals")
+    assert "0.0368" in output
+    assert "92.0 %" in output
+    assert "4896" not in output
+
+
 def test_a_goal_without_progress_has_no_share(api: Api) -> None:
     api.answers = {"/v1/goals": a_page(GOAL)}
     code, output = api.run("goals")
