@@ -85,6 +85,16 @@ def test_a_target_that_follows_its_parents_says_so(api: Api) -> None:
     assert output.count("40 % of q2") == 1
 
 
+def test_a_ratio_shows_where_it_stands_and_not_its_numerator(api: Api) -> None:
+    ratio = GOAL | {"form": "ratio", "target": "0.04"}
+    progress = {"total": "4896", "value": "0.03678886"}
+    api.answers = {"/v1/goals": a_page(ratio), "/v1/goals/g1/progress": progress}
+    _, output = api.run("goals")
+    assert "0.0368" in output
+    assert "92.0 %" in output
+    assert "4896" not in output
+
+
 def test_a_goal_without_progress_has_no_share(api: Api) -> None:
     api.answers = {"/v1/goals": a_page(GOAL)}
     code, output = api.run("goals")

@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 Visits = Callable[..., Any]
 SLOW = 90_000  # ms, for what has to travel through all services on a busy machine
 SCREENS = Path(__file__).resolve().parents[2] / ".cache" / "screens"
+# axe takes most of the time; one language and one width each see every text and every layout.
+CHECKED = {("en-GB", 1440), ("zh-CN", 390)}
 PAGES = {
     "today": "/",
     "goals": "/goals",
@@ -123,7 +125,8 @@ def test_every_page_is_whole_in_both_languages_and_widths(
     for name, path in PAGES.items():
         page = visitor.open(path)
         page.screenshot(path=SCREENS / f"{name}-{language[:2]}-{width}.png", full_page=True)
-        assert visitor.violations() == [], path
+        if (language, width) in CHECKED:
+            assert visitor.violations() == [], path
         overflow = "() => document.documentElement.scrollWidth - innerWidth"
         assert page.evaluate(overflow) <= 0, path
 

@@ -1,5 +1,6 @@
 """`paceline goals`: what was promised, and how far it is."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +8,8 @@ from rich.table import Table
 
 from paceline.connection import ApiError, Connection, JsonFile, Key, Url, connect
 from paceline.show import console, fail, text
+
+PLACES = 4
 
 
 def goals(url: Url = None, key: Key = None, json: JsonFile = None) -> None:
@@ -24,7 +27,7 @@ def table(door: Connection) -> Table:
         "goal", "name", "period", "floor", "target", "share of", "stretch", "to date", "reached"
     )
     for goal in door.items("/v1/goals"):
-        total = progress_total(door, goal["id"])
+        total = progress_total(door, goal)
         shown.add_row(
             text(goal["id"]),
             text(goal.get("name")),
@@ -39,14 +42,20 @@ def table(door: Connection) -> Table:
     return shown
 
 
-def progress_total(door: Connection, goal: str) -> Any:
-    """Return the goal's total to date, None while nothing has come; raises ApiError."""
+def progress_total(door: Connection, goal: Mapping[str, Any]) -> Any:
+    """Return where the goal stands, None while nothing has come; raises ApiError.
+
+    Of a sum that is its total to date; a ratio or a level has its value, to four places.
+    """
     try:
-        return door.get(f"/v1/goals/{goal}/progress").get("total")
+        found = door.get(f"/v1/goals/{goal['id']}/progress")
     except ApiError as error:
         if error.status == 404:
             return None
         raise
+    if goal.get("form", "sum") == "sum" or found.get("value") is None:
+        return found.get("total")
+    return round(Decimal(str(found["value"])), PLACES)
 
 
 def share_of(goal: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ class Watch:
     def _ask_goals(self) -> None:
         rows: list[tuple[str, ...]] = []
         for goal in self._goals.items("/v1/goals"):
-            total = progress_total(self._goals, goal["id"])
+            total = progress_total(self._goals, goal)
             name = goal.get("name") or goal["id"]
             rows.append((goal["id"], name, text(total), share(total, goal.get("target"))))
         self._rows = rows

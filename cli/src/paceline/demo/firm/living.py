@@ -18,6 +18,7 @@ EVERYBODY = [stream for stream in STREAMS if stream.source != BY_HAND]
 async def trickle(player: Player, clock: Clock) -> None:
     """Send an event every few seconds, until cancelled."""
     for happening in events(clock):
+        player.strike(happening.at)
         await player.send([happening])
         await asyncio.sleep(EVERY)
 

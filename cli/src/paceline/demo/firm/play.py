@@ -4,14 +4,14 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal
 from typing import Any
 
 from paceline.demo.firm.picture import Picture
 from paceline.demo.firm.plot import ARRIVES, BROKEN_FROM, LATE, Plot
-from paceline.demo.firm.streams import BY_HAND, Happening, moment
+from paceline.demo.firm.streams import BY_HAND, ZONE, Happening, moment
 from paceline.demo.firm.watch import Tell, Watcher
 from paceline.trial.api import Api, Refused
 from paceline.trial.system import System, until
@@ -61,7 +61,12 @@ class Player:
         today = self._plot.today
         self._picture.today, self._picture.living = today, True
         self._system.step_clock(moment(today, MORNING).timestamp(), 1.0)
+        self.strike(moment(today, MORNING))
         await self.send(self._plot.morning)
+
+    def strike(self, at: datetime) -> None:
+        """Show the hour that the running clock has come to."""
+        self._picture.hour = f"{at.astimezone(ZONE):%H:%M}"
 
     async def send(self, due: Sequence[Happening]) -> None:
         """Send events, each source's as one batch; return when they are accepted."""

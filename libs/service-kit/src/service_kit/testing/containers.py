@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from service_kit.embedded.kafka import broker_settings
+from service_kit.security import KafkaAccess
 
 KAFKA_IMAGE = "apache/kafka:4.1.1"
 MONGO_IMAGE = "mongo:8"
@@ -63,7 +64,7 @@ def kafka(port: int) -> Iterator[StartedKafka]:
     container = DockerContainer(image).with_bind_ports(KAFKA_PORT, port)
     bootstrap = f"{container.get_docker_client().host()}:{port}"
     with container.with_envs(**kafka_environment(bootstrap)):
-        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        admin = AdminClient({**KafkaAccess(bootstrap).librdkafka(), "log_level": 0})
         _wait(lambda: _answers(admin), image)
         yield StartedKafka(bootstrap)
 
