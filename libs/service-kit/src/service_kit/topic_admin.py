@@ -85,7 +85,10 @@ class TopicAdmin:
     async def acls(self, principals: Collection[str]) -> list[Acl]:
         """Return the ACLs of the principals and of everybody; raises Denied, Unguarded."""
         wanted = sorted({*principals, "User:*"})
-        return await self._in_thread(lambda: [a for p in wanted for a in self._acls(p)])
+        found = await self._in_thread(lambda: [a for p in wanted for a in self._acls(p)])
+        if not found and await self._in_thread(self._is_unguarded):
+            raise Unguarded(f"Kafka at {self.bootstrap} has no authorizer")
+        return found
 
     async def rights(self, kind: str, name: str) -> frozenset[str]:
         """Return what this user may do with the ``topic`` or ``group``, in capitals.
@@ -101,11 +104,9 @@ class TopicAdmin:
         try:
             return await asyncio.to_thread(call)
         except KafkaException as error:
-            text, code = f"Kafka at {self.bootstrap}: {error}", _code(error)
-            if code in DENIED:
+            text = f"Kafka at {self.bootstrap}: {error}"
+            if _code(error) in DENIED:
                 raise Denied(text) from error
-            if code == KafkaError.SECURITY_DISABLED:
-                raise Unguarded(text) from error
             raise Infrastructure(text) from error
 
     def _look(self, names: list[str]) -> dict[str, TopicFound | None]:
@@ -164,6 +165,21 @@ class TopicAdmin:
         )
         found = self._admin.describe_acls(everything, request_timeout=TIMEOUT).result()
         return [_acl(binding) for binding in found]
+
+    def _is_unguarded(self) -> bool:
+        """Whether the brokers' settings name no authorizer; who may not see them is guarded.
+
+        The client answers a list of ACLs with none, where the broker says that it keeps none.
+        """
+        brokers = map(str, self._admin.list_topics(timeout=TIMEOUT).brokers)
+        resource = ConfigResource(ConfigResource.Type.BROKER, next(brokers))
+        try:
+            [answer] = self._admin.describe_configs([resource], request_timeout=TIMEOUT).values()
+            return not answer.result()["authorizer.class.name"].value
+        except KafkaException as error:
+            if _code(error) in DENIED:
+                return False
+            raise
 
     def _rights(self, kind: str, name: str) -> frozenset[str]:
         options: dict[str, Any] = {
