@@ -19,6 +19,7 @@ from console.settings import ConsoleSettings
 from goal_service.settings import GoalSettings
 from metrics_ingest.settings import IngestSettings
 from service_kit.metrics import register
+from service_kit.security_environment import VARIABLES
 from service_kit.settings import Settings
 
 FOLDER = Path(__file__).resolve().parent
@@ -68,6 +69,9 @@ def settings_page() -> str:
     ]
     for name, of in SETTINGS.items():
         lines += _table(name, ("variable", "name", "default", "meaning"), _settings(of))
+    guarded = ((f"`PACELINE_KAFKA_{name}`", *told) for name, told in VARIABLES.items())
+    lines += _table("A guarded Kafka", ("variable", "default", "meaning"), guarded)
+    lines += ["", "`{service}` in these stands for the service's name: docs/guest.md."]
     lines += _table("Clock", ("variable", "default", "meaning"), iter(ELSEWHERE))
     lines += [
         "",

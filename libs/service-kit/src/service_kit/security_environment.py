@@ -12,6 +12,19 @@ from pathlib import Path
 from service_kit.errors import SettingError
 from service_kit.security import MECHANISMS, PROTOCOLS, KafkaSecurity
 
+# What each PACELINE_KAFKA_NAME is when it is not set, and what it says: docs/operators/settings.md.
+VARIABLES: Mapping[str, tuple[str, str]] = {
+    "PROTOCOL": (f"`{PROTOCOLS[0]}`", f"How the broker is spoken to: {', '.join(PROTOCOLS)}."),
+    "MECHANISM": (f"`{MECHANISMS[0]}`", f"How the user is proven: {', '.join(MECHANISMS)}."),
+    "USER": ("none", "The user."),
+    "PASSWORD": ("none", "The user's password; a file is better."),
+    "PASSWORD_FILE": ("none", "A file with the user's password."),
+    "CA_FILE": ("what the machine trusts", "PEM of the authority that signed the broker."),
+    "CERTIFICATE_FILE": ("none", "PEM of the client's certificate, for mTLS."),
+    "KEY_FILE": ("none", "PEM of its key, not encrypted."),
+    "CHECK_HOSTNAME": ("`true`", "Whether the certificate has to name the broker's address."),
+    "PRINCIPAL": ("the user, else `CN=SERVICE`", "As whom the broker knows a service, for ACLs."),
+}
 _SASL = ("MECHANISM", "USER", "PASSWORD", "PASSWORD_FILE")
 _TLS = ("CA_FILE", "CERTIFICATE_FILE", "KEY_FILE", "CHECK_HOSTNAME")
 
