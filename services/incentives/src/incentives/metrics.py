@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from incentives.domain.addresses import NO_CONSENT, POSTED, WAITING
 from service_kit.metrics import counter
 
 FACTS = counter("incentives_facts", "Fact batches applied; standing still while goals move is bad.")
@@ -11,6 +12,8 @@ AWARDS = counter(
     "Praises by what became of them, each once; one that waited is counted again when decided.",
     ["state"],
 )
+for _state in (POSTED, NO_CONSENT, WAITING):  # one that begins with its first hides it from rates
+    AWARDS.labels(_state)
 DIRECTORY = counter("incentives_directory", "Records of the directory applied.")
 
 
