@@ -100,12 +100,14 @@ async def test_praise_of_who_is_not_known_yet_waits_and_the_entry_decides_it_onc
         found = await team.api.all("incentives", "/v1/awards")
         return [] if any(award["state"] == "waiting" for award in found) else found
 
-    awards = {award["rule"]: award for award in await until(decided, 30, "both are decided")}
-    with_consent, without = awards["early-p017"], awards["early-p018"]
+    found = await until(decided, 30, "both are decided")
+    awards = {(award["rule"], award["value"]): award for award in found}
+    with_consent, without = awards["early-p017", "p017"], awards["early-p018", "p018"]
     assert (with_consent["state"], with_consent["group"]) == ("posted", "oc_3")
     assert (with_consent["ceo_channel"], with_consent["people"]) == ("oc_ceo", ["p017"])
     assert (without["state"], without["group"]) == ("no-consent", "")
-    assert (with_consent["actual"], len(awards)) == ("104", 2)
+    # The second rule's event passed the first rule, too.
+    assert (with_consent["actual"], len(found), len(awards)) == ("104", 3, 3)
 
 
 async def praised(team: Tenant, rule: str, day: date, person: str) -> dict[str, Any]:
