@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from service_kit.settings import Settings, integer, setting
+from service_kit.settings import Settings, integer, seconds, setting
 
 SERVICE = "alerting"
 PORT = 8103
@@ -34,10 +34,10 @@ class AlertingSettings:
 
     @classmethod
     def of(cls, shared: Settings) -> "AlertingSettings":
-        """Read the environment; the hold is the drill's."""
+        """Read the environment; the hold is the drill's. Raises UnreadableSetting."""
         return cls(
             shared,
-            patience_seconds=float(os.environ.get("PACELINE_PATIENCE_SECONDS", "300")),
+            patience_seconds=seconds(os.environ, "PACELINE_PATIENCE_SECONDS", 300.0),
             hold_seconds=float(os.environ.get("PACELINE_JUDGE_HOLD_SECONDS", "0")),
             board_goals=integer(os.environ, "PACELINE_BOARD_GOALS", 5000, 0, 1_000_000),
         )
