@@ -64,7 +64,7 @@ def settings_page() -> str:
         "# Settings",
         "",
         "All are variables of the environment; `paceline up` sets what a system on one machine "
-        "needs. A service that cannot read one does not run; its log says what would be right. "
+        "needs. A service that cannot read one leaves with code 78 and says what would be right. "
         "Where the variable is missing, the setting can be changed in code only.",
     ]
     for name, of in SETTINGS.items():
