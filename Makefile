@@ -67,8 +67,8 @@ bench: setup ## Measure accepted-to-progress latency
 drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, replay the shop's whole year
 	@$(BIN)/paceline drill $(DRILL)
 	@for guard in cas head exit lane; do \
-		if $(BIN)/paceline drill --kills 3 --events 48000 --rate 1000 --seed 3 --break $$guard; \
-		then echo "the drill did not see that $$guard was off"; exit 1; fi; done
+		$(BIN)/paceline drill --kills 3 --events 48000 --rate 1000 --seed 3 --break $$guard; \
+		test $$? -eq 1 || { echo "the drill did not see that $$guard was off"; exit 1; }; done
 	@PACELINE_WHOLE_YEAR=1 $(BIN)/python -m pytest tests/retail
 
 LOCK := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -69,3 +69,16 @@ def test_what_comes_late_restates_every_headline_that_it_changes() -> None:
     ]
     history = [(MONDAY, early), (tuesday, final)]
     assert oracle.restated(week, history, oracle.headlines) == [MONDAY]
+
+
+def test_the_lead_is_told_of_a_red_run_once_the_headline_is_green_no_more() -> None:
+    month = plan(100, MONDAY + timedelta(days=18))
+    values = days(*["150"] * 5, *["65"] * 3, "0", "0", "0")  # 945 of 800, 900, 1,000, 1,100
+    told = oracle.headline_deeds(month, values, values, 1)
+    friday = MONDAY + timedelta(days=11)
+    assert [deed for deed in told if deed.kind == "goal.escalated"] == [
+        Deed("goal.escalated", friday)
+    ]
+    knew = days(*["60"] * 3, *["0"] * 8)  # red at 180 of 300: no green headline ever
+    told = oracle.headline_deeds(month, knew, knew, 1)
+    assert "goal.escalated" not in {deed.kind for deed in told}

@@ -121,14 +121,20 @@ def drill(
         ),
     ] = None,
 ) -> None:
-    """Kill parts of a system of its own under load; exit 1 when anything is lost or doubled."""
+    """Kill parts of a system of its own under load; exit 1 when anything is lost or doubled.
+
+    Exit 2: the drill could not be carried out, and says nothing about that.
+    """
     if broken is not None and broken not in BREAKS:
         raise typer.BadParameter(f"{broken}: one of {', '.join(BREAKS)}", param_hint="--break")
-    result = asyncio.run(
-        carry_out(
-            kills=kills, events=events, seed=seed, rate=rate, base_port=base_port, broken=broken
-        )
+    wanted = carry_out(
+        kills=kills, events=events, seed=seed, rate=rate, base_port=base_port, broken=broken
     )
+    try:
+        result = asyncio.run(wanted)
+    except TrialFailed as failed:
+        typer.echo(f"the drill could not be carried out: {failed}", err=True)
+        raise typer.Exit(2) from None
     report: dict[str, Any] = asdict(result)
     text = msgspec.json.format(msgspec.json.encode(report), indent=2)
     typer.echo(text.decode())

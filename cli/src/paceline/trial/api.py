@@ -83,9 +83,10 @@ class Api:
 
     async def items(self, service: str, path: str, **params: Any) -> AsyncIterator[Any]:
         """Yield all items of a list, page by page."""
+        asked = {"limit": 1000} | params
         after: dict[str, Any] = {}
         while True:
-            page = await self.get(service, path, limit=1000, **params, **after)
+            page = await self.get(service, path, **asked, **after)
             for item in page["items"]:
                 yield item
             if not page.get("next"):

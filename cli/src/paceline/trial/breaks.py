@@ -24,6 +24,9 @@ from paceline.trial.system import System
 Harm = Callable[[System, Callable[[], bool]], Coroutine[Any, Any, None]]
 SESSION_SECONDS = 6.0
 RELAY = list(MODULES).index("relay")  # its port, counted from the base port
+SECOND = 19  # the port of the second worker
+# Whoever reads facts has its lanes to tell what it has applied; this one reads plain events.
+FROZEN = "metrics-ingest"
 
 
 async def _nothing(system: System, busy: Callable[[], bool]) -> None:
@@ -60,7 +63,7 @@ async def _freeze_past_the_session(system: System, busy: Callable[[], bool]) -> 
 
 
 def _pid(system: System) -> int:
-    return int(system.facts()["pids"].get("goal-service") or 0)
+    return int(system.facts()["pids"].get(FROZEN) or 0)
 
 
 def _stopped(pid: int) -> bool:
@@ -75,12 +78,12 @@ def _second_worker(system: System) -> "subprocess.Popen[bytes]":
         "PACELINE_KAFKA": facts["kafka"],
         "PACELINE_MONGODB": facts["mongodb"],
         "PACELINE_CLOCK": facts["clock"],
-        "PACELINE_INSTANCE": "goal-service-1",
-        "PACELINE_PORT": str(system.base_port + 9),
+        "PACELINE_INSTANCE": f"{FROZEN}-1",
+        "PACELINE_PORT": str(system.base_port + SECOND),
     }
-    with (system.data / "goal-service-1.log").open("ab") as log:
+    with (system.data / f"{FROZEN}-1.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "goal_service"],
+            [sys.executable, "-m", MODULES[FROZEN]],
             env={**os.environ, **system.environment, **environment},
             stdout=log,
             stderr=log,
@@ -112,7 +115,7 @@ def _has_sent(port: int) -> bool:
 
 BREAKS: dict[str, Break] = {
     "cas": Break(
-        {"PACELINE_BREAK": "cas", "PACELINE_STOP_AFTER_TAKE": "goal-service:15"},
+        {"PACELINE_BREAK": "cas", "PACELINE_STOP_AFTER_TAKE": f"{FROZEN}:60"},
         _freeze_past_the_session,
     ),
     "head": Break({"PACELINE_BREAK": "head", "PACELINE_JUDGE_HOLD_SECONDS": "1.0"}),

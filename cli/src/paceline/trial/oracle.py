@@ -187,12 +187,26 @@ def all_deeds(
 def headline_deeds(
     wanted: Wanted, early: Mapping[date, Decimal], final: Mapping[date, Decimal], late_days: int
 ) -> list[Deed]:
-    """Return the deeds of the to-date light of such a goal."""
+    """Return the deeds of the to-date light of such a goal.
+
+    Among them goal.escalated: a red run of which the owner alone was told, because the headline was
+    green where it turned red, still stands in the newest day, and there the headline is not green.
+    """
     found: list[Deed] = []
     judged: dict[date, str] = {}
+    alarms: dict[date, date] = {}
+    quiet: set[date] = set()
     for step, known in _known(wanted, early, final, late_days):
-        now = headlines(wanted, known, step)
+        now, runs = headlines(wanted, known, step), lights(wanted, known, step)
         found += told(judged, now)
+        raised_before = set(alarms.values())
+        alarms, _ = alarmed(alarms, runs)
+        raised = set(alarms.values()) - raised_before
+        quiet |= {alarm for alarm in raised if now.get(alarm) == "green"}
+        newest = max(runs, default=wanted.start)
+        if alarms.get(newest) in quiet and now.get(newest) in ("yellow", "red"):
+            found.append(Deed("goal.escalated", newest))
+            quiet.remove(alarms[newest])
         judged = now
     return sorted(found)
 

@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from service_kit.runtime import FAILED, Runtime
-from service_kit.settings import Settings
+from service_kit.settings import Settings, UnreadableSetting
 
 log = logging.getLogger(__name__)
+
+UNREADABLE = 78
 
 
 def run_service(service: str, port: int, body: Callable[[Runtime], Awaitable[None]]) -> None:
@@ -21,14 +23,13 @@ def run_service(service: str, port: int, body: Callable[[Runtime], Awaitable[Non
     """
     try:
         settings = Settings.from_environment(service, port)
-    except ValueError as error:
-        print(f"{service}: {error}", file=sys.stderr)
-        raise SystemExit(78) from None
-    set_up_logging(settings)
-    try:
+        set_up_logging(settings)
         uvloop.run(_start(settings, body))
+    except UnreadableSetting as error:
+        print(f"{service}: {error}", file=sys.stderr)
+        os._exit(UNREADABLE)
     except BaseException:
-        log.critical("%s could not run", settings.instance, exc_info=True)
+        log.critical("%s could not run", service, exc_info=True)
         logging.shutdown()
         os._exit(FAILED)
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 LOOPS = ("faust", "confluent", "aiokafka")
 
 
+class UnreadableSetting(ValueError):
+    """Names a variable, what it holds and what would be right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where a service runs and what it talks to.
@@ -48,7 +52,7 @@ class Settings:
     ) -> "Settings":
         """Read the variables named in docs/design.md; ``port`` is the default of the HTTP door.
 
-        Raises ValueError that names the variable and what would be right.
+        Raises UnreadableSetting.
         """
         env = os.environ if environment is None else environment
         defaults = cls(service)
@@ -63,7 +67,7 @@ class Settings:
             host=env.get("PACELINE_HOST", defaults.host),
             port=_integer(env, "PACELINE_PORT", port, 0, 65_535),
             loop=_loop(env),
-            watermark_seconds=_seconds(env, "PACELINE_WATERMARK_SECONDS", 1.0),
+            watermark_seconds=seconds(env, "PACELINE_WATERMARK_SECONDS", 1.0),
             log=env.get("PACELINE_LOG", defaults.log).upper(),
             issuer=env.get("PACELINE_OIDC_ISSUER") or None,
             audience=env.get("PACELINE_OIDC_AUDIENCE") or defaults.audience,
@@ -75,25 +79,26 @@ def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: in
     if text is None:
         return default
     if not text.isdecimal() or not low <= int(text) <= high:
-        raise ValueError(f"{name}={text!r}: a whole number from {low} to {high} is needed")
+        raise UnreadableSetting(f"{name}={text!r}: a whole number from {low} to {high} is needed")
     return int(text)
 
 
-def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+def seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    """Return a length of time, above 0, at most an hour. Raises UnreadableSetting."""
     text = env.get(name)
     if text is None:
         return default
     try:
-        seconds = float(text)
+        found = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 3600:
-        raise ValueError(f"{name}={text!r}: seconds above 0 and below 3600 are needed")
-    return seconds
+        found = 0.0
+    if not 0 < found <= 3600:
+        raise UnreadableSetting(f"{name}={text!r}: seconds above 0, at most 3600, are needed")
+    return found
 
 
 def _loop(env: Mapping[str, str]) -> str | None:
     text = env.get("PACELINE_LOOP") or None
     if text is not None and text not in LOOPS:
-        raise ValueError(f"PACELINE_LOOP={text!r}: one of {', '.join(LOOPS)} is needed")
+        raise UnreadableSetting(f"PACELINE_LOOP={text!r}: one of {', '.join(LOOPS)} is needed")
     return text

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from service_kit.settings import Settings
+from service_kit.settings import Settings, seconds
 
 SERVICE = "alerting"
 PORT = 8103
@@ -25,9 +25,9 @@ class AlertingSettings:
 
     @classmethod
     def of(cls, shared: Settings) -> "AlertingSettings":
-        """Read the environment; the hold is the drill's."""
+        """Read the environment; the hold is the drill's. Raises UnreadableSetting."""
         return cls(
             shared,
-            patience_seconds=float(os.environ.get("PACELINE_PATIENCE_SECONDS", "300")),
+            patience_seconds=seconds(os.environ, "PACELINE_PATIENCE_SECONDS", 300.0),
             hold_seconds=float(os.environ.get("PACELINE_JUDGE_HOLD_SECONDS", "0")),
         )

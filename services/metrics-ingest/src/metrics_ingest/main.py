@@ -41,7 +41,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     )
     raw = KafkaRawLog(DirectProducer(settings.kafka, settings.prefix), RAW.name, counts.raw)
     memory = Memory(ingest.window_bytes)
-    handler = FoldHandler(store, clock, counts, memory)
+    handler = FoldHandler(store, clock, counts, memory, guards=runtime.guards)
     applier = await runtime.applier(handler, group=SERVICE, gapless=frozenset({RAW.name}))
     fold_loop = make_loop(
         _kind(runtime),

@@ -13,6 +13,7 @@ from service_kit.store import Document
 from service_kit.web import Caller, page, require
 
 _EVER = 2**62
+MOST = 10_000
 
 
 def routes(runtime: Runtime) -> APIRouter:
@@ -27,9 +28,12 @@ def routes(runtime: Runtime) -> APIRouter:
         begin: Annotated[str | None, Query(alias="from")] = None,
         to: str | None = None,
         after: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
     ) -> Response:
-        """List records by event time; days are those of the source's zone, ``to`` included."""
+        """List records by event time; days are those of the source's zone, ``to`` included.
+
+        A page may be long: each reads all blocks that reach over its time once more.
+        """
         found = await queries.source(caller.tenant, source)
         if found is None:
             raise UserError(
