@@ -11,7 +11,7 @@ from paceline.demo import words
 from paceline.demo.firm import words as firm
 from paceline.demo.place import Place, free_base_port
 from paceline.demo.shop import words as shop
-from paceline.demo.stage import beside
+from paceline.demo.stage import Wishes, beside, has_screen
 from paceline.demo.words import Texts, language, percent
 
 
@@ -60,6 +60,23 @@ def test_a_second_demonstration_gets_a_folder_of_its_own(
     assert third.folder == first.folder
     assert not (third.folder / "up.log").exists()
     third.leave()
+
+
+def test_the_console_is_opened_only_if_wished_for_and_only_on_a_screen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("paceline.demo.stage.has_screen", lambda: True)
+    Wishes(None, None, 8100, None).open("http://one")
+    Wishes(None, None, 8100, None, browse=True).open("http://two")
+    assert opened == ["http://two"]
+    monkeypatch.setattr("paceline.demo.stage.has_screen", lambda: False)
+    Wishes(None, None, 8100, None, browse=True).open("http://three")
+    assert opened == ["http://two"]
+    assert has_screen({"DISPLAY": ":0"}, "linux")
+    assert not has_screen({}, "linux")
+    assert has_screen({}, "darwin")
 
 
 async def test_what_goes_on_beside_ends_with_the_main_thing_and_its_failure_is_raised() -> None:

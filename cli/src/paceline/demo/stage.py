@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 import webbrowser
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -37,8 +39,11 @@ class Wishes:
     prometheus: bool = True
 
     def open(self, url: str) -> None:
-        """Open the page in the browser of this machine, if it is wished for and there is one."""
-        if self.browse:
+        """Open the page in this machine's browser, if that is wished for and there is a screen.
+
+        Without one Python would start a browser in the terminal, over the picture.
+        """
+        if self.browse and has_screen():
             webbrowser.open(url)
 
 
@@ -119,6 +124,12 @@ class Stage:
         self._console.print(
             self._words.say(key, **values), style="bright_black", markup=False, soft_wrap=True
         )
+
+
+def has_screen(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """Whether windows can be opened here."""
+    screens = ("DISPLAY", "WAYLAND_DISPLAY")
+    return platform != "linux" or any(environment.get(name) for name in screens)
 
 
 async def until_stopped(work: Callable[[], Awaitable[None]]) -> str | None:

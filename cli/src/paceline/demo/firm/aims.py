@@ -10,7 +10,6 @@ from paceline.demo.firm.streams import STREAMS, ZONE_NAME, Stream
 from paceline.trial.oracle import Wanted, working
 
 START, END = date(2026, 11, 2), date(2026, 11, 30)  # Monday to Monday, 21 working days
-FLOOR, STRETCH = Decimal("0.8"), Decimal("1.2")
 POLICY = {
     "grain": "day",
     "source_always_alive": True,
@@ -106,7 +105,7 @@ class Aim:
         """What it asks for, for the oracle."""
         target = Decimal(self.daily) * len(working(self.start, self.end))
         return Wanted(
-            Decimal(self.daily), self.start, self.end, target * FLOOR, target, target * STRETCH
+            Decimal(self.daily), self.start, self.end, target * 8 / 10, target, target * 12 / 10
         )
 
     def streams(self, metric: str | None = None) -> list[Stream]:
