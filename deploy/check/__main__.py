@@ -49,7 +49,7 @@ def say(text: str) -> None:
 
 def _check(stack: Stack, chosen: argparse.Namespace) -> int:
     began = time.monotonic()
-    stack.build()
+    stack.build(services=not chosen.tests)
     say(f"images: built in {time.monotonic() - began:.0f} s")
     if chosen.images_only:
         return 0

@@ -59,12 +59,13 @@ class Stack(System):
         self._key = ""
         self._ports = {name: base_port + number for number, name in enumerate(PORTS)}
 
-    def build(self) -> None:
-        """Make the images, the stand-ins too."""
-        self.compose("build", "prepare")
+    def build(self, *, services: bool) -> None:
+        """Make the stand-ins, if there are to be some, and the services' images."""
         if self._standins:
+            self.compose("build", "prepare")
             self._build_standins()
-        self.compose("build")
+        if services:
+            self.compose("build")
 
     def start(self) -> "Stack":
         """Bring everything up and wait until it is healthy; raises Failed."""

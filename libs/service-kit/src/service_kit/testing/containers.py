@@ -21,7 +21,7 @@ from service_kit.security import KafkaAccess
 
 KAFKA_IMAGE = "apache/kafka:4.1.1"
 MONGO_IMAGE = "mongo:8"
-KAFKA_PORT, CONTROLLER_PORT, MONGO_PORT = 9092, 9093, 27017
+KAFKA_PORT, CONTROLLER_PORT, INSIDE_PORT, MONGO_PORT = 9092, 9093, 9094, 27017
 READY_SECONDS = 90.0
 # How the image writes a property as a variable.
 ESCAPES = str.maketrans({".": "_", "_": "__", "-": "___"})
@@ -89,8 +89,15 @@ def documents() -> Iterator[StartedDocuments]:
 def kafka_environment(bootstrap: str) -> dict[str, str]:
     """Return the embedded broker's settings as the image's variables."""
     settings = dict(broker_settings(Path("/var/lib/kafka/data"), KAFKA_PORT, CONTROLLER_PORT))
-    settings["listeners"] = f"PLAINTEXT://:{KAFKA_PORT},CONTROLLER://:{CONTROLLER_PORT}"
-    settings["advertised.listeners"] = f"PLAINTEXT://{bootstrap}"
+    # The broker writes to itself, too (transactions): inside, where the published one is not.
+    own, inner = f"INSIDE://127.0.0.1:{INSIDE_PORT}", f"CONTROLLER://127.0.0.1:{CONTROLLER_PORT}"
+    protocols = settings["listener.security.protocol.map"]
+    settings |= {
+        "listeners": f"PLAINTEXT://:{KAFKA_PORT},{own},{inner}",
+        "advertised.listeners": f"PLAINTEXT://{bootstrap},{own}",
+        "listener.security.protocol.map": f"{protocols},INSIDE:PLAINTEXT",
+        "inter.broker.listener.name": "INSIDE",
+    }
     return {_variable(name): str(text) for name, text in settings.items()}
 
 
