@@ -85,7 +85,7 @@ class TopicAdmin:
     async def acls(self, principals: Collection[str]) -> list[Acl]:
         """Return the ACLs of the principals and of everybody; raises Denied, Unguarded."""
         wanted = sorted({*principals, "User:*"})
-        return await self._in_thread(lambda: [a for p in wanted for a in self._acls(p)])
+        return await self._in_thread(lambda: self._all_acls(wanted))
 
     async def rights(self, kind: str, name: str) -> frozenset[str]:
         """Return what this user may do with the ``topic`` or ``group``, in capitals.
@@ -104,8 +104,6 @@ class TopicAdmin:
             text, code = f"Kafka at {self.bootstrap}: {error}", _code(error)
             if code in DENIED:
                 raise Denied(text) from error
-            if code == KafkaError.SECURITY_DISABLED:
-                raise Unguarded(text) from error
             raise Infrastructure(text) from error
 
     def _look(self, names: list[str]) -> dict[str, TopicFound | None]:
@@ -150,6 +148,31 @@ class TopicAdmin:
         ]
         for answer in self._admin.incremental_alter_configs(resources).values():
             answer.result()
+
+    def _all_acls(self, principals: Collection[str]) -> list[Acl]:
+        found = [acl for principal in principals for acl in self._acls(principal)]
+        if not found:
+            self._explain_nothing()
+        return found
+
+    def _explain_nothing(self) -> None:
+        """Raise Denied or Unguarded where that is why there are no ACLs.
+
+        librdkafka drops the error of DescribeAcls and answers with an empty list instead.
+        """
+        cluster = self._admin.describe_cluster(
+            include_authorized_operations=True, request_timeout=TIMEOUT
+        ).result()
+        allowed = {operation.name for operation in cluster.authorized_operations or ()}
+        if "DESCRIBE" not in allowed:
+            raise Denied(f"Kafka at {self.bootstrap}: ACLs may not be described")
+        if "DESCRIBE_CONFIGS" in allowed and not self._authorizer(str(cluster.nodes[0].id)):
+            raise Unguarded(f"Kafka at {self.bootstrap}: there is no authorizer")
+
+    def _authorizer(self, broker: str) -> str:
+        resource = ConfigResource(ConfigResource.Type.BROKER, broker)
+        [answer] = self._admin.describe_configs([resource], request_timeout=TIMEOUT).values()
+        return str(answer.result()["authorizer.class.name"].value or "")
 
     def _acls(self, principal: str) -> list[Acl]:
         whatever: Any = None  # typed as text, documented as "matches everything"
