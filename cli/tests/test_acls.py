@@ -67,6 +67,7 @@ def test_a_topic_of_the_organisation_is_read_by_name_and_under_a_group_with_its_
     assert more == {
         Grant("metrics-ingest", "topic", "Read", "legacy.leads"),
         Grant("metrics-ingest", "group", "Read", "mkt.prod.metrics-ingest-rekey.legacy.leads"),
+        Grant("paceline", "topic", "Describe", "legacy.leads"),
     }
 
 

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
 )
 from typer.testing import CliRunner
 
+from paceline import connection
 from paceline.main import app
 from paceline.trial.stage import OPENING
 from paceline.trial.system import System
@@ -74,9 +75,12 @@ class House:
 
     def paceline(self, environment: Mapping[str, str], *words: str) -> Result:
         """Run `paceline` with these words in this environment."""
-        return CliRunner().invoke(app, list(words), env=dict(environment))
+        try:
+            return CliRunner().invoke(app, list(words), env=dict(environment))
+        finally:
+            connection.close()  # as the end of the command's process does
 
-    def reading(self, principal: str, kind: str, name: str) -> AclBinding:
+    def acl(self, principal: str, operation: str, kind: str, name: str) -> AclBinding:
         """Return one ACL of those that were printed."""
         return AclBinding(
             ResourceType[kind.upper()],
@@ -84,7 +88,7 @@ class House:
             ResourcePatternType.LITERAL,
             principal,
             "*",
-            AclOperation.READ,
+            AclOperation[operation],
             AclPermissionType.ALLOW,
         )
 

@@ -68,17 +68,6 @@ async def test_with_the_printed_acls_alone_events_become_progress_and_lights(
     assert await asyncio.to_thread(records, house, f"{PREFIX}goal-events") > 0
 
 
-def test_doctor_finds_nothing_to_do_for_the_operator_and_for_each_service(
-    house: Any, running: System
-) -> None:
-    done = house.paceline(house.guest(), "doctor", "--json", str(running.file))
-    assert done.exit_code == 0, done.output
-    for service in ("metrics-ingest", "goal-service", "alerting", "incentives", "relay"):
-        done = house.paceline(house.guest(), "doctor", "--service", service)
-        assert done.exit_code == 0, done.output
-        assert f"mkt-{service}" in done.output
-
-
 async def test_a_topic_of_the_organisation_is_read_with_the_acls_printed_for_it(
     house: Any, stage: Stage
 ) -> None:
@@ -101,6 +90,17 @@ async def test_a_topic_of_the_organisation_is_read_with_the_acls_printed_for_it(
     await team.metric("old_leads", source="legacy", value="amount")
     goal = await team.goal(monday, monday + WEEK, 100, metric="old_leads")
     await team.total_becomes(goal, 9)
+
+
+def test_doctor_finds_nothing_to_do_for_the_operator_and_for_each_service(
+    house: Any, running: System
+) -> None:
+    done = house.paceline(house.guest(), "doctor", "--json", str(running.file))
+    assert done.exit_code == 0, done.output
+    for service in ("metrics-ingest", "goal-service", "alerting", "incentives", "relay"):
+        done = house.paceline(house.guest(), "doctor", "--service", service)
+        assert done.exit_code == 0, done.output
+        assert f"mkt-{service}" in done.output
 
 
 @pytest.mark.parametrize("way", ["plaintext", "tls", "wrong protocol", "mutual", "controller"])
@@ -126,7 +126,7 @@ def test_nobody_comes_in_without_credentials(house: Any, way: str) -> None:
 def test_doctor_names_the_service_and_the_acl_that_was_taken_away(
     house: Any, running: System, service: str, kind: str, name: str
 ) -> None:
-    acl = house.reading(f"User:mkt-{service}", kind, PREFIX + name)
+    acl = house.acl(f"User:mkt-{service}", "READ", kind, PREFIX + name)
     house.take_away(acl)
     try:
         operator = house.paceline(house.guest(), "doctor", "--json", str(running.file))
@@ -147,7 +147,7 @@ async def test_once_the_acl_is_back_the_service_goes_on_and_nothing_is_lost(
     monday = stage.weeks(3)
     team = await stage.tenant()
     goal = await team.goal(monday, monday + WEEK, 100)
-    acl = house.reading("User:mkt-goal-service", "topic", f"{PREFIX}facts")
+    acl = house.acl("User:mkt-goal-service", "READ", "topic", f"{PREFIX}facts")
     house.take_away(acl)
     before = stage.system.facts()["pids"]["goal-service"]
     try:
@@ -161,6 +161,20 @@ async def test_once_the_acl_is_back_the_service_goes_on_and_nothing_is_lost(
     finally:
         house.give_back(acl)
     await team.total_becomes(goal, 7)
+
+
+def test_an_operator_who_may_not_see_acls_is_told_so_and_not_that_there_are_none(
+    house: Any,
+) -> None:
+    acl = house.acl("User:mkt-paceline", "DESCRIBE", "broker", "kafka-cluster")
+    house.take_away(acl)
+    try:
+        done = house.paceline(house.guest(), "doctor")
+    finally:
+        house.give_back(acl)
+    assert done.exit_code == 1
+    assert "User:mkt-paceline may not see them" in done.output
+    assert "may not Read" not in done.output
 
 
 def test_doctor_names_a_wrong_password_and_whose(house: Any) -> None:

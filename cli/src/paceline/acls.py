@@ -66,6 +66,7 @@ def grants(settings: Settings, foreign: Sequence[str] = ()) -> list[Grant]:
     for name in foreign:
         found.add(Grant("metrics-ingest", "topic", "Read", name))
         found.add(Grant("metrics-ingest", "group", "Read", settings.groups + REKEY + name))
+        found.add(Grant(COMMAND, "topic", "Describe", name))  # doctor shows how far it is read
     return sorted(found | _operators(settings))
 
 

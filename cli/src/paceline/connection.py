@@ -146,6 +146,12 @@ def _client() -> httpx.Client:
     return httpx.Client()
 
 
+def close() -> None:
+    """Close the connections; another call opens new ones."""
+    _client().close()
+    _client.cache_clear()
+
+
 def said(answer: httpx.Response) -> str:
     """Return what a refusal says: where and what."""
     try:

@@ -161,8 +161,11 @@ class Runtime:
     def loop(
         self, applier: Applier, *, topics: Sequence[str], group: str, kind: str | None = None
     ) -> "Loop":
-        """Return the loop that feeds ``topics`` to the applier; ``kind`` None: as set, or faust."""
-        from service_kit.loops import LoopSettings, make_loop  # with their clients
+        """Return the loop that feeds ``topics`` to the applier; ``kind`` None: as set, or faust.
+
+        It begins when the broker shows every topic, and raises Infrastructure otherwise.
+        """
+        from service_kit.loops import LoopSettings, SeenFirst, make_loop  # with their clients
 
         settings = LoopSettings(
             kafka=self.settings.access,
@@ -172,7 +175,8 @@ class Runtime:
             instance=self.settings.instance,
             topics=tuple(topics),
         )
-        return make_loop(kind or self.settings.loop or "faust", settings, applier, self.guards)
+        loop = make_loop(kind or self.settings.loop or "faust", settings, applier, self.guards)
+        return SeenFirst(loop, self.broker.partition_count, topics)
 
     async def session(self, *owned_names: str) -> Session:
         """Return a session that has taken the names over from whoever held them before."""

@@ -85,10 +85,7 @@ class TopicAdmin:
     async def acls(self, principals: Collection[str]) -> list[Acl]:
         """Return the ACLs of the principals and of everybody; raises Denied, Unguarded."""
         wanted = sorted({*principals, "User:*"})
-        found = await self._in_thread(lambda: [a for p in wanted for a in self._acls(p)])
-        if not found and await self._in_thread(self._is_unguarded):
-            raise Unguarded(f"Kafka at {self.bootstrap} has no authorizer")
-        return found
+        return await self._in_thread(lambda: self._all_acls(wanted))
 
     async def rights(self, kind: str, name: str) -> frozenset[str]:
         """Return what this user may do with the ``topic`` or ``group``, in capitals.
@@ -104,8 +101,8 @@ class TopicAdmin:
         try:
             return await asyncio.to_thread(call)
         except KafkaException as error:
-            text = f"Kafka at {self.bootstrap}: {error}"
-            if _code(error) in DENIED:
+            text, code = f"Kafka at {self.bootstrap}: {error}", _code(error)
+            if code in DENIED:
                 raise Denied(text) from error
             raise Infrastructure(text) from error
 
@@ -152,6 +149,31 @@ class TopicAdmin:
         for answer in self._admin.incremental_alter_configs(resources).values():
             answer.result()
 
+    def _all_acls(self, principals: Collection[str]) -> list[Acl]:
+        found = [acl for principal in principals for acl in self._acls(principal)]
+        if not found:
+            self._explain_nothing()
+        return found
+
+    def _explain_nothing(self) -> None:
+        """Raise Denied or Unguarded where that is why there are no ACLs.
+
+        librdkafka drops the error of DescribeAcls and answers with an empty list instead.
+        """
+        cluster = self._admin.describe_cluster(
+            include_authorized_operations=True, request_timeout=TIMEOUT
+        ).result()
+        allowed = {operation.name for operation in cluster.authorized_operations or ()}
+        if "DESCRIBE" not in allowed:
+            raise Denied(f"Kafka at {self.bootstrap}: ACLs may not be described")
+        if "DESCRIBE_CONFIGS" in allowed and not self._authorizer(str(cluster.nodes[0].id)):
+            raise Unguarded(f"Kafka at {self.bootstrap}: there is no authorizer")
+
+    def _authorizer(self, broker: str) -> str:
+        resource = ConfigResource(ConfigResource.Type.BROKER, broker)
+        [answer] = self._admin.describe_configs([resource], request_timeout=TIMEOUT).values()
+        return str(answer.result()["authorizer.class.name"].value or "")
+
     def _acls(self, principal: str) -> list[Acl]:
         whatever: Any = None  # typed as text, documented as "matches everything"
         everything = AclBindingFilter(
@@ -165,21 +187,6 @@ class TopicAdmin:
         )
         found = self._admin.describe_acls(everything, request_timeout=TIMEOUT).result()
         return [_acl(binding) for binding in found]
-
-    def _is_unguarded(self) -> bool:
-        """Whether the brokers' settings name no authorizer; who may not see them is guarded.
-
-        The client answers a list of ACLs with none, where the broker says that it keeps none.
-        """
-        brokers = map(str, self._admin.list_topics(timeout=TIMEOUT).brokers)
-        resource = ConfigResource(ConfigResource.Type.BROKER, next(brokers))
-        try:
-            [answer] = self._admin.describe_configs([resource], request_timeout=TIMEOUT).values()
-            return not answer.result()["authorizer.class.name"].value
-        except KafkaException as error:
-            if _code(error) in DENIED:
-                return False
-            raise
 
     def _rights(self, kind: str, name: str) -> frozenset[str]:
         options: dict[str, Any] = {

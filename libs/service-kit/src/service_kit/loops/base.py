@@ -7,7 +7,7 @@ it starts every partition at the applier's ``next``; what it commits to Kafka is
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
 from types import MappingProxyType
@@ -70,6 +70,27 @@ class Loop(Protocol):
     async def run(self) -> None:
         """Run until cancelled. Raises, or leaves the process, when it may not go on."""
         ...
+
+
+class SeenFirst:
+    """A loop that does not begin on topics that are not there or may not be read.
+
+    aiokafka would join the group without them, read the others, and look ready. ``look`` raises
+    Infrastructure for such a topic (broker.Broker.partition_count).
+    """
+
+    def __init__(
+        self, loop: Loop, look: Callable[[str], Awaitable[object]], topics: Sequence[str]
+    ) -> None:
+        self._loop = loop
+        self._look = look
+        self._topics = topics
+
+    async def run(self) -> None:
+        """Look at every topic, then run; raises what either raises."""
+        for topic in self._topics:
+            await self._look(topic)
+        await self._loop.run()
 
 
 def leave(error: BaseException) -> None:
