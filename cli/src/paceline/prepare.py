@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from pymongo.errors import PyMongoError
 
+from paceline.access import environment_settings
 from paceline.issuer_keys import password_in
 from paceline.key_file import KeyFile
 from paceline.show import console, fail
@@ -28,7 +29,7 @@ def prepare(
     within: Annotated[float, typer.Option(help="Seconds to wait for broker and database.")] = 120,
 ) -> None:
     """Make topics, first positions and an API key for the services of this environment."""
-    settings = Settings.from_environment("paceline", 0)
+    settings = environment_settings()
     data.mkdir(parents=True, exist_ok=True)
     keys = KeyFile(data / "keys.json")
     keys.keep(tenant, _ready(settings, tenant, keys.read().get(tenant), within))
