@@ -135,7 +135,7 @@ def test_a_typed_number_moves_the_goal_and_a_correction_takes_its_place(visits: 
     enter("132")
     expect(page.get_by_role("status")).to_contain_text("the number that stands already")
     row = page.get_by_role("row", name="trade fair")
-    expect(row).to_contain_text("zhao.min")
+    expect(row).to_contain_text("赵敏 Zhao Min")
     expect(row).to_contain_text("by hand")
     expect(row).to_contain_text("badge scans, hall 4")
     expect(row).to_contain_text("revision 2")
