@@ -34,9 +34,8 @@ TEXTS: Texts = {
     ),
     "console": ("Console: {url}", "控制台：{url}"),
     "sign-in": (
-        "Sign in: wang.wei (administrator), li.na (growth), xu.jing (trade fairs); "
-        "password in {file}",
-        "登录：wang.wei（管理员）、li.na（增长）、xu.jing（展会）；密码见 {file}",
+        "Sign in: wang.wei (administrator), li.na or xu.jing; password: {file}",
+        "登录：wang.wei（管理员）、li.na 或 xu.jing；密码：{file}",
     ),
     "status": (
         "{day}: {counts}; {sent:,} events, {deeds} goal events",
