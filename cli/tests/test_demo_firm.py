@@ -278,6 +278,11 @@ def test_the_running_days_light_is_dim_and_goes_when_the_day_is_judged() -> None
     text = blocks([*goal.judged.values(), goal.running])
     assert text.plain.endswith("█▂")
     assert str(text.spans[-1].style) == "bold red dim"
+    found.look([shown(day, provisional=True)])
+    assert goal.running is None, "it has not come yet"
+    found.today = day
+    found.look([shown(day, provisional=True)])
+    assert goal.running is not None
     found.look([shown(day, provisional=False)])
     assert goal.running is None
     assert goal.last is not None
