@@ -184,9 +184,7 @@ def said(found: dict[str, Any], lang: str) -> str:
 
 def test_a_goal_event_is_told_in_the_readers_language() -> None:
     red = row("goal.off_track", light_kind="run", escalated_to="lead")
-    assert said(red, "en") == (
-        "Leads by SEM turned red: third low day (24 of 40); the lead was told"
-    )
+    assert said(red, "en") == "Leads by SEM red on its third low day: 24 of 40; lead told"
     assert said(red, "zh") == "搜索线索转红：连续第三天偏低（24，计划 40），已通知上级"
     dear = row("guardrail.breached", guardrail="cost per lead 单条线索成本", light=None)
     assert said(dear, "zh") == "搜索线索：单条线索成本为 ¥24，上限 ¥40，不能亮绿灯"
@@ -248,7 +246,7 @@ def test_the_picture_shows_both_lights_what_happened_and_who_is_praised() -> Non
     assert "● red 61 %" in fairs or "● red 62 %" in fairs
     assert "▂" in fairs
     assert "52 / 84" in fairs
-    assert any("Leads by SEM turned red" in line for line in lines)
+    assert any("Leads by SEM red on its third low day" in line for line in lines)
     assert any("★ Sun Yue, 122 leads" in line for line in lines)
     assert any("has not agreed" in line for line in lines)
     assert not any("Guo Tao," in line for line in lines)
@@ -280,6 +278,11 @@ def test_the_running_days_light_is_dim_and_goes_when_the_day_is_judged() -> None
     text = blocks([*goal.judged.values(), goal.running])
     assert text.plain.endswith("█▂")
     assert str(text.spans[-1].style) == "bold red dim"
+    found.look([shown(day, provisional=True)])
+    assert goal.running is None, "it has not come yet"
+    found.today = day
+    found.look([shown(day, provisional=True)])
+    assert goal.running is not None
     found.look([shown(day, provisional=False)])
     assert goal.running is None
     assert goal.last is not None

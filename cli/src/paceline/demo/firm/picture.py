@@ -134,7 +134,8 @@ class Picture:
                 continue  # a visitor's own
             light = Light.read(row)
             if light.provisional:
-                goal.running = light
+                # Behind a judged day stands the next one, whose whole plan is open yet.
+                goal.running = light if light.day <= self.today else None
             else:
                 goal.judged[light.day] = light
                 if goal.running and goal.running.day <= light.day:

@@ -59,14 +59,15 @@ class Player:
     async def live(self) -> None:
         """Begin the day after the last one: its morning comes in, the clock goes on by itself."""
         today = self._plot.today
-        self._picture.today, self._picture.living = today, True
+        self._picture.living = True
         self._system.step_clock(moment(today, MORNING).timestamp(), 1.0)
         self.strike(moment(today, MORNING))
         await self.send(self._plot.morning)
 
     def strike(self, at: datetime) -> None:
-        """Show the hour that the running clock has come to."""
-        self._picture.hour = f"{at.astimezone(ZONE):%H:%M}"
+        """Show the day and hour that the running clock has come to."""
+        local = at.astimezone(ZONE)
+        self._picture.today, self._picture.hour = local.date(), f"{local:%H:%M}"
 
     async def send(self, due: Sequence[Happening]) -> None:
         """Send events, each source's as one batch; return when they are accepted."""

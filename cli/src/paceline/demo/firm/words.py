@@ -25,9 +25,9 @@ TEXTS: Texts = {
         "█ green  ▅ yellow  ▂ red  ░ grey; the day that runs is dim",
         "█ 绿  ▅ 黄  ▂ 红  ░ 灰；当天为淡色",
     ),
-    "praise": ("Praise: an article passes 100 leads", "表扬：一篇文章带来 100 条线索"),
+    "praise": ("Praise: articles past 100 leads", "表扬：一篇文章带来 100 条线索"),
     "praised": ("{day} ★ {person}, {actual} leads", "{day} ★ {person}，{actual} 条线索"),
-    "unpraised": ("one more has not agreed to be praised", "另有 1 人未同意公开表扬"),
+    "unpraised": ("one more has not agreed to it", "另有 1 人未同意公开表扬"),
     "facts": (
         "{sent:,} events sent · {deeds} goal events · {praises} praises · {letters} dead letters",
         "已发送 {sent:,} 个事件 · {deeds} 个目标事件 · {praises} 次表扬 · {letters} 个死信",
@@ -43,7 +43,7 @@ TEXTS: Texts = {
     ),
     # Goal events
     "goal.off_track": (
-        "{goal} turned red: third low day ({actual} of {plan}); the {told} was told",
+        "{goal} red on its third low day: {actual} of {plan}; {told} told",
         "{goal}转红：连续第三天偏低（{actual}，计划 {plan}），已通知{told}",
     ),
     "owner": ("owner", "负责人"),
@@ -64,7 +64,7 @@ TEXTS: Texts = {
     "goal.missed": ("{goal} missed: {actual}", "{goal}未达成：{actual}"),
     "goal.changed": ("{goal} was changed", "{goal}已修改"),
     "guardrail.breached": (
-        "{goal}: {guardrail} at {actual}, at most {plan}: cannot be green",
+        "{goal} not green: {guardrail} {actual}, at most {plan}",
         "{goal}：{guardrail}为 {actual}，上限 {plan}，不能亮绿灯",
     ),
     "guardrail.cleared": (
