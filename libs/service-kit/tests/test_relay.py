@@ -1,5 +1,6 @@
 """The relay on an in-memory store: order, one query for all lanes, and what it removes."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from service_kit.errors import Infrastructure
 from service_kit.outbox import Message, Origin
 from service_kit.records import Partition
-from service_kit.relay import STEP, Relay
+from service_kit.relay import LOOK_SECONDS, STEP, Relay
+from service_kit.relay_process import DatabaseWake, told_by
 from service_kit.relay_trim import KEEP, Trimmer
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
@@ -54,6 +56,51 @@ async def relay_of(store: Store) -> tuple[Relay, Kept]:
     with pytest.raises((StopAsyncIteration, RuntimeError)):
         await relay.run()
     return relay, kept
+
+
+async def test_what_the_wake_tells_is_sent_without_a_look_and_nothing_twice(store: Store) -> None:
+    relay, kept = await relay_of(store)
+    await write(store, FACTS[0], FACTS[0])
+    assert await relay.step({}) == 0  # nobody told, and the last look was just now
+    assert await relay.step({"o": {"facts:0": 1}}) == 1
+    assert await relay.step({"o": {"facts:0": 2}}) == 1
+    assert await relay.step({"o": {"facts:0": 1}}) == 0
+    assert kept.rows == [("o>facts/0", 1), ("o>facts/0", 2)]
+
+
+async def test_what_nobody_told_of_is_sent_at_the_next_look(store: Store) -> None:
+    relay, kept = await relay_of(store)
+    await write(store, FACTS[1])
+    await asyncio.sleep(LOOK_SECONDS)
+    assert await relay.step({}) == 1
+    assert kept.rows == [("o>facts/1", 1)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"next": 9, "lanes": {"facts:2": 17}}, {"g:raw/0": {"facts:2": 17}}),
+        ({"lanes.facts:2": 17}, {"g:raw/0": {"facts:2": 17}}),
+        ({"next": 9}, {}),
+    ],
+)
+def test_a_change_tells_the_counters_that_it_moved(fields: Any, told: Any) -> None:
+    change = {"ns": {"coll": "offsets"}, "documentKey": {"_id": "g|raw|0"}}
+    assert told_by(change | {"updateDescription": {"updatedFields": fields}}) == told
+    assert told_by(change) is None
+
+
+async def test_a_wake_tells_all_that_came_since_and_asks_for_a_look_when_in_doubt() -> None:
+    wake = DatabaseWake(lambda: True)
+    assert await wake.wait(0.001) is None
+    wake.tell({"o": {"facts:0": 1, "facts:1": 1}})
+    wake.tell({"o": {"facts:0": 2}})
+    assert await wake.wait(5) == {"o": {"facts:0": 2, "facts:1": 1}}
+    wake.tell({})
+    assert await wake.wait(0.001) is None
+    wake.tell({"o": {"facts:0": 3}})
+    wake.tell(None)
+    assert await wake.wait(5) is None
 
 
 async def cursors(store: Store) -> dict[str, int]:

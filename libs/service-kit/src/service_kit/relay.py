@@ -10,7 +10,7 @@ taken for dead; its late cursor writes fail on the epoch.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from pymongo import UpdateOne
@@ -27,7 +27,11 @@ log = logging.getLogger(__name__)
 
 LEASE = 3.0
 STEP = 1000
-IDLE_SECONDS = 0.25
+# However much is told, the truth is looked at so often: a row that nobody told of waits so long.
+LOOK_SECONDS = 0.5
+
+# The last seq written, by origin and slot, e.g. {"goal-service:facts/0": {"progress:2": 17}}.
+Lanes = Mapping[str, Mapping[str, int]]
 
 
 class Producer(Protocol):
@@ -39,11 +43,35 @@ class Producer(Protocol):
 
 
 class Wake(Protocol):
-    """Says that there may be rows. It may lie either way: the truth is the query."""
+    """Says what was written. It may miss something: the truth is the query."""
 
-    async def wait(self, seconds: float) -> None:
-        """Return when something was written, at the latest after ``seconds``."""
+    async def wait(self, seconds: float) -> Lanes | None:
+        """Return what was committed since the last call; None: somebody has to look.
+
+        At the latest after ``seconds``.
+        """
         ...
+
+
+# The collections whose documents count what was written to their lanes.
+SENDERS = ("offsets", "origins")
+
+
+def origin_of(collection: str, id: str) -> str:
+    """Return the origin that a document of a sender counts for."""
+    if collection == "origins":
+        return id
+    group, topic, number = id.rsplit("|", 2)
+    return f"{group}:{Partition(topic, int(number))}"
+
+
+async def written(db: Any) -> Lanes:
+    """Return the last seq written in every lane of the database."""
+    lanes: dict[str, Mapping[str, int]] = {}
+    for collection in SENDERS:
+        for document in await db[collection].find({}, projection=["lanes"]).to_list(None):
+            lanes[origin_of(collection, document["_id"])] = document["lanes"]
+    return lanes
 
 
 def stamp_of(row: Document) -> Stamp:
@@ -63,6 +91,8 @@ class Relay:
         self._epoch = 0
         self._origins: set[str] = set()
         self._cursors: dict[str, int] = {}
+        self._heads: dict[str, int] = {}
+        self._looked = 0.0
         self._beaten = 0.0
         self._trimmer = Trimmer(store)
         self._faults = Faults.from_environment()
@@ -73,16 +103,21 @@ class Relay:
         """Relay for ever; raises Infrastructure when broker or database fail."""
         while True:
             await self._acquire()
+            told: Lanes | None = None
             while await self._beat():
-                if not await self.step():
-                    await self._wake.wait(IDLE_SECONDS)
+                told = {} if await self.step(told) else await self._wake.wait(LOOK_SECONDS)
                 await self._trimmer.step(self._cursors)
 
-    async def step(self) -> int:
-        """Send what stands beyond the cursors, about STEP rows; return how many."""
-        heads = await self._heads()
-        self.waiting = sum(max(at - self._cursors.get(lane, 0), 0) for lane, at in heads.items())
-        rows = await self._read(self._due(heads))
+    async def step(self, told: Lanes | None = None) -> int:
+        """Send what stands beyond the cursors, about STEP rows; return how many.
+
+        ``told`` is what was written since the last step; None: look.
+        """
+        now = asyncio.get_running_loop().time()
+        if told is None or now - self._looked > LOOK_SECONDS:
+            told, self._looked = await written(self._db), now
+        await self._note(told)
+        rows = await self._read(self._due())
         if rows:
             await self._producer.send(rows)
             if self._faults.relay_hold:
@@ -91,9 +126,12 @@ class Relay:
         self.sent += len(rows)
         return len(rows)
 
-    def _due(self, heads: dict[str, int]) -> list[str]:
+    def _due(self) -> list[str]:
         """Return the ids of the next rows; every waiting lane gets a share of the step."""
-        waiting = {lane: head for lane, head in heads.items() if head > self._cursors.get(lane, 0)}
+        waiting = {
+            lane: head for lane, head in self._heads.items() if head > self._cursors.get(lane, 0)
+        }
+        self.waiting = sum(head - self._cursors.get(lane, 0) for lane, head in waiting.items())
         share = max(STEP // max(len(waiting), 1), 1)
         return [
             row_id(lane, seq)
@@ -131,15 +169,9 @@ class Relay:
             self._epoch = 0  # somebody else holds the lease now
         self._cursors |= last
 
-    async def _heads(self) -> dict[str, int]:
-        """Return the last seq written in every lane, and make sure that each origin has cursors."""
-        lanes: dict[str, dict[str, int]] = {}
-        for document in await self._db["offsets"].find({}, projection=["lanes"]).to_list(None):
-            group, topic, number = document["_id"].rsplit("|", 2)
-            lanes[f"{group}:{Partition(topic, int(number))}"] = document["lanes"]
-        for document in await self._db["origins"].find({}).to_list(None):
-            lanes[document["_id"]] = document["lanes"]
-        fresh = lanes.keys() - self._origins
+    async def _note(self, told: Lanes) -> None:
+        """Take over the last seqs written, and make sure that each origin has cursors."""
+        fresh = told.keys() - self._origins
         if fresh:
             await self._db["relay"].bulk_write(
                 [
@@ -154,11 +186,10 @@ class Relay:
                 ]
             )
             self._origins |= fresh
-        return {
-            lane_name(origin, partition_of(counter)): seq
-            for origin, counters in lanes.items()
-            for counter, seq in counters.items()
-        }
+        for origin, counters in told.items():
+            for counter, seq in counters.items():
+                lane = lane_name(origin, partition_of(counter))
+                self._heads[lane] = max(seq, self._heads.get(lane, 0))
 
     async def _acquire(self) -> None:
         """Wait for the lease, take it, fence the predecessor and read the cursors."""
@@ -184,6 +215,7 @@ class Relay:
         documents: list[dict[str, Any]] = await self._db["relay"].find({}).to_list(None)
         self._origins = {document["_id"] for document in documents}
         self._cursors = _by_lane(documents, "cursors")
+        self._heads = {}
         self._trimmer.begin(_by_lane(documents, "trimmed"))
         log.info("relay %s holds %s, epoch %d", self._me, self._db.name, self._epoch)
 

@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 from service_kit.errors import Infrastructure, SettingError
 from service_kit.kafka_producer import RelayProducer
 from service_kit.metrics import counter, exposition, gauge
-from service_kit.relay import Relay, Wake
+from service_kit.relay import SENDERS, Lanes, Relay, Wake, origin_of
 from service_kit.service import refuse_to_start, set_up_logging
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
@@ -57,27 +57,26 @@ class StreamWake:
     def __init__(self, store: Store, prefix: str) -> None:
         self._client = store.client
         self._prefix = prefix
-        self._written: dict[str, asyncio.Event] = {}
+        self._wakes: dict[str, DatabaseWake] = {}
         self._streaming = False
 
     def of(self, database: str) -> "DatabaseWake":
         """Return the wake of one database."""
-        written = self._written.setdefault(database, asyncio.Event())
-        return DatabaseWake(written, lambda: self._streaming)
+        return self._wakes.setdefault(database, DatabaseWake(lambda: self._streaming))
 
     async def run(self) -> None:
         """Follow the documents that every sender of rows writes; never ends."""
         mine = {"$regex": f"^{re.escape(self._prefix)}"}
         wanted: list[Document] = [
-            {"$match": {"ns.db": mine, "ns.coll": {"$in": ["offsets", "origins"]}}},
-            {"$project": {"_id": 1, "ns": 1}},
+            {"$match": {"ns.db": mine, "ns.coll": {"$in": list(SENDERS)}}},
+            {"$project": {"ns": 1, "documentKey": 1, "updateDescription.updatedFields": 1}},
         ]
         while True:
             with contextlib.suppress(PyMongoError):
                 async with await self._client.watch(wanted) as stream:
                     self._streaming = True
-                    for written in self._written.values():
-                        written.set()
+                    for wake in self._wakes.values():
+                        wake.tell(None)
                     await self._follow(stream)
             log.info("no change stream of %s..., looking instead", self._prefix)
             self._streaming = False
@@ -86,9 +85,9 @@ class StreamWake:
     async def _follow(self, stream: Any) -> None:
         rested_at = 0.0
         async for change in stream:
-            written = self._written.get(change["ns"]["db"])
-            if written is not None:
-                written.set()
+            wake = self._wakes.get(change["ns"]["db"])
+            if wake is not None:
+                wake.tell(told_by(change))
             # Under load every answer would hold one change: let some come together.
             now = asyncio.get_running_loop().time()
             if now - rested_at > GATHER_SECONDS:
@@ -96,19 +95,51 @@ class StreamWake:
                 rested_at = now + GATHER_SECONDS
 
 
+def told_by(change: Document) -> Lanes | None:
+    """Return the counters that a change moved; None for a new document, which shows none.
+
+    A server may show a field that was set whole (``lanes``) or what differs in it (``lanes.X``).
+    """
+    if "updateDescription" not in change:
+        return None
+    fields = change["updateDescription"]["updatedFields"]
+    counters = dict(fields.get("lanes", {}))
+    counters |= {
+        name.removeprefix("lanes."): seq
+        for name, seq in fields.items()
+        if name.startswith("lanes.")
+    }
+    origin = origin_of(change["ns"]["coll"], change["documentKey"]["_id"])
+    return {origin: counters} if counters else {}
+
+
 class DatabaseWake:
     """The relay's wake (relay.Wake) for one database."""
 
-    def __init__(self, written: asyncio.Event, streaming: Callable[[], bool]) -> None:
-        self._written = written
+    def __init__(self, streaming: Callable[[], bool]) -> None:
+        self._written = asyncio.Event()
         self._streaming = streaming
+        self._told: dict[str, dict[str, int]] = {}
+        self._unclear = False
 
-    async def wait(self, seconds: float) -> None:
-        """Return when something was written, at the latest after ``seconds``."""
+    def tell(self, lanes: Lanes | None) -> None:
+        """Wake the relay with what was written; None: it has to look."""
+        if lanes is None:
+            self._unclear = True
+        for origin, counters in (lanes or {}).items():
+            self._told.setdefault(origin, {}).update(counters)
+        if self._unclear or self._told:
+            self._written.set()
+
+    async def wait(self, seconds: float) -> Lanes | None:
+        """Return what was written; None after ``seconds`` without, or when that is not clear."""
         longest = seconds if self._streaming() else min(seconds, POLL_SECONDS)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._written.wait(), longest)
         self._written.clear()
+        told, self._told = self._told, {}
+        unclear, self._unclear = self._unclear, False
+        return told if told and not unclear else None
 
 
 class CountedProducer(RelayProducer):

@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition
 from service_kit.errors import Infrastructure
 from service_kit.loops.base import LoopSettings
 from service_kit.records import Partition
-from service_kit.relay import stamp_of
+from service_kit.relay import Lanes, stamp_of, written
 from service_kit.store import Document
 from service_kit.testing.fake_mongo import Fault
 from service_kit.testing.sim.kafka import FakeKafka, Row
@@ -164,12 +164,18 @@ class FakeProducer:
 
 
 class FakeWake:
-    """Wakes a relay when its outbox was written, or after two seconds; it may sleep through it."""
+    """Wakes a relay when its outbox was written, or after two seconds; it may sleep through it.
+
+    Half of the time it tells what the lanes' counters were then, as a change stream does.
+    """
 
     def __init__(self, database: str, process: Process) -> None:
-        self._outbox = f"{database}.outbox"
-        self._process = process
+        self._database = database
+        self._world = process.world
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> Lanes | None:
         """Return when there may be something."""
-        await self._process.world.written(self._outbox, 2.0)
+        await self._world.written(f"{self._database}.outbox", 2.0)
+        if self._world.chance.random() < 0.5:
+            return None
+        return await written(self._world.store(self._database).db)
