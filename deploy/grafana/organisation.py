@@ -189,8 +189,8 @@ ORGANISATION = Board(
                 Panel(
                     Text("Praise in an hour", "每小时表扬"),
                     Text(
-                        "Posted, or kept because the person has not agreed.",
-                        "已发布，或因本人未同意而保留。",
+                        "Posted, kept because the person has not agreed, or waiting for the directory.",
+                        "已发布、因本人未同意而保留，或等待人员目录。",
                     ),
                     Look.LINES,
                     (
