@@ -10,11 +10,11 @@ DRILL ?= --kills 60
 LOCKER := .cache/locker
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format rows demo bench drill lock clean
+.PHONY: help setup test lint format rows boards demo bench drill compose-check lock clean
 
 # In Python, because a fresh machine may have neither awk nor find.
 LIST := import re, sys; \
-	[print(f"  {name:<8} {text}") for name, text in re.findall(r"(?m)^([a-z]+):.*\#\# (.*)", open(sys.argv[1]).read())]
+	[print(f"  {name:<13} {text}") for name, text in re.findall(r"(?m)^([a-z-]+):.*\#\# (.*)", open(sys.argv[1]).read())]
 SWEEP := import pathlib, shutil; \
 	[shutil.rmtree(p) for room in ("libs", "services", "cli", "tests", "benchmarks") for p in pathlib.Path(room).rglob("__pycache__")]
 
@@ -58,6 +58,10 @@ format: setup ## Rewrite the sources as ruff wants them
 rows: setup ## Run the numbered rows of the acceptance table
 	@$(BIN)/python tests/rows.py
 
+boards: setup ## Write the Grafana boards and the operators' tables from the code
+	$(BIN)/python deploy/grafana/boards.py
+	$(BIN)/python docs/operators/generate.py
+
 demo: setup ## Start everything embedded and play the demonstration
 	@$(BIN)/paceline demo
 
@@ -70,6 +74,9 @@ drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, rep
 		$(BIN)/paceline drill --kills 3 --events 48000 --rate 1000 --seed 3 --break $$guard; \
 		test $$? -eq 1 || { echo "the drill did not see that $$guard was off"; exit 1; }; done
 	@PACELINE_WHOLE_YEAR=1 $(BIN)/python -m pytest tests/retail
+
+compose-check: setup ## Run docker-compose.yml on an engine under load and kills (CHECK='--break lost'), or say why not
+	@$(BIN)/python deploy/check $(CHECK)
 
 LOCK := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["service_kit.testing.servers"]
+
 SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
 
 

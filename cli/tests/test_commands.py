@@ -78,6 +78,13 @@ def test_goals_show_what_has_come_and_its_share_of_the_target(api: Api) -> None:
     assert "88.4 %" in output  # 548 of 620
 
 
+def test_a_target_that_follows_its_parents_says_so(api: Api) -> None:
+    part = GOAL | {"share": "0.400", "parent": "q2"}
+    api.answers = {"/v1/goals": a_page(GOAL, part | {"id": "g2"})}
+    _, output = api.run("goals")
+    assert output.count("40 % of q2") == 1
+
+
 def test_a_ratio_shows_where_it_stands_and_not_its_numerator(api: Api) -> None:
     ratio = GOAL | {"form": "ratio", "target": "0.04"}
     progress = {"total": "4896", "value": "0.03678886"}

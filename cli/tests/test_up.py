@@ -82,6 +82,7 @@ class Up:
     def launch(self, *options: str) -> "subprocess.Popen[bytes]":
         """Start and return at once."""
         arguments = ["up", "--data", str(self.data), "--base-port", str(BASE_PORT), *options]
+        arguments += [] if "--prometheus" in options else ["--no-prometheus"]
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(
                 filter(None, [str(self._folder), os.environ.get("PYTHONPATH")])

@@ -12,12 +12,14 @@ from paceline.trial.system import System
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def running(
+    tmp_path_factory: pytest.TempPathFactory, servers_of_a_system: dict[str, str]
+) -> Iterator[Stage]:
     data: Path = tmp_path_factory.mktemp("rows")
     opening = datetime.combine(OPENING, time(8), UTC).timestamp()
     port = int(os.environ.get("PACELINE_ROWS_PORT", "8600"))
     fast = {"PACELINE_WATERMARK_SECONDS": "0.1"}
-    with System(data, port, opening, fast) as system:
+    with System(data, port, opening, fast | servers_of_a_system) as system:
         yield Stage(system)
 
 

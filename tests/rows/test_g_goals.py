@@ -121,14 +121,37 @@ async def test_over_assignment_and_double_counting_are_shown(stage: Stage) -> No
     assert [one["code"] for one in tree["warnings"]] == ["over-assigned", "double-counting"]
 
 
+@pytest.mark.row("G5", "raised-to-1800000")
+async def test_shares_follow_a_raised_target_and_an_amount_stays(stage: Stage) -> None:
+    monday = stage.weeks(13)
+    team = await stage.tenant()
+    stage.clock(noon(monday))
+    await _second_quarter(team, monday)
+
+    raised = _company(monday, 1_800_000) | {"reason": "the board"}
+    changed = await team.api.call("PUT", "goal-service", "/v1/goals/q2", raised)
+    told = {goal: await team.deeds_become(goal, "goal.changed", 1) for goal in ("renewals", "new")}
+    tree = await team.api.get("goal-service", "/v1/goals/q2/cascade")
+    by_id = {child["id"]: child for child in tree["children"]}
+    (campaign,) = by_id["new"]["children"]
+
+    followed = {one["id"]: Decimal(one["target"]) for one in changed["followed"]}
+    assert followed == {"renewals": 720_000, "new": 1_080_000}
+    assert {goal: Decimal(child["target"]) for goal, child in by_id.items()} == followed
+    assert (Decimal(tree["assigned"]), Decimal(tree["rest"])) == (1_800_000, 0)
+    assert Decimal(campaign["target"]) == 300_000
+    deeds = {goal: (deed["reason"], Decimal(deed["plan"])) for goal, (deed,) in told.items()}
+    why = "share of q2, version 2: the board"
+    assert deeds == {"renewals": (why, 720_000), "new": (why, 1_080_000)}
+
+
 async def _second_quarter(team: Tenant, monday: date) -> None:
     """Set the goals from the company's revenue down to the editor's articles."""
     await team.metric("revenue", value="amount", types=["deal"], unit="CNY", currency="CNY", **DIMS)
     await team.metric("spend", value="amount", types=["bill"], unit="CNY", currency="CNY", **DIMS)
     await team.metric("articles", types=["article"], unit="articles", **DIMS)
     period = _period(monday)
-    company = period | {"id": "q2", "name": "Q2 revenue", "metric": "revenue"}
-    await _post(team, "", company | {"target": 1_500_000, **DEALS})
+    await _post(team, "", _company(monday, 1_500_000))
     parts = [
         _part("renewals", "Renewals", "renewal", share="0.4"),
         _part("new", "New business", "new", "618", share="0.6"),
@@ -140,6 +163,11 @@ async def _second_quarter(team: Tenant, monday: date) -> None:
     await _post(team, "/new/split", {"parts": [push | {"level": "project"}], "allow_rest": True})
     editor = period | {"id": "editor", "name": "Original articles", "metric": "articles"}
     await _post(team, "", editor | {"target": 20, "parent": "618", "level": "individual"})
+
+
+def _company(monday: date, target: int) -> dict[str, Any]:
+    named = {"id": "q2", "name": "Q2 revenue", "metric": "revenue"}
+    return _period(monday) | named | {"target": target, **DEALS}
 
 
 def _period(monday: date) -> dict[str, str]:

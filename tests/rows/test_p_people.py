@@ -83,6 +83,33 @@ async def test_praise_names_the_teams_group_and_the_ceos_channel_with_consent_on
     assert (without["state"], without["group"], without["people"]) == ("no-consent", "", [])
 
 
+@pytest.mark.row("I1", "waits-for-the-directory")
+async def test_praise_of_who_is_not_known_yet_waits_and_the_entry_decides_it_once(
+    stage: Stage,
+) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant()
+    for person in ("p017", "p018"):
+        waiting = await praised(team, f"early-{person}", monday, person)
+        assert (waiting["state"], waiting["group"]) == ("waiting", "")
+    await team.api.call("PUT", "goal-service", "/v1/organisation", {"ceo_channel": "oc_ceo"})
+    await team.api.call("POST", "goal-service", "/v1/people/import", company())
+
+    async def decided() -> list[dict[str, Any]]:
+        found = await team.api.all("incentives", "/v1/awards")
+        return [] if any(award["state"] == "waiting" for award in found) else found
+
+    found = await until(decided, 30, "both are decided")
+    awards = {(award["rule"], award["value"]): award for award in found}
+    with_consent, without = awards["early-p017", "p017"], awards["early-p018", "p018"]
+    assert (with_consent["state"], with_consent["group"]) == ("posted", "oc_3")
+    assert (with_consent["ceo_channel"], with_consent["people"]) == ("oc_ceo", ["p017"])
+    assert (without["state"], without["group"]) == ("no-consent", "")
+    # The second rule's event passed the first rule, too.
+    assert (with_consent["actual"], len(found), len(awards)) == ("104", 3, 3)
+
+
 async def praised(team: Tenant, rule: str, day: date, person: str) -> dict[str, Any]:
     """Make a rule on authors, let the person pass it, and return the award."""
     wanted = {

@@ -75,6 +75,40 @@ async def test_the_owners_leave_is_no_day_of_an_individual_goal_and_breaks_no_ru
     assert (goal["version"], goal["reason"], goal["working_days"]) == (2, "leave", 4)
 
 
+@pytest.mark.row("T2", "leave-known-late")
+async def test_leave_known_late_takes_the_light_and_the_red_that_it_made_back(
+    stage: Stage,
+) -> None:
+    monday = stage.weeks(1)
+    team = await stage.tenant()
+    stage.clock(noon(monday))
+    tuesday, wednesday, thursday, friday = (monday + timedelta(days=n) for n in range(1, 5))
+    await team.api.call("PUT", "goal-service", "/v1/people/anna", {"name": "Anna"})
+    own = await team.goal(monday, friday, target=500, level="individual", owner="anna")
+    lights = await team.play(own, ((monday, 60), (tuesday, 60), (wednesday, 60)))
+    assert lights == ["yellow", "yellow", "red"]
+
+    stage.clock(noon(thursday))
+    ill = {"leave": [{"from": str(tuesday), "to": str(tuesday)}]}
+    await team.api.call("PUT", "goal-service", "/v1/people/anna/leave", ill)
+    await _plan_becomes(team, own, thursday, 150)
+    stage.clock(noon(thursday) + timedelta(minutes=1))
+    (recovered,) = await team.deeds_become(own, "goal.recovered", 1)
+    (off_track,) = await team.deeds(own, "goal.off_track")
+
+    assert recovered["corrects"] == off_track["id"]
+    rows = [await team.judged(own, day) for day in (monday, tuesday, wednesday)]
+    found = [(row["light"], row["why"], Decimal(row["plan"])) for row in rows]
+    assert found == [("yellow", "", 100), ("none", "leave", 0), ("yellow", "", 100)]
+    goal = await team.api.get("goal-service", f"/v1/goals/{own}")
+    assert goal["restates"] == [str(tuesday)]
+    assert [Decimal(goal["plan"]["days"][str(day)]) for day in (monday, wednesday, friday)] == [
+        100,
+        100,
+        150,
+    ]
+
+
 def _planned(goal: dict[str, Any]) -> tuple[int, Decimal]:
     return goal["working_days"], Decimal(goal["target"])
 

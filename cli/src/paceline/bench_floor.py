@@ -14,13 +14,15 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from paceline.access import access_to
+
 SIZE = 300  # bytes, about that of an event
 PATIENCE_SECONDS = 15.0
 
 
 def measure(kafka: str, topic: str, seconds: float, every: float) -> list[float]:
     """Return the latencies in ms of one record each ``every`` seconds, on a topic made for it."""
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(access_to(kafka).librdkafka())
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
     try:
         return _measure(kafka, topic, round(seconds / every), every)
@@ -32,7 +34,7 @@ def measure(kafka: str, topic: str, seconds: float, every: float) -> list[float]
 def _measure(kafka: str, topic: str, count: int, every: float) -> list[float]:
     consumer = Consumer(
         {
-            "bootstrap.servers": kafka,
+            **access_to(kafka).librdkafka(),
             "group.id": topic,
             "enable.auto.commit": False,
             "fetch.queue.backoff.ms": 5,
@@ -54,7 +56,7 @@ def _measure(kafka: str, topic: str, count: int, every: float) -> list[float]:
 
 
 def _send(kafka: str, topic: str, count: int, every: float) -> None:
-    producer = Producer({"bootstrap.servers": kafka, "acks": "all", "linger.ms": 0})
+    producer = Producer({**access_to(kafka).librdkafka(), "acks": "all", "linger.ms": 0})
     begin = time.monotonic()
     for number in range(count):
         time.sleep(max(0.0, begin + number * every - time.monotonic()))

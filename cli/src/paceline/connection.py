@@ -12,6 +12,7 @@ import httpx
 import typer
 
 from paceline import running
+from paceline.access import COMMAND, environment_settings
 from paceline.show import fail
 from paceline.words import language
 from service_kit import strict_json
@@ -44,9 +45,13 @@ def find_file(path: Path | None) -> Path | None:
     return path if path is not None else running.newest()
 
 
-def settings_of(path: Path | None) -> Settings:
-    """Return broker and database: of the running system, else of the environment."""
-    settings = Settings.from_environment("paceline", 0)
+def settings_of(path: Path | None, service: str = COMMAND, *, broker: bool = True) -> Settings:
+    """Return broker and database: of the running system, else of the environment.
+
+    How one comes to the broker is the environment's, for ``service``; without ``broker`` it is not
+    looked at.
+    """
+    settings = environment_settings(service, broker=broker)
     if find_file(path) is None or "PACELINE_KAFKA" in os.environ:
         return settings
     system = running_of(path)
@@ -139,6 +144,12 @@ class Connection:
 def _client() -> httpx.Client:
     """One client for the whole command: a new one reads all certificates first."""
     return httpx.Client()
+
+
+def close() -> None:
+    """Close the connections; another call opens new ones."""
+    _client().close()
+    _client.cache_clear()
 
 
 def said(answer: httpx.Response) -> str:

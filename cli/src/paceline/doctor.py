@@ -1,22 +1,26 @@
 """`paceline doctor`: what stands still and why, what is missing, and what to do about each."""
 
 import asyncio
+import contextlib
+import os
 import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from paceline import connection, running
+from paceline import connection, guest, running
+from paceline.finding import Finding
 from paceline.positions import REMEDIES, Positions, positions
-from paceline.show import console
+from paceline.show import console, fail
+from paceline.words import either
 from service_kit.embedded.jars import JarsError, jars
 from service_kit.embedded.java import java
 
@@ -24,35 +28,55 @@ FREE_GIGABYTES = 2.0
 VERSIONS = ("paceline", "faust-streaming", "aiokafka", "confluent-kafka", "pymongo", "fastapi")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. ``do`` is empty when all is well."""
-
-    what: str
-    state: str
-    do: str = ""
-
-    @property
-    def well(self) -> bool:
-        """Whether nothing has to be done."""
-        return not self.do
-
-
-def doctor(json: connection.JsonFile = None) -> None:
-    """Look at this machine and at the running system; exit 1 when something has to be done."""
-    findings = list(machine())
-    path = connection.find_file(json)
-    if path is None:
-        findings.append(Finding("running system", "none", "paceline up"))
-    else:
-        findings += system(path)
+def doctor(
+    json: connection.JsonFile = None,
+    service: Annotated[
+        str | None,
+        typer.Option(help="Come to the broker as this service does, and look at its rights alone."),
+    ] = None,
+) -> None:
+    """Look at this machine, the broker and the running system; exit 1 when something is to do."""
+    findings = list(everything(json) if service is None else alone(json, service))
     table = Table("looked at", "found", "to do")
     for finding in findings:
         colour = "green" if finding.well else "red"
-        table.add_row(finding.what, f"[{colour}]{finding.state}[/]", finding.do)
+        table.add_row(finding.what, Text(finding.state, colour), Text(finding.do))
     console.print(table)
+    for command in dict.fromkeys(finding.command for finding in findings if finding.command):
+        typer.echo(command)  # as it is: a table would break the line
     if not all(finding.well for finding in findings):
         raise typer.Exit(1)
+
+
+def everything(json: Path | None) -> Iterator[Finding]:
+    """Look at this machine, then at the broker, then at the running system."""
+    yield from machine()
+    path = connection.find_file(json)
+    if path is None and "PACELINE_KAFKA" not in os.environ:
+        yield Finding("running system", "none", "paceline up")
+        return
+    foreign = [] if path is None else foreign_topics(path)
+    way, *rest = guest.cluster(connection.settings_of(json), foreign)
+    yield from (way, *rest)
+    if path is not None:
+        yield from system(path, broker=way.well)
+
+
+def foreign_topics(path: Path) -> list[str]:
+    """Return which topics of the organisation the tenant's sources read, as far as one can ask."""
+    with contextlib.suppress(OSError, ValueError, connection.ApiError):
+        found = running.read(path)
+        door = connection.Connection(found.services.get("metrics-ingest", ""), found.api_key)
+        doors = {each for source in door.items("/v1/sources") for each in source.get("doors", ())}
+        return sorted(each.removeprefix("topic:") for each in doors if each.startswith("topic:"))
+    return []
+
+
+def alone(json: Path | None, service: str) -> Iterator[Finding]:
+    """Look at the broker with one service's user."""
+    if not guest.known(service):
+        fail(either(f"no service {service}", f"没有服务 {service}"))
+    return guest.of_service(connection.settings_of(json, service))
 
 
 def machine() -> Iterator[Finding]:
@@ -70,8 +94,8 @@ def machine() -> Iterator[Finding]:
     yield Finding("disk", f"{free:.1f} GB free", room)
 
 
-def system(path: Path) -> Iterator[Finding]:
-    """Look at the running system that the file names."""
+def system(path: Path, *, broker: bool = True) -> Iterator[Finding]:
+    """Look at the running system that the file names; ``broker``: whether it can be reached."""
     try:
         found = running.read(path)
     except (OSError, ValueError) as error:
@@ -82,7 +106,7 @@ def system(path: Path) -> Iterator[Finding]:
     else:
         yield Finding("supervisor", f"pid {found.supervisor}, {path}")
     yield from _services(found)
-    yield from _positions(found)
+    yield from _positions(found) if broker else ()
     yield from _sources(found)
 
 

@@ -23,7 +23,9 @@ def goals(url: Url = None, key: Key = None, json: JsonFile = None) -> None:
 
 def table(door: Connection) -> Table:
     """Return the goals as a table; raises ApiError."""
-    shown = Table("goal", "name", "period", "floor", "target", "stretch", "to date", "reached")
+    shown = Table(
+        "goal", "name", "period", "floor", "target", "share of", "stretch", "to date", "reached"
+    )
     for goal in door.items("/v1/goals"):
         total = progress_total(door, goal)
         shown.add_row(
@@ -32,6 +34,7 @@ def table(door: Connection) -> Table:
             f"{text(goal.get('start'))} - {text(goal.get('end'))}",
             text(goal.get("floor")),
             text(goal.get("target")),
+            share_of(goal),
             text(goal.get("stretch")),
             text(total),
             share(total, goal.get("target")),
@@ -53,6 +56,13 @@ def progress_total(door: Connection, goal: Mapping[str, Any]) -> Any:
     if goal.get("form", "sum") == "sum" or found.get("value") is None:
         return found.get("total")
     return round(Decimal(str(found["value"])), PLACES)
+
+
+def share_of(goal: dict[str, Any]) -> str:
+    """Return what the target follows, like "40 % of q2"; empty where it is the goal's own."""
+    if goal.get("share") is None:
+        return ""
+    return f"{(Decimal(str(goal['share'])) * 100).normalize():f} % of {text(goal.get('parent'))}"
 
 
 def share(total: Any, target: Any) -> str:

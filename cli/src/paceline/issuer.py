@@ -1,7 +1,8 @@
 """The local OpenID Connect issuer of `paceline up`: signs for the people of the directory.
 
-For one machine and nobody else: it listens on loopback, and whoever holds the system's password
-may be anybody. An organisation names its own issuer by PACELINE_OIDC_ISSUER instead.
+For one machine and nobody else: it listens on loopback (in a container: loopback alone is
+published), and whoever holds the system's password may be anybody. An organisation names its own
+issuer by PACELINE_OIDC_ISSUER instead.
 
     POST /token     grant_type=password&username=<person>&password=<the system's password>
     GET /authorize  the page at which people sign in, for the console: a code with PKCE (S256)
@@ -243,6 +244,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="paceline.issuer")
     parser.add_argument("--data", type=Path, required=True, help="the system's folder")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default=LOOPBACK, help="where to listen")
+    parser.add_argument("--address", help="where browsers find it; by default host and port")
     parser.add_argument("--goals", required=True, help="goal-service's address")
     parser.add_argument("--tenant", required=True)
     parser.add_argument("--audience", required=True)
@@ -250,7 +253,7 @@ def main() -> None:
     chosen = parser.parse_args()
     folder = chosen.data / "issuer"
     issuer = Issuer(
-        address=f"http://{LOOPBACK}:{chosen.port}",
+        address=chosen.address or f"http://{LOOPBACK}:{chosen.port}",
         audience=chosen.audience,
         tenant=chosen.tenant,
         password=password_in(folder),
@@ -261,7 +264,7 @@ def main() -> None:
         file=str(folder / "password"),
     )
     config = uvicorn.Config(
-        make_issuer(issuer), host=LOOPBACK, port=chosen.port, log_config=None, access_log=False
+        make_issuer(issuer), host=chosen.host, port=chosen.port, log_config=None, access_log=False
     )
     asyncio.run(uvicorn.Server(config).serve())
 

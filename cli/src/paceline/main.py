@@ -11,6 +11,7 @@ from paceline import (
     goals,
     lights,
     people,
+    prepare,
     send,
     topics,
     up,
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(up.up)
+app.command()(prepare.prepare)
 app.add_typer(topics.app, name="topics")
 app.command()(send.send)
 app.command()(goals.goals)

@@ -4,8 +4,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from paceline.access import access_to
 from paceline.running import Running
-from paceline.topics import SERVICES
+from paceline.topic_plan import SERVICES
 from service_kit.broker import Broker
 from service_kit.records import Partition
 from service_kit.store import Store
@@ -48,7 +49,7 @@ async def positions(found: Running) -> list[Positions]:
         finally:
             await store.close()
     keys = [_split(document["_id"]) for document in documents]
-    broker = Broker(found.kafka, found.prefix, {"log_level": 0})
+    broker = Broker(access_to(found.kafka), found.prefix, {"log_level": 0})
     ends = await broker.ends(sorted({partition for _, partition in keys}))
     return [
         Positions(group, partition, document["next"], ends[partition], document["halted"])

@@ -15,7 +15,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     ``ready`` is whether every service has answered once. ``issuer`` signs people's tokens; the
     local one does for whoever knows ``issuer_password``. The file holds a key and that password,
-    so only its owner can read it.
+    so only its owner can read it. ``prometheus`` is its address, empty where it does not run.
     """
 
     kafka: str
@@ -33,6 +33,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool = False
     issuer: str = ""
     issuer_password: str = ""
+    prometheus: str = ""
 
 
 def write(path: Path, running: Running) -> None:

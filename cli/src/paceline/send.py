@@ -19,6 +19,7 @@ from paceline.connection import ApiError, Connection, JsonFile, Key, Url, connec
 from paceline.show import console, errors, fail
 from service_kit import strict_json
 from service_kit.errors import UserError
+from service_kit.security import KafkaAccess
 
 BATCH_TYPE = "application/cloudevents-batch+json"
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -98,7 +99,7 @@ def send(
         lines = read_lines(files, Wrap(source or "paceline-send", type, id, time), tally, stack)
         if topic is not None:
             settings = settings_of(json)
-            produce(lines, settings.kafka, topic, tally)
+            produce(lines, settings.access, topic, tally)
         else:
             door = connect("metrics-ingest", url, key, json)
             for group in batches(lines, batch):
@@ -170,9 +171,9 @@ def _count(group: Sequence[Line], answer: dict[str, Any], tally: Tally) -> None:
     tally.accepted += len(group) - len(rejected)
 
 
-def produce(lines: Iterable[Line], kafka: str, topic: str, tally: Tally) -> None:
+def produce(lines: Iterable[Line], kafka: KafkaAccess, topic: str, tally: Tally) -> None:
     """Produce the lines as they are, keyed by id; every one is acknowledged by all replicas."""
-    producer = Producer({"bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True})
+    producer = Producer({**kafka.librdkafka(), "acks": "all", "enable.idempotence": True})
 
     def done(where: str, error: KafkaError | None) -> None:
         if error is None:

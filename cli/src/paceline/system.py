@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from pymongo.errors import PyMongoError
 
-from paceline import running
+from paceline import prometheus, running
 from paceline.issuer_keys import password_in, secret_in
 from paceline.key_file import KeyFile
 from paceline.ports import taken
@@ -57,10 +57,16 @@ class Plan:
     settings: Settings
     kafka: str | None
     mongodb: str | None
+    prometheus: str | None = None  # the program, None: without
 
     def port_of(self, name: str) -> int:
         """Return the HTTP port of a service."""
         return self.base_port + list(MODULES).index(name)
+
+    @property
+    def prometheus_port(self) -> int:
+        """The port of Prometheus."""
+        return self.base_port + prometheus.PORT
 
 
 class System:
@@ -106,6 +112,7 @@ class System:
         plan = self._plan
         ports = [plan.port_of(name) for name in MODULES]
         ports += [plan.base_port + SERVER_PORT + n for n in range(3)]
+        ports += [plan.prometheus_port] if plan.prometheus else []
         used = taken(ports)
         if used:
             fail(f"ports in use: {', '.join(map(str, used))}; choose others by --base-port")
@@ -147,7 +154,7 @@ class System:
             else:
                 last = "the servers did not start"
             if time.monotonic() > deadline:
-                fail(f"could not prepare broker and database: {last}")
+                fail(f"could not prepare broker and database: {last}; ask `paceline doctor`")
             self._stop.wait(0.1)
 
     def _servers_are_up(self) -> bool:
@@ -162,6 +169,15 @@ class System:
             argv = [sys.executable, "-m", module, *self._arguments(name)]
             folder = self._plan.data / "services"
             self._supervisor.keep(name, Service(name, argv, folder, self._environment(name)))
+        self._start_prometheus()
+
+    def _start_prometheus(self) -> None:
+        plan = self._plan
+        if plan.prometheus is not None:
+            scraped = self._urls | {"relay": self._url("relay")}
+            place = LOOPBACK, plan.prometheus_port
+            program = prometheus.prometheus(plan.prometheus, plan.data, *place, scraped)
+            self._supervisor.keep(prometheus.NAME, program)
 
     def _arguments(self, name: str) -> list[str]:
         """Return what the local issuer is told; the services have their environment."""
@@ -225,6 +241,8 @@ class System:
             self._tell()
             self._say(f"ready: {self._plan.file}")
             self._say(f"console: {self._urls['console']}")
+            if self._prometheus:
+                self._say(f"Prometheus: {self._prometheus}")
 
     def _tell(self) -> None:
         self._told = True
@@ -234,11 +252,19 @@ class System:
     @property
     def _urls(self) -> dict[str, str]:
         services = [name for name in MODULES if name not in HELPERS]
-        return {name: f"http://{LOOPBACK}:{self._plan.port_of(name)}" for name in services}
+        return {name: self._url(name) for name in services}
+
+    def _url(self, name: str) -> str:
+        return f"http://{LOOPBACK}:{self._plan.port_of(name)}"
 
     @property
     def _local_issuer(self) -> str:
-        return f"http://{LOOPBACK}:{self._plan.port_of('issuer')}"
+        return self._url("issuer")
+
+    @property
+    def _prometheus(self) -> str:
+        plan = self._plan
+        return f"http://{LOOPBACK}:{plan.prometheus_port}" if plan.prometheus else ""
 
     @property
     def _issuer(self) -> str:
@@ -268,6 +294,7 @@ class System:
                     ready=self._ready,
                     issuer=self._issuer,
                     issuer_password=password_in(plan.data / "issuer"),
+                    prometheus=self._prometheus,
                 ),
             )
 
@@ -276,7 +303,7 @@ class System:
 
     def _end(self) -> None:
         running.withdraw()
-        self._supervisor.stop(tuple(MODULES), SERVERS)
+        self._supervisor.stop((prometheus.NAME, *MODULES), SERVERS)
         (self._plan.data / "supervisor" / "supervisor.pid.json").unlink(missing_ok=True)
 
 

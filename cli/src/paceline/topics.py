@@ -1,132 +1,181 @@
-"""`paceline topics`: what the register of topics asks of the broker, and the first positions.
+"""`paceline topics`: what the register of topics asks of the broker, the first positions, the ACLs.
 
 Partition counts are fixed when a topic is made. `apply` may run again at any time: it makes what
-is missing and never moves a position that exists.
+is missing, sets what differs and never moves a position that exists.
 """
 
 import asyncio
-from dataclasses import dataclass, replace
-from typing import Annotated
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.table import Table
 
-from event_contracts.topics import TOPICS, Topic
+from event_contracts.topics import TOPICS
+from paceline.acls import commands, grants, principals
 from paceline.connection import JsonFile, settings_of
 from paceline.show import console, fail
-from service_kit import offsets
-from service_kit.broker import Broker, TopicSpec
+from paceline.topic_plan import (
+    Standing,
+    apply_standings,
+    seed_positions,
+    standings,
+    unseeded,
+)
+from paceline.words import either
 from service_kit.errors import Infrastructure
-from service_kit.records import Partition
 from service_kit.settings import Settings
-from service_kit.store import Store
 
-DAY_MS = 24 * 3600 * 1000
-SERVICES = ("metrics-ingest", "goal-service", "alerting", "incentives")
+TO_DO = 2
+DIFFERS = 3
+
+Partitions = Annotated[
+    int | None, typer.Option(min=1, help="Partitions of each topic; fixed once it is made.")
+]
+Replication = Annotated[
+    int | None, typer.Option(min=1, help="Replicas of a new topic; else the cluster's default.")
+]
+
+T = TypeVar("T")
 
 app = typer.Typer(help="The topics on the broker.", no_args_is_help=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A topic as wanted and as it is; ``partitions`` None: it is not there."""
+async def apply_topics(settings: Settings) -> list[Standing]:
+    """Make all topics and the first positions of all groups; return how the topics were before.
 
-    topic: Topic
-    partitions: int | None
-
-
-def spec_of(topic: Topic, partitions: int) -> TopicSpec:
-    """Return what the broker is asked for."""
-    days = topic.retention_days
-    return TopicSpec(topic.name, partitions, days * DAY_MS if days >= 0 else -1, topic.compacted)
-
-
-async def apply_topics(settings: Settings) -> None:
-    """Make all topics and the first positions of all groups; raises Infrastructure."""
-    broker = broker_of(settings)
-    await broker.create([spec_of(topic, settings.partitions) for topic in TOPICS])
-    for service in SERVICES:
-        read = [topic for topic in TOPICS if service in topic.consumers]
-        await _seed(replace(settings, service=service), broker, read)
-
-
-def broker_of(settings: Settings) -> Broker:
-    """Return the broker; a connection that breaks is no news to a command's reader."""
-    return Broker(settings.kafka, settings.prefix, {"log_level": 0})
-
-
-async def standings(settings: Settings) -> list[Standing]:
-    """Return every topic of the register with its partition count on the broker."""
-    broker = broker_of(settings)
-    return [Standing(topic, await _count(broker, topic)) for topic in TOPICS]
-
-
-async def _seed(settings: Settings, broker: Broker, topics: list[Topic]) -> None:
-    """Let the service begin each partition that it has never read at the log's start."""
-    partitions = [Partition(t.name, n) for t in topics for n in range(settings.partitions)]
-    bounds = await broker.bounds(partitions)
-    store = Store.connect(settings.mongodb, settings.database)
-    try:
-        await store.check()
-        for partition in partitions:
-            at = bounds[partition]
-            await offsets.seed(store, settings.service, partition, at.low, at.topic_id)
-    finally:
-        await store.close()
-
-
-async def _count(broker: Broker, topic: Topic) -> int | None:
-    try:
-        return await broker.partition_count(topic.name)
-    except Infrastructure as error:
-        if "UNKNOWN_TOPIC_OR_PART" in str(error):
-            return None
-        raise
+    Raises Infrastructure, also when a topic has another partition count than wanted.
+    """
+    found = await standings(settings)
+    wrong = [f"{each.name}: {each.wrong_count}" for each in found if each.wrong_count]
+    if wrong:
+        raise Infrastructure("; ".join(wrong))
+    await apply_standings(settings, found)
+    await seed_positions(settings)
+    return found
 
 
 @app.command()
-def plan(json: JsonFile = None) -> None:
-    """Show what `apply` would do; nothing is changed."""
+def plan(
+    json: JsonFile = None, partitions: Partitions = None, replication: Replication = None
+) -> None:
+    """Show what `apply` would do; nothing is changed.
+
+    Exit code 0: nothing to do; 2: `apply` has something to do; 3: something differs that `apply`
+    may not change; 1: the broker could not be asked.
+    """
+    settings = _settings(json, partitions, replication)
+    found = _run(standings(settings))
+    positions = asyncio.run(unseeded(settings))
+    console.print(_table(found, settings))
+    console.print(_about_positions(positions))
+    if any(each.differs for each in found):
+        raise typer.Exit(DIFFERS)
+    if positions or not all(each.in_order for each in found):
+        raise typer.Exit(TO_DO)
+
+
+@app.command()
+def apply(
+    json: JsonFile = None, partitions: Partitions = None, replication: Replication = None
+) -> None:
+    """Make the topics that are missing, set what differs, and make the groups' first positions.
+
+    Exit code 3: something differs that may not be changed; 1: it could not be done.
+    """
+    settings = _settings(json, partitions, replication)
+    before = _run(apply_topics(settings))
+    for each in before:
+        done = either("created", "已创建") if each.found is None else _changes(each)
+        if done:
+            console.print(f"{each.name}: {done}", markup=False, soft_wrap=True)
+    console.print(f"{len(TOPICS)} topics with {settings.partitions} partitions each: in order")
+    left = [f"{each.name}: {text}" for each in before for text in each.differs]
+    for text in left:
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
+    if left:
+        raise typer.Exit(DIFFERS)
+
+
+@app.command()
+def acls(
+    json: JsonFile = None,
+    foreign: Annotated[
+        list[str] | None, typer.Option(help="A topic of the organisation that is read.")
+    ] = None,
+    table: Annotated[bool, typer.Option("--table", help="A table instead of commands.")] = False,
+    command_config: Annotated[
+        str, typer.Option(help="The administrator's file that the commands name.")
+    ] = "admin.properties",
+) -> None:
+    """Print the least that each service needs on a guarded cluster; nothing is changed."""
+    settings = settings_of(json, broker=False)  # whoever asks may not have them yet
+    needed = grants(settings, foreign or ())
+    if not table:
+        for line in commands(needed, settings.kafka, command_config):
+            typer.echo(line)
+        return
+    who = principals(needed)
+    shown = Table("service", "principal", "may", "resource", "pattern")
+    for grant in needed:
+        pattern = "prefixed" if grant.prefixed else "literal"
+        resource = f"{grant.kind} {grant.name}"
+        shown.add_row(grant.service, who[grant.service], grant.operation, resource, pattern)
+    console.print(shown)
+
+
+def _settings(json: Any, partitions: int | None, replication: int | None) -> Settings:
     settings = settings_of(json)
+    return replace(
+        settings,
+        partitions=partitions or settings.partitions,
+        replication=replication or settings.replication,
+    )
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
-        found = asyncio.run(standings(settings))
+        return asyncio.run(work)
     except Infrastructure as error:
-        fail(str(error))
+        hint = either("`paceline doctor` looks for the cause", "可用 `paceline doctor` 查找原因")
+        fail(f"{error}; {hint}")
+
+
+def _table(found: list[Standing], settings: Settings) -> Table:
     table = Table("topic on the broker", "partitions", "kept", "written by", "read by", "to do")
     for standing in found:
         topic = standing.topic
         kept = "last of each key" if topic.compacted else f"{topic.retention_days} days"
         table.add_row(
-            settings.prefix + topic.name,
+            standing.name,
             str(settings.partitions),
             kept,
             ", ".join(topic.producers),
             ", ".join(topic.consumers),
-            _to_do(standing, settings.partitions),
+            _to_do(standing),
         )
-    console.print(table)
+    return table
 
 
-def _to_do(standing: Standing, wanted: int) -> str:
-    if standing.partitions is None:
-        return "[yellow]create[/]"
-    if standing.partitions != wanted:
-        return f"[red]has {standing.partitions} partitions: the count cannot be changed[/]"
-    return "[green]nothing[/]"
+def _to_do(standing: Standing) -> str:
+    if standing.found is None:
+        return f"[yellow]{either('create', '创建')}[/]"
+    lines = [f"[red]{text}[/]" for text in standing.differs]
+    if standing.changes:
+        lines.append(f"[yellow]{_changes(standing)}[/]")
+    return "\n".join(lines) or f"[green]{either('nothing', '无')}[/]"
 
 
-@app.command()
-def apply(
-    json: JsonFile = None,
-    partitions: Annotated[
-        int | None, typer.Option(help="Partitions of each topic; fixed once it is made.")
-    ] = None,
-) -> None:
-    """Make the topics that are missing and the first positions of all groups."""
-    settings = settings_of(json)
-    settings = replace(settings, partitions=partitions or settings.partitions)
-    try:
-        asyncio.run(apply_topics(settings))
-    except Infrastructure as error:
-        fail(str(error))
-    console.print(f"{len(TOPICS)} topics with {settings.partitions} partitions each: in order")
+def _changes(standing: Standing) -> str:
+    told = [f"{key}: {old} -> {new}" for key, (old, new) in standing.changes.items()]
+    return ", ".join(told)
+
+
+def _about_positions(count: int | None) -> str:
+    if count is None:
+        return either(
+            "first positions: not looked at, the document server does not answer",
+            "起始位置：未检查，文档数据库无应答",
+        )
+    return either(f"first positions to make: {count}", f"待建立的起始位置：{count}")

@@ -10,12 +10,14 @@ import msgspec
 import psutil
 import typer
 
+from paceline import prometheus as prometheus_program
 from paceline import running
+from paceline.access import environment_settings
 from paceline.show import console, fail
 from paceline.system import Plan, System
+from paceline.words import say
 from service_kit.embedded import end_leftovers
 from service_kit.embedded.process import Record
-from service_kit.settings import Settings
 
 LEAVE_SECONDS = 60.0
 
@@ -37,9 +39,17 @@ def up(
     clock: Annotated[
         Path | None, typer.Option(help="The shared clock's file; made when it is not there.")
     ] = None,
+    prometheus: Annotated[
+        bool, typer.Option(help="Start Prometheus, too, where it is installed.")
+    ] = True,
 ) -> None:
     """Start everything and keep it running until Ctrl-C."""
-    settings = Settings.from_environment("paceline", 0)
+    settings = environment_settings()
+    if settings.security.protocol != "PLAINTEXT" and "PACELINE_KAFKA" not in os.environ:
+        fail(say("security without kafka"))
+    program = prometheus_program.installed() if prometheus else None
+    if prometheus and program is None:
+        console.print("Prometheus is not installed: going on without it")
     plan = Plan(
         data=data.absolute(),
         base_port=base_port,
@@ -49,6 +59,7 @@ def up(
         settings=settings,
         kafka=os.environ.get("PACELINE_KAFKA"),
         mongodb=os.environ.get("PACELINE_MONGODB"),
+        prometheus=program,
     )
     plan.data.mkdir(parents=True, exist_ok=True)
     with take_folder(plan.data):

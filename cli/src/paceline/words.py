@@ -1,6 +1,8 @@
 """The terminal's language, and what tables of lights say in it."""
 
-import os
+from service_kit.languages import language
+
+__all__ = ["either", "language", "say"]
 
 # key: (English, Chinese)
 TEXTS: dict[str, tuple[str, str]] = {
@@ -26,16 +28,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "provisional": ("provisional", "暂定"),
     "watch": ("watch", "关注"),
     "restated": ("restated", "已更正"),
+    "security without kafka": (
+        "PACELINE_KAFKA_PROTOCOL asks for a guarded broker, but PACELINE_KAFKA names none: name "
+        "its address, or take the protocol away (the embedded broker speaks PLAINTEXT)",
+        "PACELINE_KAFKA_PROTOCOL 要求受保护的 Kafka，但 PACELINE_KAFKA 未给出地址："
+        "请给出地址，或删除该协议设置（内嵌 Kafka 只用 PLAINTEXT）",
+    ),
     "breached": ("guardrail breached", "突破护栏"),
 }
-
-
-def language() -> str:
-    """Return the language of the terminal for Accept-Language."""
-    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG", "")
-    return "zh" if spoken.startswith("zh") else "en"
 
 
 def say(key: str) -> str:
     """Return the words of this name; a name without words stands for itself."""
     return TEXTS[key][language() == "zh"] if key in TEXTS else key
+
+
+def either(en: str, zh: str) -> str:
+    """Return the sentence in the terminal's language."""
+    return zh if language() == "zh" else en

@@ -25,6 +25,7 @@ from service_kit.embedded.java import major_version
 from service_kit.embedded.kafka import new_cluster_id
 from service_kit.embedded.process import Child, Record, wait_for_port
 from service_kit.records import Partition
+from service_kit.security import KafkaAccess
 
 SLEEP = ["/bin/sleep", "60"]
 
@@ -95,7 +96,7 @@ def test_acknowledged_records_survive_kill_9_of_the_broker(kafka: Kafka) -> None
 
 
 async def test_the_ends_of_logs_are_known_again_once_a_killed_broker_is_back(kafka: Kafka) -> None:
-    broker = Broker(kafka.bootstrap, "back.")
+    broker = Broker(KafkaAccess(kafka.bootstrap), "back.")
     await broker.create([TopicSpec("ends", 2, retention_ms=-1, compacted=False)])
     partitions = [Partition("ends", number) for number in range(2)]
     publish(kafka, "back.ends", [b"x"] * 5)

@@ -105,3 +105,18 @@ async def test_runs_beyond_the_first_are_counted_as_retries() -> None:
     assert runs == 2
     assert value("transaction_retries_total") - before == 1
     assert (await store.db["c"].find_one({"_id": 1}))["n"] == 2
+
+
+async def test_every_transaction_is_timed() -> None:
+    store = Store(FakeMongo(), "db")
+    session = metrics.MeteredSession(store.db, store.client.start_session(causal_consistency=False))
+    before = value("transaction_seconds_count")
+
+    async def nothing(tx: Tx) -> None: ...
+
+    await session.run(nothing)
+    assert value("transaction_seconds_count") - before == 1
+
+
+def test_the_start_of_the_process_is_told_so_that_restarts_show() -> None:
+    assert b"\nprocess_start_time_seconds " in metrics.exposition()

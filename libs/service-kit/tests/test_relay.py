@@ -117,3 +117,18 @@ async def test_removes_rows_that_were_sent_and_are_older_than_a_week(store: Stor
     assert await again.step({"o>facts/0": 8}) == 2  # of five, halved until all are old
     assert await rows_left(store) == [6, 7, 8]
     assert (await store.db["relay"].find_one({"_id": "o"}))["trimmed"] == {"facts:0": 5}
+
+
+async def test_says_how_many_rows_wait_while_the_broker_takes_none(store: Store) -> None:
+    await write(store, FACTS[0], FACTS[1], FACTS[0])
+    relay, kept = await relay_of(store)
+    assert relay.waiting == 0
+    await write(store, FACTS[0], FACTS[2])
+
+    async def refuse(rows: Sequence[dict[str, Any]]) -> None:
+        raise Infrastructure("no broker")
+
+    kept.send = refuse  # type: ignore[method-assign]
+    with pytest.raises(Infrastructure):
+        await relay.step()
+    assert relay.waiting == 2

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from service_kit.embedded import free_port
+from service_kit.errors import Infrastructure
+from service_kit.loops import SeenFirst
 from service_kit.ticker import tick_every
 
 PROGRAM = """
@@ -98,6 +100,25 @@ class Ticks:
     async def tick(self) -> None:
         self.seen.append("tick")
         await asyncio.sleep(0.05)  # longer than the pause
+
+
+async def test_a_loop_does_not_begin_on_a_topic_that_may_not_be_read() -> None:
+    begun = []
+
+    class Endless:
+        async def run(self) -> None:
+            begun.append(True)
+
+    async def look(topic: str) -> int:
+        if topic == "facts":
+            raise Infrastructure("Topic authorization failed")
+        return 4
+
+    with pytest.raises(Infrastructure, match="authorization"):
+        await SeenFirst(Endless(), look, ["goals", "facts"]).run()
+    assert begun == []
+    await SeenFirst(Endless(), look, ["goals"]).run()
+    assert begun == [True]
 
 
 async def test_each_tick_comes_after_its_before_and_alone() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from service_kit.settings import Settings, UnreadableSetting, seconds
+from service_kit.errors import SettingError
+from service_kit.settings import Settings, seconds
 
 
 def test_an_empty_environment_gives_the_defaults_of_the_service() -> None:
@@ -69,5 +70,5 @@ def test_without_an_issuer_only_keys_let_anybody_in() -> None:
 @pytest.mark.parametrize("value", ["soon", "0", "3601", "inf"])
 def test_a_length_of_time_that_cannot_be_read_is_named(value: str) -> None:
     assert seconds({}, "PACELINE_PATIENCE_SECONDS", 300.0) == 300.0
-    with pytest.raises(UnreadableSetting, match=f"PACELINE_PATIENCE_SECONDS='{value}': seconds"):
+    with pytest.raises(SettingError, match=f"PACELINE_PATIENCE_SECONDS='{value}': seconds"):
         seconds({"PACELINE_PATIENCE_SECONDS": value}, "PACELINE_PATIENCE_SECONDS", 300.0)

@@ -18,6 +18,7 @@ from service_kit.jwks import (
     RETRY_SECONDS,
     IssuerKeys,
     check_address,
+    inside,
 )
 from service_kit.permissions import PERMISSIONS, ROLES, scopes_of
 from service_kit.tokens import LEEWAY_SECONDS, IssuerTokens
@@ -281,6 +282,18 @@ def test_an_issuer_beyond_this_machine_needs_https(url: str) -> None:
         check_address(url)
     check_address("https://id.example")
     check_address("http://127.0.0.1:8105")
+
+
+def test_a_container_reaches_the_issuer_of_this_machine_at_another_address() -> None:
+    reached = inside("http://127.0.0.1:8105", "http://issuer:8105/")
+    assert reached("http://127.0.0.1:8105/jwks.json") == "http://issuer:8105/jwks.json"
+    assert reached("http://127.0.0.1:81050/jwks.json") == "http://127.0.0.1:81050/jwks.json"
+    assert inside("http://127.0.0.1:8105", None)("http://127.0.0.1:8105/x").startswith("http://127")
+
+
+def test_an_issuer_beyond_this_machine_is_asked_at_its_own_address_whatever_is_set() -> None:
+    reached = inside("https://id.example", "http://issuer:8105")
+    assert reached("https://id.example/jwks") == "https://id.example/jwks"
 
 
 def test_every_line_of_the_table_names_known_roles_and_admins_may_do_everything() -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from event_contracts.progress import SourceAlive
 from event_contracts.wire import encode, partition_of
+from service_kit.metrics import REGISTRY
+from service_kit.records import Partition, Slice
 
 HERE = partition_of(4, "acme", "a")
 SILENCE_COUNTS = {"source_always_alive": False}
@@ -109,3 +111,19 @@ async def test_a_goal_that_cannot_be_judged_is_a_dead_letter(stage, wrong):
 
 def encode_with(event, **changes):
     return encode(msgspec.structs.replace(event, **changes))
+
+
+async def test_the_partitions_watermark_is_shown_while_it_is_held_and_is_the_lowest_origins(stage):
+    team = await stage()
+    partition = Partition("progress", 0)
+    batch = Slice(partition, 0, 0, ())
+
+    def shown():
+        labels = {"partition": "0"}
+        return REGISTRY.get_sample_value("paceline_alerting_watermark_seconds", labels)
+
+    team.stream.committed(batch, {"facts/0": 5000, "facts/1": 3000})
+    team.stream.committed(batch, {"facts/0": 9000})
+    assert shown() == 3
+    team.stream.forget(partition)
+    assert shown() is None

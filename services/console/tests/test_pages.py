@@ -437,7 +437,7 @@ async def test_pages_and_calls_are_counted_under_their_routes(signed: Any) -> No
     text = (await signed.get("/metrics")).text
     assert 'paceline_console_pages_total{page="/goals/{goal}"' in text
     assert "never-a-label" not in text
-    assert 'paceline_console_call_seconds_bucket{le="0.1",service="goal-service"}' in text
+    assert 'paceline_console_call_seconds_bucket{called="goal-service",le="0.1"}' in text
 
 
 async def test_our_own_mistake_is_a_page_with_its_headers(signed: Any) -> None:

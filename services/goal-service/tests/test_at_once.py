@@ -106,3 +106,23 @@ async def test_a_goal_made_while_its_policy_changes_has_the_changed_one(door: An
     assert attempts == 2
     made = await door.call("GET", "/v1/goals/late")
     assert (made["policy_version"], made["policy"]["red_after"]) == (2, 7)
+
+
+async def test_a_share_that_is_made_while_its_parents_target_changes_is_one_of_the_new_target(
+    door: Any,
+) -> None:
+    await door.call("POST", "/v1/goals", GOAL | {"id": "whole"}, status=201)
+    one, other = await writer(door, "one"), await writer(door, "other")
+    body = {name: value for name, value in GOAL.items() if name != "target"}
+    part = convert(body | {"parent": "whole", "share": "0.5"}, GoalBody).draft()
+
+    async def raise_target() -> None:
+        async def body(tx: Tx, outbox: Outbox) -> None:
+            command = change("whole", target=600)
+            await handle(command, GoalBooks(tx, outbox, PARTITIONS, Guards()))
+
+        await other.run(body)
+
+    made = CreateGoal("shop", "part", part, "", "key:x", 0)
+    assert await carry(one, made, raise_target) == 2
+    assert (await door.call("GET", "/v1/goals/part"))["target"] == "300"

@@ -283,6 +283,14 @@ async def test_goals_are_listed_by_level_and_by_parent(team: Any) -> None:
     ]
 
 
+FIXED = {
+    "parts": [
+        {name: value for name, value in part.items() if name != "share"} | {"amount": amount}
+        for part, amount in zip(HALVES["parts"], (600_000, 900_000), strict=True)
+    ]
+}
+
+
 @pytest.mark.parametrize(
     ("target", "warnings"),
     [
@@ -291,12 +299,14 @@ async def test_goals_are_listed_by_level_and_by_parent(team: Any) -> None:
         (1_500_000, []),
     ],
 )
-async def test_a_changed_target_moves_no_part_and_the_answer_says_what_no_longer_adds_up(
+async def test_a_changed_target_moves_no_part_of_its_own_and_the_answer_says_what_no_longer_adds_up(
     team: Any, target: int, warnings: list[tuple[str, str, str]]
 ) -> None:
-    await build(team)
+    await team.call("POST", "/v1/goals", COMPANY, status=201)
+    await team.call("POST", "/v1/goals/q2/split", FIXED, status=201)
     change = COMPANY | {"target": target, "reason": "the board"}
     changed = await team.call("PUT", "/v1/goals/q2", change)
+    assert changed["followed"] == []
     assert len(changed["warnings"]) == len(warnings)
     for found, (code, where, text) in zip(changed["warnings"], warnings, strict=True):
         assert (found["code"], found["where"]) == (code, where)
@@ -307,7 +317,8 @@ async def test_a_changed_target_moves_no_part_and_the_answer_says_what_no_longer
 
 
 async def test_who_does_not_see_every_part_is_not_told_what_they_come_to(team: Any) -> None:
-    await build(team)
+    await team.call("POST", "/v1/goals", COMPANY, status=201)
+    await team.call("POST", "/v1/goals/q2/split", FIXED, status=201)
     private = HALVES["parts"][0] | QUARTER  # type: ignore[operator]
     hidden = {
         **{name: private[name] for name in ("name", "level", "where", *QUARTER)},

@@ -151,3 +151,38 @@ async def test_a_change_of_anything_else_moves_no_goal(office: Any) -> None:
     reader = DirectoryReader(office.stage.store)
     assert await reader.unfollowed() == []
     assert (await shown(office, "own"))[0] == 1
+
+
+# The week of the stage's today, Tuesday the 18th.
+RUNNING = {"start": "2011-01-17", "end": "2011-01-21"}
+
+
+async def test_leave_in_mid_period_leaves_yesterday_as_it_was_and_tells_what_it_restates(
+    office: Any,
+) -> None:
+    await make(office, **RUNNING)
+    await office.call("PUT", PATH, {"leave": [{"from": "2011-01-21", "to": "2011-01-21"}]})
+    found = await office.call("GET", "/v1/goals/own")
+    assert found["plan"]["days"] == {
+        "2011-01-17": "20",
+        "2011-01-18": "26",
+        "2011-01-19": "27",
+        "2011-01-20": "27",
+    }
+    sick = {"leave": [{"from": "2011-01-17", "to": "2011-01-17"}]}
+    await office.call("PUT", PATH, sick)
+    assert await shown(office, "own") == (3, "25", 4, "leave")
+    told = [e.restates for e in await office.outbox("goals", GoalChanged)]
+    assert told == [(), (), (date(2011, 1, 17),)]
+
+
+async def test_a_later_change_of_the_goal_still_tells_what_was_restated(office: Any) -> None:
+    await make(office, **RUNNING)
+    await office.call("PUT", PATH, {"leave": [{"from": "2011-01-17", "to": "2011-01-17"}]})
+    change = OWN | RUNNING | {"target": 80, "reason": "less"}
+    await office.call("PUT", "/v1/goals/own", change)
+    told = await office.outbox("goals", GoalChanged)
+    assert [len(event.restates) for event in told] == [0, 1, 1]
+    later = change | {"start": "2011-01-18", "reason": "from today"}
+    await office.call("PUT", "/v1/goals/own", later)
+    assert (await office.outbox("goals", GoalChanged))[-1].restates == ()

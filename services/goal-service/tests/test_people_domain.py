@@ -7,7 +7,7 @@ import pytest
 
 from event_contracts.goals import Calendar
 from goal_service.domain.calendar import working_days
-from goal_service.domain.leave import leave_days, with_leave
+from goal_service.domain.leave import leave_days, without_days
 from goal_service.domain.people import Directory, Leave, Person, Team
 from goal_service.domain.people_checks import faults_of
 from goal_service.domain.people_file import read_sheet
@@ -174,7 +174,7 @@ def test_leave_counts_as_non_working_even_on_a_make_up_day() -> None:
     leave = (Leave(date(2026, 10, 9), date(2026, 10, 11)),)
     start, end = date(2026, 10, 8), date(2026, 10, 12)
     assert [d.day for d in working_days(calendar, start, end)] == [8, 9, 10, 12]
-    away = with_leave(calendar, leave, start, end)
+    away = without_days(calendar, leave_days(leave, start, end), start, end)
     assert [d.day for d in working_days(away, start, end)] == [8, 12]
     assert set(away.off) >= set(calendar.off)
-    assert with_leave(calendar, (), start, end) is calendar
+    assert without_days(calendar, (), start, end) is calendar

@@ -187,3 +187,20 @@ async def test_a_policy_that_nobody_made_is_unknown_and_tenants_have_their_own(d
     reads = ("goals:read",)
     await door.call("PUT", "/v1/policies/strict", STRICT, scopes=reads, status=403)
     await door.call("GET", "/v1/policies/strict", scopes=("goals:write",), status=403)
+
+
+async def test_only_admins_and_keys_for_policies_write_them_whoever_may_write_goals(
+    door: Any,
+) -> None:
+    goals = ("goals:read", "goals:write", "goals:read-all")
+    await door.call("PUT", "/v1/policies/strict", STRICT, scopes=goals, status=403)
+    for role in ("lead", "member", "finance", "sales", "viewer"):
+        person = ("somebody", role)
+        await door.call("PUT", "/v1/policies/strict", STRICT, person=person, status=403)
+    assert await door.stage.all("policies") == []
+    key = ("policies:write",)
+    assert (await door.call("PUT", "/v1/policies/strict", STRICT, scopes=key))["version"] == 1
+    admin = ("eve", "admin")
+    assert (await door.call("PUT", "/v1/policies/strict", STRICT, person=admin))["version"] == 2
+    await door.call("POST", "/v1/goals", LEADS, scopes=key, status=403)
+    await door.call("GET", "/v1/policies/strict", person=("somebody", "viewer"))

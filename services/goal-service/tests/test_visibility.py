@@ -237,6 +237,9 @@ async def test_a_split_is_seen_by_whom_the_whole_is_and_warns_of_seen_parts_only
     await cascaded.call("GET", "/v1/goals/inner", person=FINN, status=404)
 
 
+POLICIES = ("policies:write",)
+
+
 async def test_a_changed_policy_names_the_goals_that_one_sees_and_moves_all(door: Door) -> None:
     await door.call("POST", "/v1/people/import", content=PEOPLE.encode())
     strict = {"grain": "day", "reason": "stricter"}
@@ -245,6 +248,8 @@ async def test_a_changed_policy_names_the_goals_that_one_sees_and_moves_all(door
     for body in ({"id": "open"}, {"id": "annas", **private}):
         made = PLAIN | {"target": 20, "policy": "strict"} | body
         await door.call("POST", "/v1/goals", made, status=201)
-    changed = await door.call("PUT", "/v1/policies/strict", strict | {"low": "0.8"}, person=FINN)
+    changed = await door.call(
+        "PUT", "/v1/policies/strict", strict | {"low": "0.8"}, scopes=POLICIES
+    )
     assert changed["goals"] == ["open"]
     assert (await door.call("GET", "/v1/goals/annas"))["version"] == 2

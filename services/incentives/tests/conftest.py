@@ -41,12 +41,14 @@ class Stage:
     people = Partition("directory", 2)
 
     def __init__(self) -> None:
-        self.store = Store(FakeMongo(), "paceline_incentives")
+        self.mongo = FakeMongo()
+        self.store = Store(self.mongo, "paceline_incentives")
         self.clock = StandingClock()
         self.end = 0
         self.told = 0
         self.seqs: dict[str, int] = {}
         self.applier: Applier
+        self.teller: Applier
         self._boots = 0
 
     async def start(self) -> None:
@@ -55,21 +57,31 @@ class Stage:
         await self.restart()
 
     async def restart(self) -> None:
+        both = [self.partition, self.people]
+        self.applier = self.teller = await self._worker("incentives-0", both, Guards())
+
+    async def split(self, guards: Guards) -> None:
+        """Start again as two workers: one has the facts, one the directory."""
+        self.applier = await self._worker("incentives-0", [self.partition], guards)
+        self.teller = await self._worker("incentives-1", [self.people], guards)
+
+    async def _worker(self, name: str, held: Sequence[Partition], guards: Guards) -> Applier:
         self._boots += 1
-        fence = Fence(self.store, "incentives-0", str(self._boots))
+        fence = Fence(self.store, name, str(self._boots))
         await fence.raise_flag()
-        self.applier = Applier(
+        worker = Applier(
             store=self.store,
             session=await self.store.session(),
             fence=fence,
             group=GROUP,
-            handler=make_stream(self.store, self.clock, Guards(), 4),
+            handler=make_stream(self.store, self.clock, guards, 4),
             bounds=self._bounds,
             gapless=GAPLESS,
             clock=self.clock,
-            guards=Guards(),
+            guards=guards,
         )
-        await self.applier.take([self.partition, self.people])
+        await worker.take(held)
+        return worker
 
     async def _bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
         return {partition: Bounds("topic", 0, 10**9) for partition in partitions}
@@ -147,7 +159,7 @@ class Stage:
         )
         batch = Slice(self.people, self.told, self.told + len(records), records)
         self.told = batch.end
-        await self.applier.apply([batch])
+        await self.teller.apply([batch])
 
     async def awards(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (

@@ -48,6 +48,9 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(help="A new folder for the data, instead of one in the cache.")
     ] = None,
+    prometheus: Annotated[
+        bool, typer.Option(help="Start Prometheus, too, where it is installed.")
+    ] = True,
 ) -> None:
     """Start everything and let an organisation live: goals, lights, praise, and what goes wrong."""
     spoken = language(lang)
@@ -56,7 +59,14 @@ def demo(
         used = Words(spoken).say("folder.used", folder=data)
         console.print(used, style="red", soft_wrap=True)
         raise typer.Exit(FAILED)
-    wishes = Wishes(1 / speed if speed else None, 0.0 if end else seconds, base_port, data, browse)
+    wishes = Wishes(
+        1 / speed if speed else None,
+        0.0 if end else seconds,
+        base_port,
+        data,
+        browse,
+        prometheus,
+    )
     piece = ShopPiece(the_year(days), spoken) if shop else _firm(days, spoken)
     raise typer.Exit(asyncio.run(Stage(wishes, piece, Words(spoken), console).run()))
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+from paceline import prometheus
 from paceline.ports import taken
 from paceline.system import MODULES, SERVER_PORT
 from service_kit.embedded import end_leftovers
@@ -72,7 +73,8 @@ def _empty(folder: Path) -> None:
 
 def free_base_port(wanted: int) -> int:
     """Return ``wanted`` or the next base port, in steps of 100, whose ports are all free."""
-    offsets = [*range(len(MODULES) + 1), *range(SERVER_PORT, SERVER_PORT + SERVER_PORTS)]
+    servers = range(SERVER_PORT, SERVER_PORT + SERVER_PORTS)
+    offsets = [*range(len(MODULES) + 1), prometheus.PORT, *servers]
     for base in range(wanted, LAST_PORT, PORT_STEP):
         if not taken(base + offset for offset in offsets):
             return base

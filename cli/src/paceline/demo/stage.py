@@ -28,7 +28,7 @@ class Wishes:
     """What was asked for.
 
     ``seconds_per_day``: at least; None as the piece likes. ``stay``: seconds after the play, None
-    until Ctrl-C. ``browse``: open the console when it is over.
+    until Ctrl-C. ``browse``: open the console when it is over. ``prometheus``: start it, too.
     """
 
     seconds_per_day: float | None
@@ -36,6 +36,7 @@ class Wishes:
     base_port: int
     data: Path | None
     browse: bool = False
+    prometheus: bool = True
 
     def open(self, url: str) -> None:
         """Open the page in this machine's browser, if that is wished for and there is a screen.
@@ -78,13 +79,17 @@ class Stage:
             self._port(),
             clock_at=self._piece.clock_at,
             environment={"PACELINE_WATERMARK_SECONDS": WATERMARK_SECONDS},
+            prometheus=self._wishes.prometheus,
         )
         starting = asyncio.ensure_future(asyncio.to_thread(system.start))
         right = asyncio.Event()
 
+        async def started() -> None:
+            await asyncio.shield(starting)
+            self._tell_prometheus(system)
+
         async def perform() -> None:
-            started = asyncio.shield(starting)
-            if await self._piece.perform(system, started, self._wishes, self._console):
+            if await self._piece.perform(system, started(), self._wishes, self._console):
                 right.set()
 
         try:
@@ -107,6 +112,13 @@ class Stage:
         if port != wanted:
             self._say("port", wanted=wanted, port=port)
         return port
+
+    def _tell_prometheus(self, system: System) -> None:
+        url = system.facts()["prometheus"]
+        if url:
+            self._say("prometheus", url=url)
+        elif self._wishes.prometheus:
+            self._say("prometheus.absent")
 
     def _say(self, key: str, **values: Any) -> None:
         self._console.print(

@@ -14,6 +14,11 @@ TEXTS: Texts = {
         "starting Kafka, the document server and the four services ...",
         "正在启动 Kafka、文档服务器和四个服务……",
     ),
+    "prometheus": ("Prometheus: {url}", "Prometheus：{url}"),
+    "prometheus.absent": (
+        "Prometheus is not installed: going on without it",
+        "未安装 Prometheus，不启动它，继续",
+    ),
     "port": ("port {wanted} is busy: using {port} instead", "端口 {wanted} 被占用，改用 {port}"),
     "goal": ("goal", "目标"),
     "plan": ("plan", "计划"),

@@ -55,11 +55,13 @@ class Killer:
         moved: Callable[[], Awaitable[int]],
         busy: Callable[[], bool],
         targets: tuple[str, ...] = TARGETS,
+        kill: Callable[[int], object] = lambda pid: os.kill(pid, signal.SIGKILL),
     ) -> None:
         self._system = system
         self._random = random.Random(f"kill:{seed}")
         self._moved = moved
         self._busy = busy
+        self._end = kill
         # Every part has its turn: a shuffled round of all targets, again and again.
         self._plan: list[str] = []
         while len(self._plan) < count:
@@ -88,7 +90,7 @@ class Killer:
             pid = int(self._system.facts()["pids"].get(name) or 0)
             try:
                 if pid:
-                    os.kill(pid, signal.SIGKILL)
+                    self._end(pid)
                     break
             except ProcessLookupError:  # it has just died; its successor will be here soon
                 pass

@@ -187,28 +187,37 @@ def all_deeds(
 def headline_deeds(
     wanted: Wanted, early: Mapping[date, Decimal], final: Mapping[date, Decimal], late_days: int
 ) -> list[Deed]:
-    """Return the deeds of the to-date light of such a goal.
-
-    Among them goal.escalated: a red run of which the owner alone was told, because the headline was
-    green where it turned red, still stands in the newest day, and there the headline is not green.
-    """
+    """Return the deeds of the to-date light of such a goal, goal.escalated among them."""
     found: list[Deed] = []
     judged: dict[date, str] = {}
+    for step, known in _known(wanted, early, final, late_days):
+        now = headlines(wanted, known, step)
+        found += told(judged, now)
+        judged = now
+    return sorted(found + escalated(wanted, early, final, late_days))
+
+
+def escalated(
+    wanted: Wanted, early: Mapping[date, Decimal], final: Mapping[date, Decimal], late_days: int
+) -> list[Deed]:
+    """Return when a red run of which the owner alone was told went up to the lead.
+
+    The owner alone is told while the to-date light of the run's first red day is green. It goes up
+    once, when that of the newest day is yellow or red and the day is red in that run.
+    """
+    found: list[Deed] = []
     alarms: dict[date, date] = {}
     quiet: set[date] = set()
     for step, known in _known(wanted, early, final, late_days):
-        now, runs = headlines(wanted, known, step), lights(wanted, known, step)
-        found += told(judged, now)
-        raised_before = set(alarms.values())
-        alarms, _ = alarmed(alarms, runs)
-        raised = set(alarms.values()) - raised_before
-        quiet |= {alarm for alarm in raised if now.get(alarm) == "green"}
-        newest = max(runs, default=wanted.start)
-        if alarms.get(newest) in quiet and now.get(newest) in ("yellow", "red"):
+        run, to_date = lights(wanted, known, step), headlines(wanted, known, step)
+        alarms, turned = alarmed(alarms, run)
+        raised = {deed.day for deed in turned if deed.kind == "goal.off_track"}
+        quiet = (quiet - raised) | {day for day in raised if to_date.get(day) == "green"}
+        newest = max(run, default=step)
+        if alarms.get(newest) in quiet and to_date.get(newest) in ("yellow", "red"):
             found.append(Deed("goal.escalated", newest))
             quiet.remove(alarms[newest])
-        judged = now
-    return sorted(found)
+    return found
 
 
 def _known(

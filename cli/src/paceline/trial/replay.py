@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from paceline.access import access_to
 from paceline.trial import retail
 from paceline.trial.api import Api
 from paceline.trial.retail import Invoice
@@ -198,12 +199,12 @@ class Replay:
 
     async def open(self) -> None:
         """Make topics, tenants and documents."""
-        kafka = self.system.facts()["kafka"]
-        producer = Producer({"bootstrap.servers": kafka, "acks": "all", "linger.ms": 5})
+        kafka = access_to(self.system.facts()["kafka"]).librdkafka()
+        producer = Producer({**kafka, "acks": "all", "linger.ms": 5})
         for variant in self._variants:
             key = await make_key(self.system, variant.name)
             self.shops.append(Shop(variant, Api(self.system, key), producer, max(self.days)))
-        admin = AdminClient({"bootstrap.servers": kafka})
+        admin = AdminClient(kafka)
         topics = [NewTopic(shop.topic, 3, 1) for shop in self.shops if shop.topic]
         for future in admin.create_topics(topics).values() if topics else ():
             await asyncio.to_thread(future.result, 30)

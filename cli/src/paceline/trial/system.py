@@ -24,12 +24,16 @@ class TrialFailed(Exception):
 
 @dataclass(slots=True)
 class System:
-    """``paceline up`` in a child process, with its own data folder, ports and clock."""
+    """``paceline up`` in a child process, with its own data folder, ports and clock.
+
+    With ``prometheus`` only where it is asked for, so that it takes nothing from what is measured.
+    """
 
     data: Path
     base_port: int
     clock_at: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    prometheus: bool = False
     child: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -50,6 +54,7 @@ class System:
             *(sys.executable, "-m", "paceline", "up"),
             *("--data", str(self.data), "--base-port", str(self.base_port)),
             *("--json", str(self.file)),
+            "--prometheus" if self.prometheus else "--no-prometheus",
         ]
         if self.clock_at is not None:
             set_clock(self.clock, self.clock_at)

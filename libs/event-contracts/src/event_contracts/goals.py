@@ -84,7 +84,9 @@ class GoalChanged(Event, frozen=True, kw_only=True, tag="goals.goal.v1"):
     start plus the sum of the metric, which then counts changes). ``at_most``: less is better.
     ``deal_value`` is the average deal of a money goal. ``owner`` is a person, ``parent`` the goal
     that this one is a part of. ``visibility`` is organisation, team or private. ``actor`` made this
-    version, for this ``reason``.
+    version, for this ``reason``. ``restates`` are days that were over when it became known that
+    nobody was to work for the goal on them: they lose their light and their plan, also where an
+    earlier version judged them.
     """
 
     tenant: str
@@ -119,3 +121,4 @@ class GoalChanged(Event, frozen=True, kw_only=True, tag="goals.goal.v1"):
     visibility: str = "organisation"
     actor: str = ""
     reason: str = ""
+    restates: tuple[date, ...] = ()

@@ -23,6 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # typed, not 
 from service_kit.batch import Bounds
 from service_kit.errors import Infrastructure
 from service_kit.records import Partition
+from service_kit.security import KafkaAccess
 
 FOREIGN = "foreign:"
 TIMEOUT = 15.0
@@ -72,11 +73,13 @@ class TopicSpec:
 class Broker:
     """One Kafka cluster. Its calls block in a thread; what fails is Infrastructure."""
 
-    def __init__(self, bootstrap: str, prefix: str, extra: Mapping[str, Any] | None = None) -> None:
-        """``extra`` are further settings of librdkafka, such as those for SASL."""
-        self.bootstrap = bootstrap
+    def __init__(
+        self, kafka: KafkaAccess, prefix: str, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        """``extra`` are further settings of librdkafka, such as how much it logs."""
+        self.bootstrap = kafka.bootstrap
         self.prefix = prefix
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, **(extra or {})})
+        self._admin = AdminClient({**kafka.librdkafka(), **(extra or {})})
 
     def physical(self, topic: str) -> str:
         """Return the topic's name on the broker."""

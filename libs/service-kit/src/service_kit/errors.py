@@ -9,6 +9,8 @@ PacelineError
 ├── Moved            somebody else wrote the offset document: forget, load, go on
 ├── BadRecord        a record that nothing can apply: it becomes a dead letter and counts as handled
 └── UserError        a request that cannot be served: says what, where, and what would be right
+
+Beside the tree stands SettingError, a ValueError: a program that cannot begin.
 """
 
 from collections.abc import Sequence
@@ -87,3 +89,17 @@ class UserError(PacelineError):
         self.en = en
         self.zh = zh
         self.status = status
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used: what, where, and what would be right, in en and zh."""
+
+    def __init__(self, where: str, en: str, zh: str) -> None:
+        super().__init__(f"{where}: {en}")
+        self.where = where
+        self.en = en
+        self.zh = zh
+
+    def said(self, language: str) -> str:
+        """Return the sentence in this language."""
+        return f"{self.where}：{self.zh}" if language == "zh" else str(self)

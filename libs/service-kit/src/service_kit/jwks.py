@@ -97,12 +97,34 @@ class IssuerKeys:
         return KeySet.import_key_set({"keys": usable}) if usable else KeySet([])
 
 
+def inside(issuer: str, address: str | None) -> Callable[[str], str]:
+    """Return what turns the issuer's addresses into those at which this process reaches it.
+
+    In containers the machine's loopback, where browsers find the local issuer, is another one; it
+    answers at ``address``. An issuer beyond this machine is always asked at its own address.
+    """
+    own, there = issuer.rstrip("/"), (address or "").rstrip("/")
+    if not there or not _on_loopback(own):
+        return lambda url: url
+    return lambda url: there + url[len(own) :] if url.startswith(f"{own}/") else url
+
+
 def check_address(url: str) -> None:
     """Raise ValueError unless the URL is https, or http on this machine itself."""
     parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not parts.hostname or not (parts.scheme == "https" or local):
+    if not parts.hostname or not (parts.scheme == "https" or _on_loopback(url)):
         raise ValueError(f"{url!r}: an issuer needs https beyond this machine")
+
+
+def _on_loopback(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname in _LOOPBACK
+
+
+def fetch_inside(issuer: str, address: str | None) -> Fetch:
+    """Return :func:`fetch_json` for a process that reaches the issuer at ``address``."""
+    reached = inside(issuer, address)
+    return lambda url: fetch_json(reached(url))
 
 
 async def fetch_json(url: str) -> Any:

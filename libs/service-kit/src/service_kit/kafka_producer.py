@@ -16,6 +16,7 @@ from service_kit.broker import physical_name
 from service_kit.errors import Infrastructure
 from service_kit.records import Partition
 from service_kit.relay import stamp_of
+from service_kit.security import KafkaAccess
 from service_kit.store import Document
 
 # After this a send counts as failed; the sender then does not know whether it happened.
@@ -30,14 +31,14 @@ Acknowledged = Callable[[KafkaError | None], None]
 class _Client:
     """A librdkafka producer of one event loop. Its callbacks run on that loop."""
 
-    def __init__(self, bootstrap: str, prefix: str, extra: Mapping[str, Any] | None) -> None:
+    def __init__(self, kafka: KafkaAccess, prefix: str, extra: Mapping[str, Any] | None) -> None:
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
         self._done: deque[tuple[Acknowledged, KafkaError | None]] = deque()
         self._open = True
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **kafka.librdkafka(),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": LINGER_MS,
@@ -100,9 +101,11 @@ class _Client:
 class RelayProducer:
     """Sends outbox rows with their lane headers (relay.Producer)."""
 
-    def __init__(self, bootstrap: str, prefix: str, extra: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, kafka: KafkaAccess, prefix: str, extra: Mapping[str, Any] | None = None
+    ) -> None:
         """Needs the running event loop that will call :meth:`send`."""
-        self._client = _Client(bootstrap, prefix, extra)
+        self._client = _Client(kafka, prefix, extra)
 
     async def send(self, rows: Sequence[Document]) -> None:
         """Return when every row is acknowledged; rows of a partition arrive in this order."""
@@ -133,9 +136,11 @@ class RelayProducer:
 class DirectProducer:
     """Sends single records for a door, many at a time in one request to the broker."""
 
-    def __init__(self, bootstrap: str, prefix: str, extra: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, kafka: KafkaAccess, prefix: str, extra: Mapping[str, Any] | None = None
+    ) -> None:
         """Needs the running event loop that will call :meth:`send`."""
-        self._client = _Client(bootstrap, prefix, extra)
+        self._client = _Client(kafka, prefix, extra)
 
     async def send(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None

@@ -6,11 +6,19 @@ The kit's own metrics are wrappers around the core (:class:`MeteredHandler`,
 :class:`MeteredSession`), so the core does not know that it is counted.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from service_kit import dead_letters
 from service_kit.batch import Handler
@@ -20,6 +28,7 @@ from service_kit.store import Session, Tx
 
 NAMESPACE = "paceline"
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)  # process_start_time_seconds tells restarts
 
 T = TypeVar("T")
 M = TypeVar("M", Counter, Gauge, Histogram)
@@ -88,6 +97,11 @@ RECORDS = counter("records", "Records applied once each, dead letters included."
 DEAD_LETTERS = counter(
     "dead_letters", "Records that nothing could apply; look at `paceline deadletters`.", ["group"]
 )
+TRANSACTIONS = histogram(
+    "transaction_seconds",
+    "How long transactions took, runs again included; slow ones hold the whole pipeline back.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 RETRIES = counter(
     "transaction_retries", "Transactions run again after a conflict; a steady stream is a hot spot."
 )
@@ -95,6 +109,9 @@ HALTED = gauge(
     "halted_partitions", "Partitions that wait for an operator; see `paceline doctor`.", ["group"]
 )
 LAG = gauge("lag_records", "Records behind the end of the log.", ["group", "topic", "partition"])
+CLOCK = gauge(
+    "clock_seconds", "The organisation's clock, epoch seconds; less a watermark it is the lag."
+)
 
 
 class MeteredHandler:
@@ -131,11 +148,12 @@ class MeteredHandler:
 
 
 class MeteredSession(Session):
-    """A session that counts how often a transaction's body had to run again."""
+    """A session that times transactions and counts how often a body had to run again."""
 
     async def run(self, body: Callable[[Tx], Awaitable[T]]) -> T:
         """Run as :meth:`Session.run` promises."""
         runs = 0
+        began = time.perf_counter()
 
         async def counted(tx: Tx) -> T:
             nonlocal runs
@@ -145,4 +163,5 @@ class MeteredSession(Session):
         try:
             return await super().run(counted)
         finally:
+            TRANSACTIONS.observe(time.perf_counter() - began)
             RETRIES.inc(max(runs - 1, 0))

@@ -31,6 +31,8 @@ PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
     "goals:read": _ALL,
     "goals:read-all": _ADMIN,
     "goals:write": _LEADING,
+    # The rules by which everybody's goals are judged; whoever may read goals reads them.
+    "policies:write": _ADMIN,
     "lights:read": _ALL,
     # People; self: what one sets for oneself.
     "people:read": _ALL,

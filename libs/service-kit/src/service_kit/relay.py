@@ -67,6 +67,7 @@ class Relay:
         self._trimmer = Trimmer(store)
         self._faults = Faults.from_environment()
         self.sent = 0
+        self.waiting = 0  # rows written and not sent, as seen by the last step
 
     async def run(self) -> None:
         """Relay for ever; raises Infrastructure when broker or database fail."""
@@ -79,7 +80,9 @@ class Relay:
 
     async def step(self) -> int:
         """Send what stands beyond the cursors, about STEP rows; return how many."""
-        rows = await self._read(self._due(await self._heads()))
+        heads = await self._heads()
+        self.waiting = sum(max(at - self._cursors.get(lane, 0), 0) for lane, at in heads.items())
+        rows = await self._read(self._due(heads))
         if rows:
             await self._producer.send(rows)
             if self._faults.relay_hold:
@@ -159,6 +162,7 @@ class Relay:
 
     async def _acquire(self) -> None:
         """Wait for the lease, take it, fence the predecessor and read the cursors."""
+        self.waiting = 0  # who holds the lease tells
         leases = self._db["leases"]
         await leases.update_one(
             {"_id": "relay"}, {"$setOnInsert": {"epoch": 0, "beat": 0, "holder": ""}}, upsert=True

@@ -18,11 +18,11 @@ import uvicorn
 import uvloop
 from pymongo.errors import PyMongoError
 
-from service_kit.errors import Infrastructure
+from service_kit.errors import Infrastructure, SettingError
 from service_kit.kafka_producer import RelayProducer
-from service_kit.metrics import counter, exposition
+from service_kit.metrics import counter, exposition, gauge
 from service_kit.relay import Relay, Wake
-from service_kit.service import set_up_logging
+from service_kit.service import refuse_to_start, set_up_logging
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
 
@@ -36,6 +36,12 @@ RESUME_SECONDS = 1.0
 DISCOVER_SECONDS = 2.0
 
 SENT = counter("relay_rows", "Rows of the outboxes that Kafka has acknowledged.", ["database"])
+BACKLOG = gauge(
+    "relay_backlog_rows",
+    "Rows of the outboxes that are written and not yet sent; above 0 while nothing is sent: Kafka "
+    "does not take them.",
+    ["database"],
+)
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -109,7 +115,7 @@ class CountedProducer(RelayProducer):
     """Counts what one database's relay has sent."""
 
     def __init__(self, settings: Settings, database: str) -> None:
-        super().__init__(settings.kafka, settings.prefix)
+        super().__init__(settings.access, settings.prefix)
         self._sent = SENT.labels(database)
 
     async def send(self, rows: Sequence[Document]) -> None:
@@ -121,7 +127,9 @@ class CountedProducer(RelayProducer):
 async def relay(settings: Settings, database: str, wake: Wake) -> None:
     """Relay one database until cancelled; raises Infrastructure."""
     store = Store.connect(settings.mongodb, database)
-    await Relay(store, CountedProducer(settings, database), wake, settings.instance).run()
+    one = Relay(store, CountedProducer(settings, database), wake, settings.instance)
+    BACKLOG.labels(database).set_function(lambda: one.waiting)
+    await one.run()
 
 
 async def relay_these(settings: Settings, databases: Sequence[str]) -> None:
@@ -217,9 +225,8 @@ def main(databases: Sequence[str]) -> None:
     """Run; leave with code 0 after a signal, 70 after an error, 78 on unreadable settings."""
     try:
         settings = Settings.from_environment(SERVICE, 0)
-    except ValueError as error:
-        print(f"{SERVICE}: {error}", file=sys.stderr)
-        raise SystemExit(78) from None
+    except SettingError as error:
+        refuse_to_start(SERVICE, error)
     set_up_logging(settings)
     code = 0
     try:

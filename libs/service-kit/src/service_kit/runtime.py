@@ -20,7 +20,7 @@ from service_kit.clock import Clock, clock_from_environment
 from service_kit.errors import Infrastructure
 from service_kit.guards import Guards
 from service_kit.keys import Keys
-from service_kit.metrics import MeteredHandler, MeteredSession
+from service_kit.metrics import CLOCK, MeteredHandler, MeteredSession
 from service_kit.outbox import Origin, Outbox
 from service_kit.owners import Fence, take_over
 from service_kit.readiness import Readiness
@@ -110,7 +110,7 @@ class Runtime:
         return await cls.over(
             settings,
             store,
-            Broker(settings.kafka, settings.prefix),
+            Broker(settings.access, settings.prefix),
             clock=clock_from_environment(),
             guards=Guards.from_environment(),
         )
@@ -129,6 +129,7 @@ class Runtime:
         """Start on a given store and broker, as tests do."""
         await store.check()
         runtime = cls(settings, store, broker, clock, guards or Guards(), exit)
+        CLOCK.set_function(lambda: clock.now_ms() / 1000)
         await runtime._fence.raise_flag()
         name = f"{settings.service}:{settings.instance}"
         session = await runtime.session(f"api:{name}")
@@ -160,17 +161,22 @@ class Runtime:
     def loop(
         self, applier: Applier, *, topics: Sequence[str], group: str, kind: str | None = None
     ) -> "Loop":
-        """Return the loop that feeds ``topics`` to the applier; ``kind`` None: as set, or faust."""
-        from service_kit.loops import LoopSettings, make_loop  # with their clients
+        """Return the loop that feeds ``topics`` to the applier; ``kind`` None: as set, or faust.
+
+        It begins when the broker shows every topic, and raises Infrastructure otherwise.
+        """
+        from service_kit.loops import LoopSettings, SeenFirst, make_loop  # with their clients
 
         settings = LoopSettings(
-            bootstrap=self.settings.kafka,
+            kafka=self.settings.access,
             prefix=self.settings.prefix,
+            group_prefix=self.settings.groups,
             group=group,
             instance=self.settings.instance,
             topics=tuple(topics),
         )
-        return make_loop(kind or self.settings.loop or "faust", settings, applier, self.guards)
+        loop = make_loop(kind or self.settings.loop or "faust", settings, applier, self.guards)
+        return SeenFirst(loop, self.broker.partition_count, topics)
 
     async def session(self, *owned_names: str) -> Session:
         """Return a session that has taken the names over from whoever held them before."""
@@ -248,9 +254,11 @@ def tokens_of(settings: Settings) -> "Tokens | None":
     """Return what verifies people's tokens; None without an issuer. Raises ValueError."""
     if settings.issuer is None:
         return None
+    from service_kit.jwks import IssuerKeys, fetch_inside
     from service_kit.tokens import IssuerTokens  # with its cryptography
 
-    return IssuerTokens(settings.issuer, settings.audience)
+    keys = IssuerKeys(settings.issuer, fetch_inside(settings.issuer, settings.issuer_inside))
+    return IssuerTokens(settings.issuer, settings.audience, keys)
 
 
 class _Server(uvicorn.Server):

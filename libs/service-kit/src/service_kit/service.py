@@ -4,11 +4,14 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import uvloop
 
+from service_kit.errors import SettingError
+from service_kit.languages import language
 from service_kit.runtime import FAILED, Runtime
-from service_kit.settings import Settings, UnreadableSetting
+from service_kit.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +28,18 @@ def run_service(service: str, port: int, body: Callable[[Runtime], Awaitable[Non
         settings = Settings.from_environment(service, port)
         set_up_logging(settings)
         uvloop.run(_start(settings, body))
-    except UnreadableSetting as error:
-        print(f"{service}: {error}", file=sys.stderr)
-        os._exit(UNREADABLE)
+    except SettingError as error:
+        refuse_to_start(service, error)
     except BaseException:
         log.critical("%s could not run", service, exc_info=True)
         logging.shutdown()
         os._exit(FAILED)
+
+
+def refuse_to_start(service: str, error: SettingError) -> NoReturn:
+    """Say in the terminal's language what is wrong with a setting; leave with code 78."""
+    print(f"{service}: {error.said(language())}", file=sys.stderr, flush=True)
+    os._exit(UNREADABLE)
 
 
 def set_up_logging(settings: Settings) -> None:

@@ -1,13 +1,12 @@
-"""A real broker, a real document server, and a world of topics and workers for each test."""
+"""A world of topics and workers for each test, on a real broker and a real document server."""
 
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,43 +18,18 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
 from service_kit.broker import LATEST, Broker, TopicSpec
-from service_kit.embedded import DocumentStore, Kafka
 from service_kit.guards import Guards
 from service_kit.loops import KINDS, make_loop
 from service_kit.offsets import offset_id, seed
 from service_kit.records import Partition
+from service_kit.security import KafkaAccess
 from service_kit.store import Store
 from service_kit.testing.loop_worker import Job, Tally, applier_of, settings_of
+from service_kit.testing.servers import DocumentServer, KafkaServer
 
 TOPIC = "numbers"
 PATIENCE = 60.0  # only a failure, or a crowded machine, takes as long
 _numbers = count()
-_ports = iter(range(8310, 8350))
-
-
-def next_port() -> int:
-    """A port of this suite's range on which nobody listens."""
-    for port in _ports:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise RuntimeError("no free port")
-
-
-@pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    server = Kafka(tmp_path_factory.mktemp("kafka"), next_port(), next_port())
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentStore]:
-    server = DocumentStore(tmp_path_factory.mktemp("documents"), next_port())
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(params=KINDS)
@@ -94,7 +68,7 @@ class World:
     def __init__(self, kafka: str, mongodb: str, kind: str, log: Path) -> None:
         self.name = f"t{os.getpid()}-{next(_numbers)}"
         self.store = Store.connect(mongodb, self.name)
-        self.broker = Broker(kafka, f"{self.name}.")
+        self.broker = Broker(KafkaAccess(kafka), f"{self.name}.")
         self.admin = AdminClient({"bootstrap.servers": kafka})
         self.log = log
         self.guards = Guards.from_environment()
@@ -212,7 +186,7 @@ class World:
 
 @pytest.fixture
 async def world(
-    kafka: Kafka, documents: DocumentStore, kind: str, tmp_path: Path
+    kafka: KafkaServer, documents: DocumentServer, kind: str, tmp_path: Path
 ) -> AsyncIterator[World]:
     world = World(kafka.bootstrap, documents.uri, kind, tmp_path / "workers.log")
     yield world

@@ -12,10 +12,11 @@ from confluent_kafka import Consumer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from service_kit.broker import Broker, TopicSpec
-from service_kit.embedded import DocumentStore, Kafka
 from service_kit.outbox import Message, Origin
 from service_kit.records import Partition
+from service_kit.security import KafkaAccess
 from service_kit.store import Store
+from service_kit.testing.servers import DocumentServer, KafkaServer
 
 OUT = Partition("out", 1)
 
@@ -39,12 +40,12 @@ def read(consumer: Consumer, last: bytes) -> list[Any]:
 
 
 async def test_relays_what_is_committed_and_goes_on_after_kill_9(
-    kafka: Kafka, documents: DocumentStore
+    kafka: KafkaServer, documents: DocumentServer
 ) -> None:
     name = f"relay{os.getpid()}"
     store = Store.connect(documents.uri, f"{name}_a")
     await store.db["offsets"].insert_one({"_id": "g|t|0", "next": 0, "lanes": {}, "halted": None})
-    await Broker(kafka.bootstrap, f"{name}.").create([TopicSpec("out", 2, -1, False)])
+    await Broker(KafkaAccess(kafka.bootstrap), f"{name}.").create([TopicSpec("out", 2, -1, False)])
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": name})
     consumer.assign([KafkaPartition(f"{name}.out", 1, 0)])
     session = await store.session()

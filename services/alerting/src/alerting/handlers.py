@@ -9,11 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
+from alerting.domain.board import standing_after
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.judged import State
 from alerting.domain.judging import Outcome, judge_goal
 from alerting.domain.looking import Case
-from alerting.domain.schedule import Appointment, Position, due, final_after, kept, next_appointment
+from alerting.domain.schedule import (
+    Appointment,
+    Position,
+    due,
+    final_after,
+    kept,
+    next_appointment,
+    redone_by,
+)
 from alerting.domain.silence import fresh_quarters
 from alerting.domain.spans import Span
 from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay, Quarters
@@ -100,17 +109,14 @@ def origins_of(partitions: int, tenant: str, metrics: Iterable[str]) -> set[str]
 async def keep_goal(command: KeepGoal, books: Books) -> None:
     """Have the judge look at a goal whose version was kept just now.
 
-    A version that comes after spans were judged that are its own to judge has them judged again.
+    A version that comes after spans were judged that are its own to judge has them judged again,
+    and so has one that restates days that were judged.
     """
     key = command.goal.key
     await books.heads.touch([goal_head(key)])
     await books.dockets.open(command.goal, command.partition)
     docket, versions = (await books.dockets.find([key]))[key], await books.goals.versions(key)
-    redo = [
-        one.span.start
-        for one in kept(versions, docket.position, date.min)
-        if one.goal.version == command.goal.version and one.goal.version > versions[0].version
-    ]
+    redo = redone_by(versions, docket.position, command.goal)
     if redo:
         await books.dockets.correct({key: Correction.at(min(redo), command.now_ms)})
 
@@ -285,6 +291,7 @@ def _after(
         correction=correction,
         at_ms=_next_ms(versions, outcome.position, outcome.state),
         judged_close_ms=max([docket.judged_close_ms, *(one.close_ms for one in work)]),
+        standing=standing_after(docket.standing, outcome.judged, versions[-1]),
     )
 
 

@@ -37,6 +37,7 @@ class Judge:
         settings: AlertingSettings,
         held: Held,
         turn: asyncio.Lock,
+        looked_at: Callable[[GoalKey], None] = lambda key: None,
     ) -> None:
         self._store = store
         self._session = session
@@ -45,6 +46,7 @@ class Judge:
         self._settings = settings
         self._held = held
         self._turn = turn
+        self._looked_at = looked_at
         self._seen: dict[GoalKey, float] = {}
 
     async def run(self) -> None:
@@ -63,7 +65,6 @@ class Judge:
             return 0
         partitions = self._settings.shared.partitions
         marks = await watermarks(self._store)
-        _show(marks)
         lagging: dict[GoalKey, float] = {}
         decided = 0
         for row in rows:
@@ -101,6 +102,7 @@ class Judge:
 
         async with self._turn:
             outcome = await self._session.run(body)
+        self._looked_at(docket.key)
         if outcome is not None:
             metrics.JUDGED.inc(len(outcome.judged))
             for deed in outcome.deeds:
@@ -117,14 +119,6 @@ def _ready(docket: Docket, watermark_ms: int, now_ms: int) -> bool:
     if correction is not None and correction.ready(watermark_ms):
         return True
     return docket.at_ms <= min(now_ms, max(watermark_ms, 0))
-
-
-def _show(marks: dict[tuple[int, str], int]) -> None:
-    lowest: dict[int, int] = {}
-    for (number, _), at_ms in marks.items():
-        lowest[number] = min(at_ms, lowest.get(number, at_ms))
-    for number, at_ms in lowest.items():
-        metrics.WATERMARK.labels(str(number)).set(at_ms / 1000)
 
 
 def _monotonic() -> float:

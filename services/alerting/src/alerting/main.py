@@ -4,6 +4,7 @@ import asyncio
 
 from alerting import api, stream
 from alerting.adapters.deeds import make_indexes
+from alerting.board import Board
 from alerting.judge import Judge
 from alerting.settings import PORT, SERVICE, AlertingSettings
 from service_kit.runtime import Runtime
@@ -26,8 +27,18 @@ async def run(runtime: Runtime) -> None:
     # The drill that takes the heads away must be able to see what they are for.
     turn = applier.turn if runtime.guards.head else asyncio.Lock()
     session = await runtime.session(f"judge:{settings.shared.instance}")
-    judge = Judge(runtime.store, session, runtime.clock, runtime.guards, settings, held, turn)
-    await runtime.serve(api.make(runtime), loop.run(), judge.run())
+    board = Board(runtime.store, held, settings.board_goals)
+    judge = Judge(
+        runtime.store,
+        session,
+        runtime.clock,
+        runtime.guards,
+        settings,
+        held,
+        turn,
+        board.looked_at,
+    )
+    await runtime.serve(api.make(runtime), loop.run(), judge.run(), board.run())
 
 
 def main() -> None:

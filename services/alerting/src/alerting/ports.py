@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from alerting.domain.goal import Goal, GoalKey, Source
-from alerting.domain.judged import Deed, State, Verdict
+from alerting.domain.judged import Deed, Standing, State, Verdict
 from alerting.domain.schedule import Position
 from alerting.domain.sums import Days, DayValue
 from event_contracts.directory import DirectoryMessage
@@ -98,6 +98,7 @@ class Docket:
     correction: Correction | None = None
     at_ms: int = 0
     judged_close_ms: int = -1
+    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from service_kit.settings import Settings, seconds
+from service_kit.settings import Settings, integer, seconds, setting
 
 SERVICE = "alerting"
 PORT = 8103
@@ -11,23 +11,33 @@ PORT = 8103
 
 @dataclass(frozen=True, slots=True)
 class AlertingSettings:
-    """What alerting adds to the settings that all services share.
-
-    The judge looks every ``judge_seconds``. A span whose facts do not come is judged incomplete
-    only after ``patience_seconds`` of real time, too. ``hold_seconds`` is 0 but in the drill: the
-    judge waits so long between reading and writing.
-    """
+    """What alerting adds to the settings that all services share."""
 
     shared: Settings
-    judge_seconds: float = 0.1
-    patience_seconds: float = 300.0
-    hold_seconds: float = 0.0
+    judge_seconds: float = setting(0.1, "How often the judge looks.")
+    patience_seconds: float = setting(
+        300.0,
+        "How long, in real time, the judge waits for facts that the organisation's clock says are "
+        "48 hours late, before a span is grey.",
+        "PACELINE_PATIENCE_SECONDS",
+    )
+    hold_seconds: float = setting(
+        0.0,
+        "The drill's: how long the judge waits between reading and writing.",
+        "PACELINE_JUDGE_HOLD_SECONDS",
+    )
+    board_goals: int = setting(
+        5000,
+        "How many goals have gauges of their own in each process at most; the rest is counted.",
+        "PACELINE_BOARD_GOALS",
+    )
 
     @classmethod
     def of(cls, shared: Settings) -> "AlertingSettings":
-        """Read the environment; the hold is the drill's. Raises UnreadableSetting."""
+        """Read the environment; the hold is the drill's. Raises SettingError."""
         return cls(
             shared,
             patience_seconds=seconds(os.environ, "PACELINE_PATIENCE_SECONDS", 300.0),
             hold_seconds=float(os.environ.get("PACELINE_JUDGE_HOLD_SECONDS", "0")),
+            board_goals=integer(os.environ, "PACELINE_BOARD_GOALS", 5_000, 0, 1_000_000),
         )

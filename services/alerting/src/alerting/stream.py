@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from alerting import metrics
 from alerting.adapters.books import MongoBooks
 from alerting.adapters.goals import goal_of
 from alerting.domain.goal import Goal, GoalKey, Source
@@ -56,17 +57,18 @@ Days = dict[DayPlace, DayState]
 
 
 class Stream:
-    """The handler of all topics. Nothing is remembered: MongoDB is the truth."""
+    """The handler of all topics. MongoDB is the truth; only for a gauge is something remembered."""
 
     def __init__(self, clock: Clock, guards: Guards, partitions: int) -> None:
         self._clock = clock
         self._guards = guards
         self._partitions = partitions
+        self._marks: dict[Partition, dict[str, int]] = {}
 
     async def load(self, partition: Partition) -> None:
         """Nothing is remembered."""
 
-    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> None:
+    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> dict[str, int]:
         """Apply the records; days are kept together, ahead of what stands behind them."""
         now_ms, number = self._clock.now_ms(), batch.partition.number
         books = MongoBooks(
@@ -107,12 +109,19 @@ class Stream:
             await handle(_command(message, number, now_ms), books)
         await handle(NoteWatermarks(number, marks), books)
         await dead_letters.write(tx, letters)
+        return marks
 
-    def committed(self, batch: Slice, effect: None) -> None:
-        """Nothing is remembered."""
+    def committed(self, batch: Slice, effect: dict[str, int]) -> None:
+        """Show how complete the partition is: each origin tells it every second."""
+        if effect:
+            known = self._marks.setdefault(batch.partition, {})
+            known |= effect
+            metrics.WATERMARK.labels(batch.partition.number).set(min(known.values()) / 1000)
 
     def forget(self, partition: Partition) -> None:
-        """Nothing is remembered."""
+        """Say no more of the partition."""
+        if self._marks.pop(partition, None) is not None:
+            metrics.WATERMARK.remove(partition.number)
 
 
 def _newest(days: Days, message: DayProgress) -> None:

@@ -14,6 +14,7 @@ from console.api import make_api
 from console.api.visit import Place
 from console.settings import PORT, SERVICE, ConsoleSettings
 from service_kit.clock import clock_from_environment
+from service_kit.jwks import fetch_inside, inside
 from service_kit.service import set_up_logging
 from service_kit.settings import Settings
 
@@ -26,9 +27,7 @@ async def run(settings: Settings, console: ConsoleSettings) -> None:
     """Serve until SIGTERM."""
     limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEPT_SECONDS)
     async with httpx.AsyncClient(limits=limits, follow_redirects=False) as http:
-        issuer = (
-            Issuer(settings.issuer, settings.audience, console, http) if settings.issuer else None
-        )
+        issuer = issuer_of(settings, console, http) if settings.issuer else None
         place = Place(
             settings=console,
             http=http,
@@ -48,10 +47,17 @@ async def run(settings: Settings, console: ConsoleSettings) -> None:
         await uvicorn.Server(config).serve()
 
 
+def issuer_of(settings: Settings, console: ConsoleSettings, http: httpx.AsyncClient) -> Issuer:
+    """Return the issuer that the settings name, asked where this process reaches it."""
+    address, there = settings.issuer or "", settings.issuer_inside
+    fetch, reached = fetch_inside(address, there), inside(address, there)
+    return Issuer(address, settings.audience, console, http, fetch, reached)
+
+
 def main() -> None:
     """Start the process; settings that cannot be read leave with code 78."""
     try:
-        settings = Settings.from_environment(SERVICE, PORT)
+        settings = Settings.from_environment(SERVICE, PORT, broker=False)
     except ValueError as error:
         print(f"{SERVICE}: {error}", file=sys.stderr)
         raise SystemExit(78) from None

@@ -6,11 +6,11 @@ PAGES = counter("console_pages", "Pages and forms answered, by status.", ["page"
 CALLS = histogram(
     "console_call_seconds",
     "How long the services took to answer the console; a slow page is slow here.",
-    ["service"],
+    ["called"],
 )
 FAILURES = counter(
     "console_call_failures",
     "Calls that a service did not answer, or with an error of its own; pages then lack a part.",
-    ["service"],
+    ["called"],
 )
 SIGN_INS = counter("console_sign_ins", "Attempts to sign in, by how they ended.", ["outcome"])

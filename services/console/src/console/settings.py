@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from console.ports import SERVICES
-from service_kit.settings import Settings
+from service_kit.settings import Settings, needed, setting
 
 SERVICE = "console"
 PORT = 8100
@@ -20,22 +20,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSettings:
-    """Where the services are, and how people sign in.
+    """Where the services are, and how people sign in."""
 
-    ``urls`` are the services' base addresses by name (PACELINE_METRICS_INGEST_URL and so on).
-    ``address`` is where browsers find the console (PACELINE_CONSOLE_URL); with https its cookies
-    are for https only. ``client`` and ``client_secret`` are what the issuer knows the console by
-    (PACELINE_CONSOLE_CLIENT, PACELINE_CONSOLE_CLIENT_SECRET; a public client has no secret);
-    ``scope`` is what it asks for (PACELINE_CONSOLE_SCOPE). ``secret`` seals the cookies
-    (PACELINE_CONSOLE_SECRET): the same for all instances, else a restart signs everybody out.
-    """
-
-    urls: Mapping[str, str]
-    address: str
-    secret: str
-    client: str = CLIENT
-    client_secret: str | None = None
-    scope: str = SCOPE
+    urls: Mapping[str, str] = needed(
+        "The services' base addresses: PACELINE_METRICS_INGEST_URL and so on.",
+        "PACELINE_<SERVICE>_URL",
+        "http://127.0.0.1:8101 to 8104",
+    )
+    address: str = needed(
+        "Where browsers find the console; with https its cookies are for https only.",
+        "PACELINE_CONSOLE_URL",
+        "http://HOST:PORT",
+    )
+    secret: str = needed(
+        "Seals the cookies: the same for all instances, else a restart signs everybody out.",
+        "PACELINE_CONSOLE_SECRET",
+        "drawn at each start",
+    )
+    client: str = setting(
+        CLIENT, "What the issuer knows the console by.", "PACELINE_CONSOLE_CLIENT"
+    )
+    client_secret: str | None = setting(
+        None, "Its secret; a public client has none.", "PACELINE_CONSOLE_CLIENT_SECRET", "none"
+    )
+    scope: str = setting(SCOPE, "What it asks the issuer for.", "PACELINE_CONSOLE_SCOPE")
 
     @property
     def secure(self) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from service_kit.settings import Settings
+from service_kit.settings import Settings, setting
 
 SERVICE = "goal-service"
 PORT = 8102
@@ -10,18 +10,16 @@ PORT = 8102
 
 @dataclass(frozen=True, slots=True)
 class GoalSettings:
-    """What goal-service adds to the settings that all services share.
-
-    ``raw_partitions`` is how many partitions of raw feed every facts partition. Loose fact
-    documents of a metric are folded into blocks when there are more than ``compact_at``; the timer
-    looks every ``compact_seconds``. What a kill left of a changed policy or leave is finished every
-    ``follow_seconds``.
-    """
+    """What goal-service adds to the settings that all services share."""
 
     shared: Settings
-    compact_at: int = 500
-    compact_seconds: float = 10.0
-    follow_seconds: float = 30.0
+    compact_at: int = setting(
+        500, "Loose fact documents of a metric are folded into blocks when there are more."
+    )
+    compact_seconds: float = setting(10.0, "How often the timer looks for them.")
+    follow_seconds: float = setting(
+        30.0, "How often it finishes what a kill left of a changed policy or leave."
+    )
 
     @property
     def partitions(self) -> int:

@@ -1,6 +1,6 @@
 """What happens for each command, step by step; the table at the bottom is the whole service."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,9 @@ from event_contracts.directory import DirectoryMessage
 from incentives.domain import rules
 from incentives.domain.praise import Award, Facts, additions, settle
 from incentives.domain.rules import Rule
-from incentives.ports import DirectoryShelf, Ledger, RuleDesk
+from incentives.ports import DirectoryShelf, Ledger, RuleDesk, WaitingRoom
+
+DirectoryBooks = tuple[DirectoryShelf, WaitingRoom]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,10 @@ class AddFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class LearnEntry:
-    """A person, a team or the organisation's settings have changed."""
+class LearnEntries:
+    """People, teams or the organisation's settings have changed."""
 
-    entry: DirectoryMessage
+    entries: Sequence[DirectoryMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,12 @@ async def add_facts(command: AddFacts, ledger: Ledger) -> None:
         ledger.grant([await _addressed(award, ledger) for award in awards])
 
 
-async def learn_entry(command: LearnEntry, shelf: DirectoryShelf) -> None:
-    """Keep what is new of a person, a team or the organisation: the highest version holds."""
-    await shelf.keep(command.entry)
+async def learn_entries(command: LearnEntries, books: DirectoryBooks) -> None:
+    """Keep what is new, the highest version of each, and decide the praise that waited for it."""
+    shelf, room = books
+    fresh = [entry for entry in command.entries if await shelf.keep(entry)]
+    waiting = await room.waiting_for(fresh)
+    await room.decide([await _addressed(award, shelf) for award in waiting])
 
 
 async def make_rule(command: MakeRule, desk: RuleDesk) -> Rule:
@@ -104,10 +109,13 @@ async def stop_rule(command: StopRule, desk: RuleDesk) -> Rule:
     return wanted
 
 
-async def _addressed(award: Award, ledger: Ledger) -> Award:
-    """Return the award with its address, settled once: a consent given later posts no old deed."""
+async def _addressed(award: Award, known: Ledger | DirectoryShelf) -> Award:
+    """Return the award with its address, settled once who it is about is known.
+
+    A consent given later posts no old deed.
+    """
     rule, value = award.rule, award.window.value
-    return replace(award, address=await ledger.address(rule.tenant, rule.dim_is, value))
+    return replace(award, address=await known.address(rule.tenant, rule.dim_is, value))
 
 
 async def _known(tenant: str, rule_id: str, desk: RuleDesk) -> Rule:
@@ -119,7 +127,7 @@ async def _known(tenant: str, rule_id: str, desk: RuleDesk) -> Rule:
 
 HANDLERS: Mapping[type, Callable[[Any, Any], Awaitable[Any]]] = {
     AddFacts: add_facts,
-    LearnEntry: learn_entry,
+    LearnEntries: learn_entries,
     MakeRule: make_rule,
     ChangeRule: change_rule,
     StopRule: stop_rule,

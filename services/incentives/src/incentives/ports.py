@@ -48,6 +48,22 @@ class RuleDesk(Protocol):
 class DirectoryShelf(Protocol):
     """What is known of people, teams and the organisation, inside one transaction."""
 
-    async def keep(self, entry: DirectoryMessage) -> None:
-        """Keep the entry, unless a version as high is there."""
+    async def keep(self, entry: DirectoryMessage) -> bool:
+        """Keep the entry, unless a version as high is there; return whether it is the first."""
+        ...
+
+    async def address(self, tenant: str, dim_is: str, value: str) -> Address:
+        """Return where a praise of the value goes, as the directory stands in this transaction."""
+        ...
+
+
+class WaitingRoom(Protocol):
+    """The awards that wait for an entry of the directory, inside one transaction."""
+
+    async def waiting_for(self, entries: Iterable[DirectoryMessage]) -> Sequence[Award]:
+        """Return the awards that wait for these entries, which are known from now on."""
+        ...
+
+    async def decide(self, awards: Sequence[Award]) -> None:
+        """Keep the awards with the address that they have now, and send those to be posted."""
         ...

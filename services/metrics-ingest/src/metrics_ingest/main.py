@@ -39,7 +39,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         facts=await broker.partition_count(FACTS.name),
         metric_definitions=await broker.partition_count(METRIC_DEFINITIONS.name),
     )
-    raw = KafkaRawLog(DirectProducer(settings.kafka, settings.prefix), RAW.name, counts.raw)
+    raw = KafkaRawLog(DirectProducer(settings.access, settings.prefix), RAW.name, counts.raw)
     memory = Memory(ingest.window_bytes)
     handler = FoldHandler(store, clock, counts, memory, guards=runtime.guards)
     applier = await runtime.applier(handler, group=SERVICE, gapless=frozenset({RAW.name}))
@@ -76,8 +76,9 @@ def _kind(runtime: Runtime) -> str:
 def _loop_settings(runtime: Runtime, group: str, topic: str, batch: int) -> LoopSettings:
     settings = runtime.settings
     return LoopSettings(
-        bootstrap=settings.kafka,
+        kafka=settings.access,
         prefix=settings.prefix,
+        group_prefix=settings.groups,
         group=group,
         instance=settings.instance,
         topics=(topic,),

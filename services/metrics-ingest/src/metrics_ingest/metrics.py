@@ -8,13 +8,21 @@ FOLDED = counter(
     ["outcome"],
 )
 DEAD = counter(
-    "ingest_dead_letters", "Events that cannot count, by cause; see /v1/dead-letters.", ["cause"]
+    "ingest_dead_letters",
+    "Events that cannot count, by declared source (`-`: none such) and cause; see "
+    "/v1/dead-letters.",
+    ["source", "cause"],
 )
 OTHER_SETS = counter(
     "ingest_other_dimension_events",
     "Events booked under `other`: their metric has more dimension sets a day than are kept.",
 )
 DOOR = counter("ingest_http_events", "Events at the HTTP door: accepted or rejected.", ["outcome"])
+# A counter that begins with its first event hides that event from rates.
+for _outcome in ("accepted", "unmatched", "duplicate", "conflict", "dead-letter"):
+    FOLDED.labels(_outcome)
+for _outcome in ("accepted", "rejected"):
+    DOOR.labels(_outcome)
 REKEYED = counter("ingest_rekeyed_events", "Events taken from the organisation's own topics.")
 WINDOW_IDS = gauge("ingest_window_ids", "Seen ids held in memory.")
 WINDOW_SPILLED = counter(
@@ -23,6 +31,11 @@ WINDOW_SPILLED = counter(
 )
 FOREIGN_TOPICS = gauge(
     "ingest_foreign_topics", "Foreign topics by state: read, or absent from the broker.", ["state"]
+)
+WATERMARK = gauge(
+    "ingest_watermark_seconds",
+    "Everything accepted before this time is folded from the raw partition, epoch seconds.",
+    ["partition"],
 )
 WATERMARK_WAITS = gauge(
     "ingest_watermark_waiting_partitions",

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
+from service_kit.settings import setting
+
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """``window_bytes`` bounds the seen ids in memory, ``batch`` the records of one transaction.
+    """What metrics-ingest adds; set in code."""
 
-    ``look_seconds`` is how often new doors to foreign topics are looked for.
-    """
-
-    window_bytes: int = 2**30
-    batch: int = 5000
-    look_seconds: float = 1.0
+    window_bytes: int = setting(2**30, "Bounds the seen ids in memory; older ones go to disk.")
+    batch: int = setting(5000, "How many records one transaction takes at most.")
+    look_seconds: float = setting(1.0, "How often new doors to foreign topics are looked for.")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from confluent_kafka import Producer
 from rich.console import Console
 
+from paceline.access import access_to
 from paceline.demo.shop.end import Farewell
 from paceline.demo.shop.play import Player, Watcher, first_picture
 from paceline.demo.shop.show import choose
@@ -42,7 +43,7 @@ class ShopPiece:
             console.print(self._words.say(key), style="bright_black", markup=False, soft_wrap=True)
         await started
         facts = system.facts()
-        producer = Producer({"bootstrap.servers": facts["kafka"]})
+        producer = Producer(access_to(facts["kafka"]).librdkafka())
         async with Api(system, facts["api_key"]) as api:
             shop = Shop(Variant("demo", "http"), api, producer, max(self._year.days))
             await shop.declare()

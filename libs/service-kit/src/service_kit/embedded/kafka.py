@@ -3,7 +3,7 @@
 import base64
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from service_kit.embedded.jars import jars
 from service_kit.embedded.java import java
 from service_kit.embedded.process import LOOPBACK, Child, wait_for_port, wait_until
+from service_kit.security import KafkaAccess
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -37,6 +38,7 @@ class Kafka:
 
     def __init__(self, data: Path, port: int, controller_port: int):
         self.bootstrap = f"{LOOPBACK}:{port}"
+        self.access = KafkaAccess(self.bootstrap)
         self._data = data.absolute()
         self._port = port
         self._controller_port = controller_port
@@ -61,7 +63,7 @@ class Kafka:
         self._format_once()
         self._child = Child("kafka", self._command("kafka.Kafka"), self._data, env={})
         wait_for_port(self._child, self._port, READY_SECONDS)
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        admin = AdminClient({**self.access.librdkafka(), "log_level": 0})
         wait_until(self._child, lambda: _has_leaders(admin), "leading", READY_SECONDS)
 
     def kill(self) -> None:
@@ -88,9 +90,16 @@ class Kafka:
 
     def _write_settings(self) -> None:
         self._data.mkdir(parents=True, exist_ok=True)
-        settings = broker_settings(self._data / "log", self._port, self._controller_port)
+        settings = self._broker_settings()
         lines = (f"{name}={value}\n" for name, value in settings.items())
         self._settings.write_text("".join(lines))
+
+    def _broker_settings(self) -> Mapping[str, str | int]:
+        return broker_settings(self._data / "log", self._port, self._controller_port)
+
+    def _format_arguments(self) -> Sequence[str]:
+        """What the first format is told besides, such as users."""
+        return ()
 
     def _format_once(self) -> None:
         """Give the empty folder its cluster id; a format that was interrupted is done again."""
@@ -98,7 +107,8 @@ class Kafka:
         if done.exists():
             return
         tool = self._command("kafka.tools.StorageTool", "format", "-t", self._cluster_id(), "-c")
-        answer = subprocess.run([*tool, "--ignore-formatted"], capture_output=True, text=True)
+        more = ["--ignore-formatted", *self._format_arguments()]
+        answer = subprocess.run([*tool, *more], capture_output=True, text=True)
         if answer.returncode:
             raise RuntimeError(f"could not format {self._data}: {answer.stdout}{answer.stderr}")
         done.touch()

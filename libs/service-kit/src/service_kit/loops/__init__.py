@@ -2,9 +2,9 @@
 
 from service_kit.batch import Applier
 from service_kit.guards import Guards
-from service_kit.loops.base import Loop, LoopSettings
+from service_kit.loops.base import Loop, LoopSettings, SeenFirst
 
-__all__ = ["KINDS", "Loop", "LoopSettings", "make_loop"]
+__all__ = ["KINDS", "Loop", "LoopSettings", "SeenFirst", "make_loop"]
 
 KINDS = ("faust", "confluent", "aiokafka")
 

@@ -55,7 +55,7 @@ class KafkaConsumer(Protocol):
 def kafka_consumer(settings: LoopSettings) -> KafkaConsumer:
     """Return the real consumer, not yet started."""
     consumer: KafkaConsumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap,
+        **settings.kafka.aiokafka(),
         group_id=settings.broker_group,
         group_instance_id=settings.instance,
         session_timeout_ms=SESSION_SECONDS * 1000,

@@ -7,7 +7,7 @@ it starts every partition at the applier's ``next``; what it commits to Kafka is
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from service_kit.batch import Applier
 from service_kit.broker import physical_name
 from service_kit.guards import Faults, Guards
 from service_kit.records import Partition, Record, Slice
+from service_kit.security import KafkaAccess
 
 log = logging.getLogger(__name__)
 
@@ -37,21 +38,25 @@ Leave = Callable[[BaseException], None]
 class LoopSettings:
     """``topics`` are logical names; ``instance`` is unique in the group and stays over restarts.
 
+    ``group_prefix`` None: the topics' ``prefix`` stands before the group, too.
+
     A slice of work holds at most ``batch`` records, collected for about ``within`` seconds.
     """
 
-    bootstrap: str
+    kafka: KafkaAccess
     prefix: str
     group: str
     instance: str
     topics: tuple[str, ...]
     batch: int = 500
     within: float = 0.05
+    group_prefix: str | None = None
 
     @property
     def broker_group(self) -> str:
         """The consumer group's name on the broker."""
-        return self.prefix + self.group
+        before = self.prefix if self.group_prefix is None else self.group_prefix
+        return before + self.group
 
     @property
     def names(self) -> dict[str, str]:
@@ -65,6 +70,27 @@ class Loop(Protocol):
     async def run(self) -> None:
         """Run until cancelled. Raises, or leaves the process, when it may not go on."""
         ...
+
+
+class SeenFirst:
+    """A loop that does not begin on topics that are not there or may not be read.
+
+    aiokafka would join the group without them, read the others, and look ready. ``look`` raises
+    Infrastructure for such a topic (broker.Broker.partition_count).
+    """
+
+    def __init__(
+        self, loop: Loop, look: Callable[[str], Awaitable[object]], topics: Sequence[str]
+    ) -> None:
+        self._loop = loop
+        self._look = look
+        self._topics = topics
+
+    async def run(self) -> None:
+        """Look at every topic, then run; raises what either raises."""
+        for topic in self._topics:
+            await self._look(topic)
+        await self._loop.run()
 
 
 def leave(error: BaseException) -> None:

@@ -68,7 +68,7 @@ class ConfluentLoop:
         settings = self._settings
         holes = not self._applier.gapless.issuperset(settings.topics)
         return {
-            "bootstrap.servers": settings.bootstrap,
+            **settings.kafka.librdkafka(),
             "group.id": settings.broker_group,
             "group.instance.id": settings.instance,
             "session.timeout.ms": SESSION_SECONDS * 1000,

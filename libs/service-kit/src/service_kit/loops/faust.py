@@ -138,7 +138,7 @@ def app_settings(settings: LoopSettings) -> dict[str, Any]:
     """Return Faust's settings: raw bytes, no topics or tables of its own, static membership."""
     return {
         "id": settings.broker_group,
-        "broker": [f"kafka://{address}" for address in settings.bootstrap.split(",")],
+        **settings.kafka.faust(),
         "store": "memory://",
         "key_serializer": "raw",
         "value_serializer": "raw",

@@ -27,6 +27,7 @@ from service_kit.loops.base import leave
 from service_kit.outbox import Outbox
 from service_kit.owners import Fence
 from service_kit.records import Partition, Slice
+from service_kit.security import KafkaAccess
 from service_kit.store import Store, Tx
 
 
@@ -92,7 +93,7 @@ async def applier_of(job: Job, store: Store, handler: Tally, guards: Guards) -> 
         fence=fence,
         group=job.group,
         handler=handler,
-        bounds=Broker(job.kafka, job.prefix).bounds,
+        bounds=Broker(KafkaAccess(job.kafka), job.prefix).bounds,
         gapless=frozenset(job.topics if job.gapless else ()),
         clock=SystemClock(),
         guards=guards,
@@ -101,7 +102,7 @@ async def applier_of(job: Job, store: Store, handler: Tally, guards: Guards) -> 
 
 def settings_of(job: Job) -> LoopSettings:
     """Return the settings of the worker's loop."""
-    return LoopSettings(job.kafka, job.prefix, job.group, job.instance, job.topics)
+    return LoopSettings(KafkaAccess(job.kafka), job.prefix, job.group, job.instance, job.topics)
 
 
 async def work(job: Job) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from alerting.domain.board import Entry, is_named
 from alerting.domain.goal import Goal, GoalKey
-from alerting.domain.judged import Guard, State, Tier, Voice
+from alerting.domain.judged import Guard, Standing, State, Tier, Voice
+from alerting.domain.lights import Colour
 from alerting.domain.schedule import Position
 from alerting.ports import Correction, Docket, MetricDay
 from event_contracts.wire import key_of
@@ -44,6 +46,12 @@ class MongoDockets:
             "at_ms": NOW,
             "metrics": list(goal.metrics),
             "always_alive": goal.policy.source_always_alive,
+            "board": {
+                "level": goal.level,
+                "named": is_named(goal),
+                "end": goal.end.isoformat(),
+                "stopped": goal.stopped,
+            },
         }
         kept = {name: value for name, value in fresh.items() if name not in now}
         await self._due.update_one(
@@ -115,6 +123,39 @@ def docket_of(row: Mapping[str, Any]) -> Docket:
         correction=_correction(row),
         at_ms=row["at_ms"],
         judged_close_ms=row["judged_close_ms"],
+        standing=_standing(row.get("standing")),
+    )
+
+
+async def entries(store: Store, query: Document) -> list[Entry]:
+    """Return what boards show of the goals whose rows meet the query."""
+    wanted = ["tenant", "goal", "partition", "board", "standing", "state.closed"]
+    rows = await store.db["due"].find(query, projection=wanted).to_list(None)
+    return [_entry(row) for row in rows if "board" in row]  # rows of earlier releases have none
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    board = row["board"]
+    return Entry(
+        key=GoalKey(row["tenant"], row["goal"]),
+        partition=row["partition"],
+        level=board["level"],
+        named=board["named"],
+        over=board["stopped"] or row["state"]["closed"] >= board["end"],
+        standing=_standing(row.get("standing")),
+    )
+
+
+def _standing(row: Mapping[str, Any] | None) -> Standing:
+    if row is None:
+        return Standing()
+    completion, attainment = row["completion"], row["attainment"]
+    return Standing(
+        date.fromisoformat(row["start"]),
+        Colour(row["run"]),
+        Colour(row["to_date"]),
+        None if completion is None else Decimal(completion),
+        None if attainment is None else Decimal(attainment),
     )
 
 
@@ -147,7 +188,7 @@ def _mark(one: Correction) -> dict[str, Any]:
 
 
 def _fields(docket: Docket) -> Document:
-    correction, state = docket.correction, docket.state
+    correction, state, standing = docket.correction, docket.state, docket.standing
     return {
         "tenant": docket.key.tenant,
         "goal": docket.key.goal,
@@ -156,6 +197,13 @@ def _fields(docket: Docket) -> Document:
         "judged_through": docket.position.judged_through.isoformat(),
         "closed": docket.position.closed.isoformat(),
         "judged_close_ms": docket.judged_close_ms,
+        "standing": {
+            "start": standing.start.isoformat(),
+            "run": str(standing.run),
+            "to_date": str(standing.to_date),
+            "completion": None if standing.completion is None else str(standing.completion),
+            "attainment": None if standing.attainment is None else str(standing.attainment),
+        },
         "dirty_from": correction.since.isoformat() if correction else CLEAN,
         "dirty_first": correction.first_ms if correction else NEVER,
         "dirty_last": correction.last_ms if correction else -1,

@@ -67,6 +67,7 @@ def goal_of(event: GoalChanged) -> Goal:
         reason=event.reason,
         owner=event.owner,
         visibility=event.visibility,
+        restates=frozenset(event.restates),
     )
 
 

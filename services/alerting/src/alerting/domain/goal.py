@@ -110,6 +110,7 @@ class Goal:
     ``measure`` says what is counted (metrics and filters): two versions with the same measure speak
     of the same numbers. ``changed_ms`` is when the version was made, on the organisation's clock,
     by ``actor`` for ``reason``. ``owner`` is a person, ``visibility`` says who sees the goal.
+    ``restates`` are days that were over when they became known as leave: see :mod:`relief`.
     """
 
     key: GoalKey
@@ -141,6 +142,7 @@ class Goal:
     reason: str = ""
     owner: str = ""
     visibility: str = ORGANISATION
+    restates: frozenset[date] = frozenset()
 
     @property
     def least(self) -> Decimal:

@@ -116,6 +116,21 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a goal stood at its last judged span, for boards; ``start`` is the span's first day.
+
+    ``completion`` is the to-date light's r, ``attainment`` the share of the period's target that
+    was there, of a goal that adds up.
+    """
+
+    start: date = date.min
+    run: Colour = Colour.NONE
+    to_date: Colour = Colour.NONE
+    completion: Decimal | None = None
+    attainment: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deed:
     """Something that happened to a goal once; the same ``id`` is the same deed.
 

@@ -5,19 +5,21 @@ of low spans before it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
-from alerting.domain.calendar import close_ms, open_ms
-from alerting.domain.goal import Goal, Source
+from alerting.domain.calendar import close_ms, days_between, open_ms
+from alerting.domain.figures import ZERO
+from alerting.domain.goal import MAIN, Goal, Grain, Source
 from alerting.domain.guardrails import Gauge, gauges
 from alerting.domain.judged import State, Verdict
 from alerting.domain.lights import Circumstances, Colour, Knowledge, Light, judge_run, judge_to_date
 from alerting.domain.plans import Curve
-from alerting.domain.readings import Known, run_reading, to_date_reading
+from alerting.domain.readings import Known, Reading, run_reading, to_date_reading
+from alerting.domain.relief import LEAVE, is_relieved, relieve, relieved_days
 from alerting.domain.schedule import Appointment, Position
 from alerting.domain.silence import delivered
-from alerting.domain.spans import Span, counted_days
+from alerting.domain.spans import Span, counted_days, first_counted
 from alerting.domain.sums import Days, Sums
 
 
@@ -84,9 +86,10 @@ class Watcher:
         return sight
 
     def known(self, goal: Goal) -> Known:
-        """Return the version's plan and days."""
+        """Return the version's plan and days, without the leave that became known after it."""
         if goal.version not in self._known:
-            self._known[goal.version] = Known(Curve(goal), self._sums)
+            relief = relieve(goal, relieved_days(goal, self._case.versions[-1]))
+            self._known[goal.version] = Known(Curve(relief), self._sums)
         return self._known[goal.version]
 
     def _look(self, appointment: Appointment, stored: Verdict | None) -> Sight:
@@ -94,14 +97,26 @@ class Watcher:
             # What is known now is not what that version measured.
             return Sight(stored.run.light, stored.to_date.light, stored.breached, stored.incomplete)
         goal, span = appointment.goal, appointment.span
+        if is_relieved(goal, span, relieved_days(goal, self._case.versions[-1])):
+            return self._on_leave(goal, span)
         silent = self._silent(appointment, stored)
         known, knowledge = self.known(goal), _knowledge(silent)
+        if known.goal is not goal and goal.policy.grain is Grain.DAY:
+            span = replace(span, first=first_counted(known.goal, span.start))
+        goal = known.goal
         seen = self._gauges(goal, span, knowledge)
         breached = self._names(goal, seen, stored)
         around = Circumstances(knowledge, bool(breached))
         run = judge_run(goal, span, run_reading(known, span), self._low_run, around)
         to_date = judge_to_date(goal, span, to_date_reading(known, span), around)
         return Sight(run, to_date, breached, knowledge is Knowledge.INCOMPLETE, seen, silent)
+
+    def _on_leave(self, goal: Goal, span: Span) -> Sight:
+        """Return the span without lights: nothing was to be done in it."""
+        actual = self._sums[MAIN].of(days_between(span.first, span.end))
+        nothing, around = Reading(actual, ZERO, why=LEAVE), Circumstances()
+        run = judge_run(goal, span, nothing, self._low_run, around)
+        return Sight(run, judge_to_date(goal, span, nothing, around), self._breached)
 
     def _gauges(self, goal: Goal, span: Span, knowledge: Knowledge) -> dict[str, Gauge]:
         if knowledge is Knowledge.INCOMPLETE:

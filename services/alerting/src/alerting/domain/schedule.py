@@ -131,6 +131,22 @@ def kept(versions: Sequence[Goal], position: Position, dirty_from: date) -> list
     return found
 
 
+def redone_by(versions: Sequence[Goal], position: Position, version: Goal) -> set[date]:
+    """Return judged days that the version has judged again.
+
+    They are spans that were judged and are its own to judge, and the days that it restates.
+    """
+    later = version.version > versions[0].version
+    own = {
+        one.span.start
+        for one in kept(versions, position, NEVER)
+        if one.goal.version == version.version
+    }
+    known = {day for goal in versions if goal.version < version.version for day in goal.restates}
+    restated = {day for day in version.restates - known if day <= position.judged_through}
+    return (own | restated) if later else set()
+
+
 def final_ms(goal: Goal) -> int:
     """Return when the period's number changes no more: ``settle_days`` after it has closed."""
     ending = _appointment(goal, period(goal))

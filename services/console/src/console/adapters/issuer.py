@@ -8,6 +8,7 @@ token is what the services take, and what roles and tenant are read from.
 import base64
 import hashlib
 import secrets
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -46,7 +47,10 @@ class SignedIn(NamedTuple):
 
 
 class Issuer:
-    """The one issuer that the settings name."""
+    """The one issuer that the settings name.
+
+    ``reached`` turns an address that the issuer names into where this process finds it.
+    """
 
     def __init__(
         self,
@@ -55,11 +59,13 @@ class Issuer:
         settings: ConsoleSettings,
         http: httpx.AsyncClient,
         fetch: Fetch = fetch_json,
+        reached: Callable[[str], str] = lambda url: url,
     ) -> None:
         self._issuer = issuer
         self._settings = settings
         self._http = http
         self._fetch = fetch
+        self._reached = reached
         self._keys = IssuerKeys(issuer, fetch)
         self._tokens = IssuerTokens(issuer, audience, self._keys)
         self._id_claims = jwt.JWTClaimsRegistry(
@@ -146,7 +152,9 @@ class Issuer:
         if self._settings.client_secret:
             form["client_secret"] = self._settings.client_secret
         try:
-            answer = await self._http.post(endpoint, data=form, timeout=TIMEOUT_SECONDS)
+            answer = await self._http.post(
+                self._reached(endpoint), data=form, timeout=TIMEOUT_SECONDS
+            )
             found = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise Silent(ISSUER, f"{endpoint}: {error!r}") from None

@@ -49,6 +49,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "No light: too few cases to judge a ratio.",
         "无灯：样本太少，无法判断比率。",
     ),
+    "why.leave": (
+        "No light: the owner was on leave, which became known later.",
+        "无灯：负责人当时休假，事后才得知。",
+    ),
     "why.guardrail": (
         "Not green, because a guardrail is breached.",
         "因护栏被突破，不亮绿灯。",

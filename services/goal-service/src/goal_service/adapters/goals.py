@@ -2,13 +2,14 @@
 
     goals               {_id: "tenant|goal|000003", tenant, goal, version, current, reason, actor,
                          changed_ms, metric, level, owner, parent, policy, policy_version, rules,
-                         wanted, body}
+                         wanted, link, body}
     metric_definitions  {_id: "tenant|metric", tenant, metric, version, body}
 
 A version's document never changes, but for ``current``. ``body`` is the event of the contract as
 JSON's own types, amounts as text; what goals are found by stands beside it, because a body leaves
 defaults out. ``rules`` are the policy as wanted, ``policy`` is the name of the document that they
-come from. ``wanted`` is the goal's calendar and plan without its owner's leave.
+come from. ``wanted`` is the goal's calendar and plan without its owner's leave, ``link`` how its
+target hangs on its parent's.
 """
 
 from collections.abc import Collection
@@ -19,6 +20,7 @@ import msgspec
 from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
 from event_contracts.wire import key_of
+from goal_service.domain.drafts import Link
 from goal_service.domain.goals import INDIVIDUAL, GoalVersion
 from goal_service.domain.leave import Wanted
 from goal_service.domain.policies import Rules
@@ -166,6 +168,7 @@ def _document(version: GoalVersion) -> Document:
         "policy_version": version.policy_version,
         "rules": _builtins(version.rules),
         "wanted": _builtins(version.wanted),
+        "link": _builtins(version.link),
         "body": _builtins(goal),
     }
 
@@ -180,6 +183,7 @@ def _version(document: Document) -> GoalVersion:
         policy_name=document["policy"],
         policy_version=document["policy_version"],
         wanted=msgspec.convert(document["wanted"], Wanted),
+        link=msgspec.convert(document["link"], Link),
     )
 
 

@@ -132,6 +132,7 @@ def shown(version: GoalVersion) -> dict[str, Any]:
     """Return the version as answers show it: every field, defaults too, but for the tenant.
 
     ``plan`` and ``calendar`` are what holds; as wanted they stand without the owner's leave.
+    ``share`` is that of the parent's target which this one follows; null: it is the goal's own.
     """
     goal = version.goal
     document = msgspec.structs.asdict(goal)
@@ -144,6 +145,7 @@ def shown(version: GoalVersion) -> dict[str, Any]:
             "calendar": msgspec.structs.asdict(goal.calendar),
             "calendar_wanted": msgspec.structs.asdict(version.wanted.calendar),
             "plan_wanted": _plan_wanted(version.wanted.plan),
+            "share": version.link.share,
             "policy": msgspec.structs.asdict(goal.policy),
             "policy_wanted": msgspec.structs.asdict(version.rules),
             "policy_name": version.policy_name,

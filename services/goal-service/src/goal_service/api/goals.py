@@ -17,10 +17,12 @@ from goal_service.api.bodies import (
 )
 from goal_service.api.carrying import carrier
 from goal_service.api.cascade import parts_remarks
+from goal_service.api.linked import followed_remarks, shown_followed
 from goal_service.api.seeing import Seeing
 from goal_service.domain.commands import ChangeGoal, CreateGoal, StopGoal
 from goal_service.domain.goals import GoalVersion
 from goal_service.domain.remarks import Remark
+from goal_service.handlers.goals import Changed
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, page, read_body, require
@@ -101,7 +103,11 @@ def _write_routes(router: APIRouter, runtime: Runtime, reader: GoalReader, seein
 
     @router.put("/v1/goals/{goal}")
     async def change_goal(goal: str, request: Request, caller: Writes) -> Response:
-        """Set the whole goal anew. Its parts stay; the warnings say where they no longer fit."""
+        """Set the whole goal anew; shares of its target follow it, parts of their own stay.
+
+        ``followed`` are the goals that moved, of those that the caller sees; the warnings say where
+        parts no longer fit.
+        """
         before = await seeing.current(caller, goal)
         body = await read_body(request, GoalChangeBody)
         if body.id not in (None, goal):
@@ -117,11 +123,13 @@ def _write_routes(router: APIRouter, runtime: Runtime, reader: GoalReader, seein
             at_ms=runtime.clock.now_ms(),
             based_on=body.based_on,
         )
-        version: GoalVersion = await carry(command)
-        children = await reader.children(caller.tenant, [goal])
+        changed: Changed = await carry(command)
         sight = await seeing.sight(caller)
-        more = parts_remarks(before.goal, version.goal, children, sight)
-        return answer(_made(version, request, more))
+        children = await reader.children(caller.tenant, [goal])
+        more = parts_remarks(before.goal, changed.version.goal, children, sight)
+        more += await followed_remarks(changed.followed, reader, sight)
+        followed = {"followed": shown_followed(changed.followed, sight)}
+        return answer(_made(changed.version, request, more) | followed)
 
     @router.delete("/v1/goals/{goal}")
     async def stop_goal(goal: str, caller: Writes, reason: str = "") -> Response:

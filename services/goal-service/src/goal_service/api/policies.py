@@ -20,7 +20,7 @@ from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, page, read_body, require
 
 Reads = Annotated[Caller, Depends(require("goals:read"))]
-Writes = Annotated[Caller, Depends(require("goals:write"))]
+Writes = Annotated[Caller, Depends(require("policies:write"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 

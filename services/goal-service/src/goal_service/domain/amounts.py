@@ -15,6 +15,7 @@ MOST = Decimal(10) ** 18
 DECIMALS = 8
 
 add = DECIMAL128.add
+subtract = DECIMAL128.subtract
 multiply = DECIMAL128.multiply
 divide = DECIMAL128.divide
 

@@ -31,12 +31,28 @@ Amount: TypeAlias = Decimal | Share
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """How a goal's target hangs on its parent's: as ``share`` of it; None: it is the goal's own.
+
+    Parts of one split name it by ``split`` and stand at ``number`` in it: they are rounded
+    together. ``floor`` and ``stretch`` are shares of the goal's own target; None: amounts.
+    """
+
+    share: Decimal | None = None
+    split: str = ""
+    number: int = 0
+    floor: Decimal | None = None
+    stretch: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A goal as wanted. ``plan`` None: straight over the working days.
 
     ``target`` None: ``share`` of the parent's target, else what the plan adds up to, else the
-    middle of floor and stretch. ``policy_name`` names the document that ``rules`` come from. The
-    other fields mean what they mean in GoalChanged.
+    middle of floor and stretch. ``policy_name`` names the document that ``rules`` come from.
+    ``link`` is the place in a split of whoever has one. The other fields mean what they mean in
+    GoalChanged.
     """
 
     name: str
@@ -65,3 +81,4 @@ class Draft:
     owner: str = ""
     parent: str = ""
     visibility: str = ORGANISATION
+    link: Link | None = None

@@ -12,8 +12,8 @@ from event_contracts.goals import Calendar, GoalChanged
 from event_contracts.metrics import MetricDefined
 from goal_service.domain.calendar import working_days
 from goal_service.domain.calendars import HolidaysOf, resolve
-from goal_service.domain.days import check_zone
-from goal_service.domain.drafts import Draft
+from goal_service.domain.days import check_zone, local_day
+from goal_service.domain.drafts import Draft, Link
 from goal_service.domain.forms import check_form, check_guardrails, check_movement, settle_plan
 from goal_service.domain.grains import settle_grain
 from goal_service.domain.leave import Wanted, clash_remark, outside_leave
@@ -38,8 +38,8 @@ class GoalVersion:
     """One version of a goal: what holds, why, and who said so. When is ``goal.changed_ms``.
 
     ``rules`` are the policy as wanted, from version ``policy_version`` of the document
-    ``policy_name`` where there is one. ``wanted`` is what holds without the owner's leave.
-    ``remarks`` belong to the answer and are not kept.
+    ``policy_name`` where there is one. ``wanted`` is what holds without the owner's leave, ``link``
+    says whether the target follows the parent's. ``remarks`` belong to the answer and are not kept.
     """
 
     goal: GoalChanged
@@ -49,6 +49,7 @@ class GoalVersion:
     policy_name: str = ""
     policy_version: int = 0
     wanted: Wanted = field(default_factory=Wanted)
+    link: Link = field(default_factory=Link)
     remarks: tuple[Remark, ...] = ()
 
 
@@ -165,14 +166,28 @@ def under_leave(
 ) -> tuple[GoalVersion | None, UserError | None]:
     """Return the version that a goal gets when its owner's leave has changed, None for no change.
 
-    The second is why a leave is not followed: the goal is then as it was wanted.
+    The second is why a leave is not followed: the goal is then as it was wanted. Days before that
+    of ``at_ms`` keep their plan.
     """
-    goal, clash = outside_leave(before.goal, before.wanted, leave)
+    today = local_day(before.goal.zone, at_ms // 60_000)
+    goal, clash = outside_leave(before.goal, before.wanted, leave, today)
     if goal == before.goal:
         return None, clash
     goal = msgspec.structs.replace(goal, version=goal.version + 1, changed_ms=at_ms)
     goal = judged_by(goal, before.rules, currency)
     return replace(before, goal=goal, reason=LEAVE, actor=actor), clash
+
+
+def restating(goal: GoalChanged, before: GoalChanged | None) -> GoalChanged:
+    """Return the goal with the days of its period that the version before it restates."""
+    days = before.restates if before else ()
+    inside = tuple(day for day in days if goal.start <= day <= goal.end)
+    return msgspec.structs.replace(goal, restates=inside) if inside else goal
+
+
+def is_running(goal: GoalChanged, at_ms: int) -> bool:
+    """Whether the goal is not stopped and its last day is not over: others stay as judged."""
+    return not goal.stopped and local_day(goal.zone, at_ms // 60_000) <= goal.end
 
 
 def stopped(goal: GoalChanged, at_ms: int) -> GoalChanged:

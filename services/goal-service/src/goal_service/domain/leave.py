@@ -2,11 +2,14 @@
 
 The days of the owner's leave are no working days of an individual goal. Judged so, a day of leave
 has no light and breaks no run. A straight plan is spread over the working days of the period
-without them, the past ones too: what a goal asks for hangs on the leave alone, not on when it
-became known, and leave that is withdrawn takes nothing with it. A plan by hand that expects
-something of such a day stays, and so does the calendar.
+without them. Of a goal that runs already, the days before today keep their plan, and what is left
+is spread over today and the later working days: nobody is judged by a plan that was not there.
+A day before today that turns out to have been leave has no plan, and ``restates`` names it, so
+that it loses its light; leave withdrawn for such a day gives it none back. A plan by hand that
+expects something of a day of leave stays, and so does the calendar.
 
-Example: 100 from Monday to Friday are 20 a day; with Friday on leave 25 a day until Thursday.
+Example: 100 from Monday to Friday are 20 a day; with Friday on leave 25 a day until Thursday. Known
+on Wednesday only: 20, 20, 30, 30. On Wednesday Tuesday is entered as sick: 20, -, 26, 27, 27.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,9 +20,9 @@ import msgspec
 
 from event_contracts.goals import Calendar, GoalChanged, Plan
 from goal_service.domain.calendar import DAY, working_days
-from goal_service.domain.forms import settle_plan
 from goal_service.domain.people import WEEKDAYS, Kept, Leave, Person
 from goal_service.domain.remarks import Remark
+from goal_service.domain.replanning import left_over, plan_from
 from service_kit.errors import UserError
 
 
@@ -46,13 +49,13 @@ def leave_days(leave: Sequence[Leave], start: date, end: date) -> tuple[date, ..
     return tuple(sorted(found))
 
 
-def with_leave(calendar: Calendar, leave: Sequence[Leave], start: date, end: date) -> Calendar:
-    """Return the calendar in which the days of leave are none that is worked on.
+def without_days(calendar: Calendar, days: Collection[date], start: date, end: date) -> Calendar:
+    """Return the calendar in which the days are none that is worked on from ``start`` to ``end``.
 
-    A make-up day that falls into the leave is not worked on either. Leave on days that are not
-    worked on anyway changes nothing.
+    A make-up day among them is not worked on either. Days that are not worked on anyway change
+    nothing.
     """
-    away = set(leave_days(leave, start, end)) & set(working_days(calendar, start, end))
+    away = set(days) & set(working_days(calendar, start, end))
     if not away:
         return calendar
     return msgspec.structs.replace(
@@ -63,19 +66,32 @@ def with_leave(calendar: Calendar, leave: Sequence[Leave], start: date, end: dat
 
 
 def outside_leave(
-    goal: GoalChanged, wanted: Wanted, leave: Sequence[Leave]
+    goal: GoalChanged, wanted: Wanted, leave: Sequence[Leave], today: date = date.min
 ) -> tuple[GoalChanged, UserError | None]:
-    """Return the goal with the leave taken out of its calendar and its plan.
+    """Return the goal as it holds from ``today`` on, with the leave out of calendar and plan.
 
-    Where that cannot be it is the goal as wanted, and why.
+    Where that cannot be it is the goal as wanted from today on, and why.
     """
-    calendar = with_leave(wanted.calendar, leave, goal.start, goal.end)
-    clash = _clash(goal, wanted, calendar)
+    gone = _gone(goal, wanted, today)
+    away = gone.union(leave_days(leave, goal.start, goal.end))
+    calendar = without_days(wanted.calendar, away, goal.start, goal.end)
+    clash = _clash(goal, wanted, calendar, today)
     if clash is not None:
-        calendar = wanted.calendar
-    days = working_days(calendar, goal.start, goal.end)
-    plan = settle_plan(goal.form, wanted.plan, goal.level_start, goal.target, days)
-    return msgspec.structs.replace(goal, calendar=calendar, plan=plan), clash
+        calendar = without_days(wanted.calendar, gone, goal.start, goal.end)
+    if calendar == goal.calendar:
+        return goal, clash
+    worked = working_days(calendar, goal.start, goal.end)
+    held = working_days(goal.calendar, goal.start, goal.end)
+    fresh = {day for day in held if day < today} - set(worked)
+    return (
+        msgspec.structs.replace(
+            goal,
+            calendar=calendar,
+            plan=plan_from(goal, wanted.plan, worked, today),
+            restates=tuple(sorted({*goal.restates, *fresh})),
+        ),
+        clash,
+    )
 
 
 def clash_remark(clash: UserError) -> Remark:
@@ -83,20 +99,34 @@ def clash_remark(clash: UserError) -> Remark:
     return Remark(clash.code, clash.where, clash.en, clash.zh)
 
 
-def _clash(goal: GoalChanged, wanted: Wanted, calendar: Calendar) -> UserError | None:
+def _gone(goal: GoalChanged, wanted: Wanted, today: date) -> set[date]:
+    """Return the days before today that were leave already: they stay what they were."""
+    if today <= goal.start:
+        return set()
+    until = min(today - DAY, goal.end)
+    held = set(working_days(goal.calendar, goal.start, until))
+    return set(working_days(wanted.calendar, goal.start, until)) - held
+
+
+def _clash(goal: GoalChanged, wanted: Wanted, calendar: Calendar, today: date) -> UserError | None:
     """Return why the goal cannot do without the days that ``calendar`` lacks, if it cannot."""
     left = working_days(calendar, goal.start, goal.end)
-    if not left:
+    if not left or not (left[-1] >= today or _is_done(goal, wanted, left)):
         return UserError(
             "leave-covers-period",
             "owner",
-            "the owner is on leave on every working day of the period, so the leave is not taken "
-            "out; give the goal another owner, or stop it",
-            "负责人在期间的所有工作日均休假，因此未扣除休假；请更换负责人或停止该目标",
+            "the owner is on leave on every working day that is left of the period, so the leave "
+            "is not taken out; give the goal another owner, or stop it",
+            "负责人在期间剩余的所有工作日均休假，因此未扣除休假；请更换负责人或停止该目标",
         )
     worked = working_days(wanted.calendar, goal.start, goal.end)
     planned = _planned(wanted.plan, [day for day in worked if day not in set(left)])
     return _planned_on_leave(planned) if planned is not None else None
+
+
+def _is_done(goal: GoalChanged, wanted: Wanted, left: Sequence[date]) -> bool:
+    """Whether days that are all over have the whole plan, so that nothing is left to spread."""
+    return wanted.plan is not None or goal.form == "ratio" or left_over(goal, left) == 0
 
 
 def _planned(plan: Plan | None, away: Collection[date]) -> date | None:

@@ -12,7 +12,7 @@ from event_contracts.goals import Guardrail
 from event_contracts.wire import plain
 from goal_service.domain.amounts import check_amount, multiply, total
 from goal_service.domain.calendars import CalendarWish
-from goal_service.domain.drafts import Amount, Draft, Share
+from goal_service.domain.drafts import Amount, Draft, Link, Share
 from goal_service.domain.goals import GoalVersion
 from goal_service.domain.plans import unit_of
 from goal_service.domain.targets import check_share
@@ -93,15 +93,19 @@ def check_parts(parts: Sequence[SplitPart]) -> None:
             )
 
 
-def part_draft(parent: GoalVersion, part: SplitPart, amount: Decimal) -> Draft:
+def part_draft(
+    parent: GoalVersion, part: SplitPart, amount: Decimal, split: str = "", number: int = 0
+) -> Draft:
     """Return the draft of a part: the parent's metric, period and rules, its own target.
 
-    The calendar is the one that was wanted: the leave of the parent's owner is not the part's.
+    A part by share has the place ``number`` in the ``split``, so that it can follow. The calendar
+    is the one that was wanted: the leave of the parent's owner is not the part's.
 
     Who sees the parent sees the part: a split tells nobody of a goal that was kept from them.
     """
     goal = parent.goal
     calendar = parent.wanted.calendar
+    share = part.size.of_target if isinstance(part.size, Share) else None
     return Draft(
         name=part.name,
         metric=goal.metric,
@@ -123,6 +127,7 @@ def part_draft(parent: GoalVersion, part: SplitPart, amount: Decimal) -> Draft:
         deal_value=goal.deal_value,
         parent=goal.goal,
         visibility=goal.visibility,
+        link=Link() if share is None else Link(share, split, number),
     )
 
 

@@ -47,7 +47,7 @@ def settle_tiers(
             f"目标为 {target}；必须大于 0",
         )
     floor, stretch = _amount(low, target), _amount(high, target)
-    _check_order(floor, target, stretch, downwards=_downwards(draft, target))
+    check_order(floor, target, stretch, downwards=_downwards(draft, target))
     return floor, target, stretch
 
 
@@ -61,6 +61,17 @@ def check_share(share: Decimal, where: str, most: int = 100) -> None:
             f"{share} is no share of the target; 80 % is 0.8, with at most 4 decimals",
             f"{share} 不是目标的比例；80 % 写作 0.8，小数不超过 4 位",
         )
+
+
+def check_order(
+    floor: Decimal | None, target: Decimal, stretch: Decimal | None, *, downwards: bool
+) -> None:
+    """Raise UserError unless the floor is easier and the stretch harder than the target."""
+    sign = -1 if downwards else 1
+    if floor is not None and not (floor >= 0 and sign * floor <= sign * target):
+        raise _out_of_order("floor", "保底值", floor, target)
+    if stretch is not None and not (stretch >= 0 and sign * stretch >= sign * target):
+        raise _out_of_order("stretch", "冲刺值", stretch, target)
 
 
 def _read_text(text: str) -> Decimal | Between:
@@ -179,16 +190,6 @@ def _amount(amount: Amount | None, target: Decimal) -> Decimal | None:
 def _downwards(draft: Draft, target: Decimal) -> bool:
     falls = draft.form == "level" and draft.level_start is not None and target < draft.level_start
     return draft.at_most or falls
-
-
-def _check_order(
-    floor: Decimal | None, target: Decimal, stretch: Decimal | None, *, downwards: bool
-) -> None:
-    sign = -1 if downwards else 1
-    if floor is not None and not (floor >= 0 and sign * floor <= sign * target):
-        raise _out_of_order("floor", "保底值", floor, target)
-    if stretch is not None and not (stretch >= 0 and sign * stretch >= sign * target):
-        raise _out_of_order("stretch", "冲刺值", stretch, target)
 
 
 def _out_of_order(where: str, name: str, tier: Decimal, target: Decimal) -> UserError:

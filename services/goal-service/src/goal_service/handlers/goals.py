@@ -1,7 +1,7 @@
 """Goals and the definitions of the metrics that they may use."""
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
@@ -9,19 +9,27 @@ from goal_service.domain.cascade import MOST_STEPS, check_link
 from goal_service.domain.commands import ChangeGoal, CreateGoal, DefineMetric, StopGoal
 from goal_service.domain.drafts import Draft
 from goal_service.domain.goals import (
-    INDIVIDUAL,
     GoalVersion,
     Surroundings,
     metrics_of,
+    restating,
     settle,
     stopped,
 )
-from goal_service.domain.leave import leave_of
-from goal_service.domain.people import Leave, Person, Ref
+from goal_service.domain.links import link_of
+from goal_service.handlers.leave import leave_for
+from goal_service.handlers.links import Followed, follow_target, in_its_split
 from goal_service.handlers.policies import policy_unknown
 from goal_service.handlers.publishing import publish
 from goal_service.ports import GoalBooks
 from service_kit.errors import UserError
+
+
+class Changed(NamedTuple):
+    """A goal's new version, and the goals further down that it moved."""
+
+    version: GoalVersion
+    followed: Followed
 
 
 async def define_metric(command: DefineMetric, books: GoalBooks) -> None:
@@ -42,13 +50,16 @@ async def create_goal(command: CreateGoal, books: GoalBooks) -> GoalVersion:
             f"目标 {command.goal} 已存在；请用 PUT 修改，或换一个标识",
             status=409,
         )
-    version = await _settled(command, 1, books)
+    version = await _settled(command, None, books)
     await publish(version, None, "goal.created", books)
     return version
 
 
-async def change_goal(command: ChangeGoal, books: GoalBooks) -> GoalVersion:
-    """Add a version; raises UserError when the goal is unknown or no more at ``based_on``."""
+async def change_goal(command: ChangeGoal, books: GoalBooks) -> Changed:
+    """Add a version, which the shares of its target follow.
+
+    Raises UserError when the goal is unknown or no more at ``based_on``.
+    """
     before = await current_goal(command.tenant, command.goal, books)
     if command.based_on is not None and command.based_on != before.goal.version:
         raise UserError(
@@ -60,9 +71,10 @@ async def change_goal(command: ChangeGoal, books: GoalBooks) -> GoalVersion:
             "请重新读取后再修改",
             status=409,
         )
-    version = await _settled(command, before.goal.version + 1, books)
+    placed = replace(command, draft=await in_its_split(command, before, books))
+    version = await _settled(placed, before.goal, books)
     await publish(version, before, "goal.changed", books)
-    return version
+    return Changed(version, await follow_target(before.goal, version, books))
 
 
 async def stop_goal(command: StopGoal, books: GoalBooks) -> GoalVersion:
@@ -105,18 +117,21 @@ def parent_unknown(parent: str) -> UserError:
     )
 
 
-async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBooks) -> GoalVersion:
+async def _settled(
+    command: CreateGoal | ChangeGoal, before: GoalChanged | None, books: GoalBooks
+) -> GoalVersion:
     """Return the version that the draft asks for, in its place in the cascade."""
-    tenant = command.tenant
+    tenant, version = command.tenant, before.version + 1 if before else 1
     draft, policy_version = await _with_policy(tenant, command.draft, books)
     above = await _above(tenant, command.goal, draft.parent, books)
     around = Surroundings(
         definitions=await _definitions(tenant, draft, books),
         holidays=books.holidays,
         parent=above[0] if above else None,
-        leave=await _leave(tenant, draft, books),
+        leave=await leave_for(tenant, draft.level, draft.owner, books),
     )
     goal, remarks, wanted = settle(draft, around, command.goal, version, command.at_ms)
+    goal = restating(goal, before)
     below = [child.goal for child in await books.goals.children(tenant, command.goal)]
     # Two links made at once cannot close a ring: the journal lets one of them see the other.
     check_link(goal, above, below)
@@ -128,6 +143,7 @@ async def _settled(command: CreateGoal | ChangeGoal, version: int, books: GoalBo
         policy_name=draft.policy_name,
         policy_version=policy_version,
         wanted=wanted,
+        link=link_of(draft),
         remarks=remarks,
     )
 
@@ -140,15 +156,6 @@ async def _with_policy(tenant: str, draft: Draft, books: GoalBooks) -> tuple[Dra
     if policy is None:
         raise policy_unknown(draft.policy_name, "policy", status=422)
     return replace(draft, rules=policy.rules), policy.version
-
-
-async def _leave(tenant: str, draft: Draft, books: GoalBooks) -> Sequence[Leave]:
-    """Return the leave of the owner of an individual goal."""
-    if draft.level != INDIVIDUAL or not draft.owner:
-        return ()
-    person = Ref(Person, draft.owner)
-    found = (await books.directory.find(tenant, [person])).get(person)
-    return leave_of(found)
 
 
 async def _above(tenant: str, goal: str, parent: str, books: GoalBooks) -> list[GoalChanged]:

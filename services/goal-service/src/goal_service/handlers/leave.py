@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 from goal_service.domain.commands import FollowLeave
-from goal_service.domain.days import local_day
-from goal_service.domain.goals import GoalVersion, under_leave
+from goal_service.domain.goals import INDIVIDUAL, GoalVersion, is_running, under_leave
 from goal_service.domain.leave import leave_of
-from goal_service.domain.people import Kept, Person, Ref
+from goal_service.domain.people import Kept, Leave, Person, Ref
 from goal_service.handlers.publishing import publish
 from goal_service.ports import GoalBooks
 from service_kit.errors import UserError
@@ -17,6 +16,14 @@ class LeaveFollowed(NamedTuple):
 
     changed: tuple[GoalVersion, ...]
     done: bool
+
+
+async def leave_for(tenant: str, level: str, owner: str, books: GoalBooks) -> tuple[Leave, ...]:
+    """Return the leave that a goal does without: its owner's, if it is an individual one."""
+    if level != INDIVIDUAL or not owner:
+        return ()
+    person = Ref(Person, owner)
+    return leave_of((await books.directory.find(tenant, [person])).get(person))
 
 
 async def follow_leave(command: FollowLeave, books: GoalBooks) -> LeaveFollowed:
@@ -31,17 +38,12 @@ async def follow_leave(command: FollowLeave, books: GoalBooks) -> LeaveFollowed:
     ref = Ref(Person, command.person)
     person = (await books.directory.find(command.tenant, [ref]))[ref]
     found = await books.goals.owned(command.tenant, command.person, after, command.most)
-    due = [goal for goal in found if _is_due(goal, command.at_ms)]
+    due = [goal for goal in found if is_running(goal.goal, command.at_ms)]
     moved = [await _moved(goal, person, command.at_ms, books) for goal in due]
     done = len(found) < command.most
     to = None if done else found[-1].goal.goal
     await books.directory.follow_leave(command.tenant, command.person, to)
     return LeaveFollowed(tuple(version for version in moved if version is not None), done)
-
-
-def _is_due(goal: GoalVersion, at_ms: int) -> bool:
-    over = goal.goal.end < local_day(goal.goal.zone, at_ms // 60_000)
-    return not (goal.goal.stopped or over)
 
 
 async def _moved(

@@ -3,8 +3,7 @@
 from typing import NamedTuple
 
 from goal_service.domain.commands import FollowPolicy, SetPolicy
-from goal_service.domain.days import local_day
-from goal_service.domain.goals import GoalVersion, check_id, under_policy
+from goal_service.domain.goals import GoalVersion, check_id, is_running, under_policy
 from goal_service.domain.policies import PolicyVersion, check_policy
 from goal_service.handlers.publishing import publish
 from goal_service.ports import GoalBooks
@@ -90,8 +89,7 @@ def policy_unknown(name: str, where: str = "path.name", *, status: int = 404) ->
 
 
 def _is_due(goal: GoalVersion, policy: PolicyVersion, at_ms: int) -> bool:
-    over = goal.goal.end < local_day(goal.goal.zone, at_ms // 60_000)
-    return not (goal.goal.stopped or over or goal.policy_version == policy.version)
+    return is_running(goal.goal, at_ms) and goal.policy_version != policy.version
 
 
 async def _moved(

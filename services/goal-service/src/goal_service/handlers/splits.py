@@ -29,19 +29,20 @@ async def split_goal(command: SplitGoal, books: GoalBooks) -> Split:
     check_parts(command.parts)
     sizes = [part.size for part in command.parts]
     allotment = allot(parent.goal.target, sizes, allow_rest=command.allow_rest)
+    split = command.parts[0].goal  # an id that no other split begins with
     made = [
         await create_goal(
             CreateGoal(
                 tenant=command.tenant,
                 goal=part.goal,
-                draft=part_draft(parent, part, amount),
+                draft=part_draft(parent, part, amount, split, number),
                 reason=command.reason,
                 actor=command.actor,
                 at_ms=command.at_ms,
             ),
             books,
         )
-        for part, amount in zip(command.parts, allotment.amounts, strict=True)
+        for number, (part, amount) in enumerate(zip(command.parts, allotment.amounts, strict=True))
     ]
     children = await books.goals.children(command.tenant, command.goal)
     adding = (c for c in children if not c.goal.stopped and adds_up(c.goal, parent.goal))

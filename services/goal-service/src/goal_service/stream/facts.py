@@ -109,8 +109,10 @@ class FactsHandler:
         _measure(batch.partition, memory, effect.counts)
 
     def forget(self, partition: Partition) -> None:
-        """Drop the partition's memory."""
+        """Drop the partition's memory, and say no more of it."""
         self._memory.pop(partition, None)
+        for gauge in (metrics.MISSING, metrics.WATERMARK, metrics.USES):
+            gauge.remove(str(partition))
 
     async def _records(self, tx: Tx, batch: Slice, effect: Effect, books: FactBooks) -> None:
         """Record facts together; only a control record cuts them into before and after."""

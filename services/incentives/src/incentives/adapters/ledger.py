@@ -6,11 +6,14 @@ from datetime import date
 from pymongo import InsertOne, UpdateOne
 
 from event_contracts.wire import key_of
+from incentives.adapters.awards import document_of, numbers
 from incentives.adapters.directory import MongoDirectory
 from incentives.adapters.rules import RuleReader
+from incentives.adapters.waiting import touch_recipients
 from incentives.domain.addresses import Address
 from incentives.domain.praise import Award, Total, Window
 from incentives.domain.rules import Rule
+from service_kit.guards import Guards
 from service_kit.store import Document, Tx
 
 
@@ -21,10 +24,11 @@ class MongoLedger:
     lets one transaction at a time through.
     """
 
-    def __init__(self, tx: Tx, rules: RuleReader, partition: int) -> None:
+    def __init__(self, tx: Tx, rules: RuleReader, partition: int, guards: Guards) -> None:
         self._tx = tx
         self._rules = rules
         self._partition = partition
+        self._guards = guards
         self._directory = MongoDirectory(tx)
         self._changed: dict[Window, Total] = {}
         self.granted: list[Award] = []
@@ -61,6 +65,7 @@ class MongoLedger:
                 for window, total in self._changed.items()
             ]
         )
+        await touch_recipients(self._tx, self.granted, self._guards)
         by_tenant: dict[str, list[Award]] = {}
         for award in self.granted:
             by_tenant.setdefault(award.rule.tenant, []).append(award)
@@ -69,17 +74,12 @@ class MongoLedger:
 
     async def _number(self, tenant: str, awards: Sequence[Award]) -> None:
         """Number the awards per (tenant, partition), so that a reader can go on where it was."""
-        identity = key_of(tenant, str(self._partition))
-        head = await self._tx["award_heads"].find_one({"_id": identity})
-        last = head["n"] if head else 0
+        taken = await numbers(self._tx, tenant, self._partition, len(awards))
         await self._tx["awards"].bulk_write(
             [
-                InsertOne(_document(award) | {"partition": self._partition, "n": n})
-                for n, award in enumerate(awards, start=last + 1)
+                InsertOne(document_of(award) | {"partition": self._partition, "n": n})
+                for n, award in zip(taken, awards, strict=True)
             ]
-        )
-        await self._tx["award_heads"].update_one(
-            {"_id": identity}, {"$set": {"n": last + len(awards)}}, upsert=True
         )
 
 
@@ -107,27 +107,3 @@ def _total(document: Document) -> tuple[Window, Total]:
         date.fromisoformat(document["day"]),
     )
     return window, Total(document["amount"], document["count"], document["praised"])
-
-
-def _document(award: Award) -> Document:
-    rule, window = award.rule, award.window
-    return {
-        "_id": window.deed,
-        "tenant": rule.tenant,
-        "rule": rule.id,
-        "rule_version": rule.version,
-        "name": rule.name,
-        "metric": rule.metric,
-        "dim": rule.dim,
-        "value": window.value,
-        "day": window.day.isoformat(),
-        "threshold": rule.threshold,
-        "actual": award.actual,
-        "at_ms": award.at_ms,
-        "dim_is": rule.dim_is,
-        "state": award.address.state,
-        "team": award.address.team,
-        "group": award.address.group,
-        "ceo_channel": award.address.ceo_channel,
-        "people": list(award.address.people),
-    }

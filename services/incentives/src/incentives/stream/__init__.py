@@ -49,6 +49,6 @@ def make_stream(store: Store, clock: Clock, guards: Guards, partitions: int) -> 
     return Stream(
         {
             FACTS: FactsStream(store, clock, guards, partitions),
-            DIRECTORY: DirectoryStream(clock),
+            DIRECTORY: DirectoryStream(clock, guards, partitions),
         }
     )

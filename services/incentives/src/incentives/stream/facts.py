@@ -1,26 +1,26 @@
 """The door of the facts: rows become commands, each once by its lane; praises leave as rewards."""
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from event_contracts.facts import FactBatch
-from event_contracts.rewards import Praised
-from event_contracts.topics import FACTS, REWARDS
-from event_contracts.wire import decoder_of, encode, key_of, partition_of
+from event_contracts.topics import FACTS
+from event_contracts.wire import decoder_of
 from incentives import metrics
 from incentives.adapters.ledger import MongoLedger
 from incentives.adapters.rules import Known, RuleMemory, RuleReader
-from incentives.domain.praise import Award, Cell, Facts
+from incentives.domain.praise import Cell, Facts
 from incentives.handlers import HANDLERS, AddFacts
 from incentives.settings import SERVICE
 from incentives.stream.reading import letter
+from incentives.stream.rewards import messages_of
 from service_kit import dead_letters
 from service_kit.clock import Clock
 from service_kit.errors import BadRecord
 from service_kit.guards import Guards
 from service_kit.lanes import Receiver, Stamp
-from service_kit.outbox import Message, Outbox
+from service_kit.outbox import Outbox
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Document, Store, Tx
 
@@ -35,7 +35,7 @@ class Effect:
     rules: dict[str, Known]
     facts: int
     resent: int
-    awards: int
+    awards: Counter[str]
 
 
 class FactsStream:
@@ -59,7 +59,7 @@ class FactsStream:
         """Add the slice's facts, grant what they earn, keep what nothing can apply."""
         receiver = self._receivers[batch.partition].fork()
         reader = RuleReader(tx, self._rules)
-        ledger = MongoLedger(tx, reader, batch.partition.number)
+        ledger = MongoLedger(tx, reader, batch.partition.number, self._guards)
         dead: list[Document] = []
         facts = resent = 0
         for record in batch.records:
@@ -74,8 +74,9 @@ class FactsStream:
         await ledger.flush()
         await receiver.save(tx)
         await dead_letters.write(tx, dead)
-        outbox.send_all(self._message(a) for a in ledger.granted if a.address.posted)
-        return Effect(receiver, reader.seen, facts, resent, len(ledger.granted))
+        outbox.send_all(messages_of(ledger.granted, self._partitions))
+        states = Counter(award.address.state for award in ledger.granted)
+        return Effect(receiver, reader.seen, facts, resent, states)
 
     def committed(self, batch: Slice, effect: Any) -> None:
         """Remember lanes and rules, and count."""
@@ -84,17 +85,11 @@ class FactsStream:
         self._rules.learn(effect.rules)
         metrics.FACTS.inc(effect.facts)
         metrics.RESENT.inc(effect.resent)
-        metrics.AWARDS.inc(effect.awards)
+        metrics.count_awards(effect.awards)
 
     def forget(self, partition: Partition) -> None:
         """Drop the lanes; rules stay, their head says whether they still hold."""
         self._receivers.pop(partition, None)
-
-    def _message(self, award: Award) -> Message:
-        rule, value = award.rule, award.window.value
-        number = partition_of(self._partitions, rule.tenant, rule.id)
-        key = key_of(rule.tenant, rule.id, value).encode()
-        return Message(Partition(REWARDS.name, number), key, encode(praised(award)))
 
 
 def command_of(record: Record) -> AddFacts | None:
@@ -120,31 +115,6 @@ def command_of(record: Record) -> AddFacts | None:
             cells=cells,
             history=message.history,
         )
-    )
-
-
-def praised(award: Award) -> Praised:
-    """Return the award as other systems read it."""
-    rule, window = award.rule, award.window
-    return Praised(
-        id=window.deed,
-        tenant=rule.tenant,
-        rule=rule.id,
-        rule_version=rule.version,
-        name=rule.name,
-        metric=rule.metric,
-        dim=rule.dim,
-        value=window.value,
-        window_start=window.day,
-        window_end=window.day,
-        threshold=rule.threshold,
-        actual=award.actual,
-        at=datetime.fromtimestamp(award.at_ms / 1000, UTC),
-        dim_is=rule.dim_is,
-        team=award.address.team,
-        group=award.address.group,
-        ceo_channel=award.address.ceo_channel,
-        people=award.address.people,
     )
 
 

@@ -16,13 +16,22 @@ from metrics_ingest.domain.folding import Arrival, Folded
 from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.folding import Effect, FoldSlice, remember, spill
-from metrics_ingest.metrics import DEAD, FOLDED, OTHER_SETS, WINDOW_IDS, WINDOW_SPILLED
+from metrics_ingest.metrics import (
+    DEAD,
+    FOLDED,
+    OTHER_SETS,
+    WATERMARK,
+    WINDOW_IDS,
+    WINDOW_SPILLED,
+)
 from metrics_ingest.ports import OlderIds
 from service_kit.clock import Clock
 from service_kit.guards import Guards
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Store, Tx
+
+UNDECLARED = "-"
 
 _decode = decoder_of(RawEvent)
 ALL_GUARDS = Guards()
@@ -85,8 +94,10 @@ class FoldHandler:
         number = batch.partition.number
         spilled = remember(effect, self.memory, self.memory.partitions[number], self._older[number])
         _count_spilled(spilled)
-        _count(effect.folded)
+        self._count(effect.folded)
         OTHER_SETS.inc(effect.others)
+        if effect.told_ms is not None:
+            WATERMARK.labels(number).set(effect.told_ms / 1000)
         if batch.records:
             self._show()
 
@@ -96,6 +107,16 @@ class FoldHandler:
         older = self._older.pop(partition.number, None)
         if older is not None:
             older.close()
+        WATERMARK.remove(partition.number)
+
+    def _count(self, folded: Folded) -> None:
+        _count(folded)
+        for letter in folded.letters:
+            event = letter.arrival.event
+            plan = self.memory.plans.get(event.tenant)
+            # What is not declared anywhere has any name a sender likes.
+            declared = plan is not None and event.source in plan.sources
+            DEAD.labels(event.source if declared else UNDECLARED, letter.cause).inc()
 
     def _place(self, batch: Slice) -> int:
         """Return the number in the ids of what is kept: the same slice is never kept twice.
@@ -139,8 +160,6 @@ def _count(folded: Folded) -> None:
         FOLDED.labels("duplicate").inc(counts.duplicates)
         FOLDED.labels("conflict").inc(counts.conflicts)
         FOLDED.labels("dead-letter").inc(counts.dead)
-    for letter in folded.letters:
-        DEAD.labels(letter.cause).inc()
 
 
 def _count_spilled(ids: int) -> None:

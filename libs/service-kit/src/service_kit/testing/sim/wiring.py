@@ -12,6 +12,7 @@ from service_kit.loops.base import LoopSettings
 from service_kit.owners import Fence
 from service_kit.records import Partition
 from service_kit.relay import Relay
+from service_kit.security import KafkaAccess
 from service_kit.store import Session, Store
 from service_kit.testing.sim import goals, stages
 from service_kit.testing.sim.consumer import FakeConsumer, FakeProducer, FakeWake
@@ -53,7 +54,7 @@ async def worker(world: "World", process: Process, stage: str) -> None:
         guards=world.guards,
     )
     loop = AiokafkaLoop(
-        LoopSettings("", "", stage, process.name, (topic,), batch=5, within=3.0),
+        LoopSettings(KafkaAccess(""), "", stage, process.name, (topic,), batch=5, within=3.0),
         applier,
         world.guards,
         consumer=lambda settings: FakeConsumer(world.kafka, settings, process),
