@@ -189,7 +189,7 @@ ORGANISATION = Board(
                 Panel(
                     Text("Praise in an hour", "每小时表扬"),
                     Text(
-                        "Posted, kept because the person has not agreed, or waiting for the directory.",
+                        "Posted, kept without consent, or waiting for the directory.",
                         "已发布、因本人未同意而保留，或等待人员目录。",
                     ),
                     Look.LINES,
