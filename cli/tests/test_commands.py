@@ -10,6 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from paceline.connection import Connection
+from paceline.lights import four_places, percent
 from paceline.main import app
 from paceline.watch import Watch
 
@@ -231,3 +232,12 @@ def test_without_a_running_system_it_is_said_what_to_do(
     done = CliRunner().invoke(app, ["goals"], env={"PACELINE_JSON": ""})
     assert done.exit_code == 1
     assert "paceline up" in done.output
+
+
+def test_a_ratio_without_end_is_cut_and_never_rounded_up() -> None:
+    assert (four_places("0.69999999999"), four_places("1.10"), four_places(None)) == (
+        "0.6999",
+        "1.1",
+        "",
+    )
+    assert (percent("0.6999999"), percent("1.00714285714"), percent(None)) == ("69 %", "100 %", "")

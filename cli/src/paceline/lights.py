@@ -1,6 +1,6 @@
 """`paceline lights`: how the spans of a goal were judged."""
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Any
 
 import typer
@@ -48,7 +48,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
             light(row.get("light")),
             text(row.get("plan")),
             text(row.get("actual")),
-            text(row.get("ratio")),
+            four_places(row.get("ratio")),
             text(row.get("low_run")),
             remark(row),
         )
@@ -58,9 +58,19 @@ def table(rows: list[dict[str, Any]]) -> Table:
 def headline(row: dict[str, Any]) -> str:
     """Return the to-date light with its completion in whole percent, rounded down."""
     to_date = row.get("to_date") or {}
-    ratio = to_date.get("ratio")
-    percent = "" if ratio is None else f" {int(Decimal(str(ratio)) * 100)} %"
-    return light(to_date.get("light")) + percent
+    return f"{light(to_date.get('light'))} {percent(to_date.get('ratio'))}".rstrip()
+
+
+def percent(ratio: Any) -> str:
+    """Return a ratio in whole percent, rounded down so that 69.9 % never reads as 70."""
+    return "" if ratio is None else f"{int(Decimal(str(ratio)) * 100)} %"
+
+
+def four_places(ratio: Any) -> str:
+    """Return a ratio to four places, rounded down."""
+    if ratio is None:
+        return ""
+    return f"{Decimal(str(ratio)).quantize(Decimal('0.0001'), ROUND_DOWN).normalize():f}"
 
 
 def span(row: dict[str, Any]) -> str:

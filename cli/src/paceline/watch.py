@@ -12,7 +12,7 @@ from rich.text import Text
 
 from paceline.connection import ApiError, Connection, JsonFile, Key, connect
 from paceline.goals import progress_total, share
-from paceline.lights import headline, span
+from paceline.lights import headline, percent, span
 from paceline.show import COLOURS, console, light, text
 from paceline.words import say
 
@@ -98,7 +98,7 @@ def strip(rows: list[dict[str, Any]]) -> Text:
 def deed_row(deed: dict[str, Any]) -> tuple[str, ...]:
     """Return a deed's cells."""
     name = text(deed.get("name") or deed["goal"])
-    completion = text(deed.get("completion"))
+    completion = percent(deed.get("completion"))
     which = say("to-date light" if deed.get("light_kind") == "to-date" else "run light")
     shown = f"{light(deed['light'])} ({which})" if deed.get("light") else ""
     return (deed["kind"], name, span(deed), shown, completion)
