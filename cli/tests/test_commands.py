@@ -10,8 +10,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from paceline.connection import Connection
-from paceline.lights import four_places, percent
+from paceline.lights import four_places
 from paceline.main import app
+from paceline.show import percent
 from paceline.watch import Watch
 
 

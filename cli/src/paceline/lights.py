@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from paceline.connection import ApiError, JsonFile, Key, Url, connect
-from paceline.show import console, fail, light, text
+from paceline.show import console, fail, light, percent, text
 from paceline.words import say
 
 
@@ -59,11 +59,6 @@ def headline(row: dict[str, Any]) -> str:
     """Return the to-date light with its completion in whole percent, rounded down."""
     to_date = row.get("to_date") or {}
     return f"{light(to_date.get('light'))} {percent(to_date.get('ratio'))}".rstrip()
-
-
-def percent(ratio: Any) -> str:
-    """Return a ratio in whole percent, rounded down so that 69.9 % never reads as 70."""
-    return "" if ratio is None else f"{int(Decimal(str(ratio)) * 100)} %"
 
 
 def four_places(ratio: Any) -> str:

@@ -1,5 +1,6 @@
 """How every command speaks: one console for results, one for what went wrong."""
 
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import typer
@@ -24,6 +25,11 @@ def light(colour: str | None) -> str:
     style = COLOURS.get(colour or "")
     name = say(colour or "none")
     return f"[{style}]● {name}[/]" if style else f"[bright_black]○ {say('none')}[/]"
+
+
+def percent(ratio: Any) -> str:
+    """Return a ratio in whole percent, rounded down so that 69.9 % never reads as 70."""
+    return "" if ratio is None else f"{int(Decimal(str(ratio)) * 100)} %"
 
 
 def text(value: Any) -> str:

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from paceline.connection import ApiError, Connection, JsonFile, Key, connect
 from paceline.goals import progress_total, share
-from paceline.lights import headline, percent, span
-from paceline.show import COLOURS, console, light, text
+from paceline.lights import headline, span
+from paceline.show import COLOURS, console, light, percent, text
 from paceline.words import say
 
 LIGHTS = 30

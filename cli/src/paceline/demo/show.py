@@ -6,8 +6,12 @@ from typing import Any, Protocol
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.text import Text
+
+from paceline.show import COLOURS
 
 FRAME_SECONDS = 1 / 5
+BLOCKS = {"green": "█", "yellow": "▅", "red": "▂", "grey": "░", "none": "·"}
 
 
 class Show(Protocol):
@@ -41,6 +45,16 @@ class LiveShow:
             while True:
                 live.refresh()
                 await asyncio.sleep(FRAME_SECONDS)
+
+
+def strip(lights: Sequence[tuple[str, bool]], days: int) -> Text:
+    """Return the last lights, one place a day: colour, and whether provisional (half as bright)."""
+    shown = lights[-days:]
+    text = Text("·" * (days - len(shown)), "bright_black")
+    for colour, provisional in shown:
+        dim = " dim" if provisional else ""
+        text.append(BLOCKS[colour], COLOURS.get(colour, "bright_black") + dim)
+    return text
 
 
 def can_live(console: Console) -> bool:

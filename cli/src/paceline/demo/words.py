@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from paceline import show
+
 Texts = Mapping[str, tuple[str, str]]
 
 # key: (English, Chinese)
@@ -79,5 +81,5 @@ class Words:
 
 
 def percent(ratio: Decimal | None) -> str:
-    """Return a ratio as whole percent, rounded down so that 69.9 % never reads as 70."""
-    return "-" if ratio is None else f"{int(ratio * 100)} %"
+    """Return a ratio as whole percent, rounded down; a dash where there is none."""
+    return show.percent(ratio) or "-"

@@ -12,10 +12,10 @@ from rich.text import Text
 from paceline.demo.firm import people
 from paceline.demo.firm.picture import Goal, Light, News, Picture
 from paceline.demo.firm.words import FirmWords, amount
+from paceline.demo.show import strip
 from paceline.demo.words import percent
+from paceline.show import COLOURS
 
-BLOCKS = {"green": "█", "yellow": "▅", "red": "▂", "grey": "░", "none": "·"}
-STYLES = {"green": "green", "yellow": "yellow", "red": "bold red"}
 MARKS = {
     "goal.off_track": ("▼", "bold red"),
     "goal.escalated": ("▼", "red"),
@@ -112,14 +112,14 @@ class View:
         name = Text(f"{'  ' * depth}{self._words.name(goal.aim.name)}", "" if depth else "bold")
         whose = [Text(self._words.name(self._names.get(goal.aim.owner, goal.aim.owner)))]
         pair = f"{amount(newest.actual, unit)} / {amount(newest.plan, unit)}" if newest else "-"
-        strip = blocks([*goal.judged.values(), *([goal.running] if goal.running else [])])
-        return [name, *(whose if wide else []), self._headline(goal), strip, pair]
+        days = blocks([*goal.judged.values(), *([goal.running] if goal.running else [])])
+        return [name, *(whose if wide else []), self._headline(goal), days, pair]
 
     def _headline(self, goal: Goal) -> Text:
         newest = goal.newest
         if newest is None:
             return Text("-", "bright_black")
-        style = STYLES.get(newest.to_date, "bright_black")
+        style = COLOURS.get(newest.to_date, "bright_black")
         text = Text(f"● {self._words.say(newest.to_date)} {percent(newest.ratio)}", style)
         if goal.last and goal.last.watch:
             text.append(f" {self._words.say('watch')}", "yellow")
@@ -166,12 +166,7 @@ class View:
 
 def blocks(lights: Sequence[Light]) -> Text:
     """Return the last run lights, the running day's in half brightness."""
-    shown = lights[-SHOWN_DAYS:]
-    text = Text("·" * (SHOWN_DAYS - len(shown)), "bright_black")
-    for light in shown:
-        dim = " dim" if light.provisional else ""
-        text.append(BLOCKS[light.run], STYLES.get(light.run, "bright_black") + dim)
-    return text
+    return strip([(light.run, light.provisional) for light in lights], SHOWN_DAYS)
 
 
 def news_line(news: News, words: FirmWords) -> Text:

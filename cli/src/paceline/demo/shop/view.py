@@ -13,10 +13,10 @@ from rich.text import Text
 
 from paceline.demo.shop.model import SHOWN_DAYS, Goal, Light, News, Picture
 from paceline.demo.shop.words import ShopWords, amount
+from paceline.demo.show import strip
 from paceline.demo.words import percent
+from paceline.show import COLOURS
 
-BLOCKS = {"green": "█", "yellow": "▅", "red": "▂", "grey": "░", "none": "·"}
-STYLES = {"green": "green", "yellow": "yellow", "red": "bold red", "grey": "bright_black"}
 MARKS = {
     "goal.off_track": ("▼", "bold red"),
     "goal.missed": ("✗", "bold red"),
@@ -153,12 +153,7 @@ class View:
 
 def blocks(lights: Sequence[Light]) -> Text:
     """Return the last lights, the running day's in half brightness."""
-    shown = lights[-SHOWN_DAYS:]
-    text = Text("·" * (SHOWN_DAYS - len(shown)), "bright_black")
-    for light in shown:
-        dim = " dim" if light.provisional else ""
-        text.append(BLOCKS[light.colour], STYLES.get(light.colour, "bright_black") + dim)
-    return text
+    return strip([(light.colour, light.provisional) for light in lights], SHOWN_DAYS)
 
 
 def news_line(news: News, words: ShopWords) -> Text:
@@ -203,7 +198,7 @@ def moment(at: float | None) -> str:
 
 
 def _style(light: Light | None) -> str:
-    return "" if light is None else STYLES.get(light.colour, "bright_black")
+    return "" if light is None else COLOURS.get(light.colour, "bright_black")
 
 
 def _lines(rows: Sequence[Text], count: int) -> Text:
