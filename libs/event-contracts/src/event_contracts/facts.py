@@ -38,6 +38,10 @@ class FactBatch(Event, frozen=True, kw_only=True, tag="facts.batch.v1"):
     Applied once by its lane (headers ``lane``, ``seq``, ``range``; see service_kit.lanes).
     ``accepted`` counts the source's new events whether or not they met the metric: a source that
     delivered without a match is not silent. ``definition`` is the version folded with.
+    ``over`` holds the denominators of a ratio's or conversion's cells, ``sketches`` the serialised
+    sketches of a unique count's (HLL) or a quantile's (KLL): one for each cell, or none at all.
+    ``day_zone`` marks facts of day grain: each cell's minute is the beginning of a local day of
+    that zone, and the day is never cut to another one. ``provisional``: the source restates it.
     """
 
     tenant: str
@@ -51,6 +55,9 @@ class FactBatch(Event, frozen=True, kw_only=True, tag="facts.batch.v1"):
     provisional: bool = False
     history: bool = False
     corrects: str | None = None
+    day_zone: str | None = None
+    over: tuple[Decimal, ...] = ()
+    sketches: tuple[bytes, ...] = ()
 
 
 class Condition(Part, frozen=True, kw_only=True):

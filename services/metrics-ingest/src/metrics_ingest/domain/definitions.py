@@ -1,5 +1,6 @@
 """What a tenant declares: sources with a mapping per door, and the metrics folded from them."""
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +13,7 @@ class Kind(StrEnum):
     DECIMAL = "decimal"
     STRING = "string"
     INTEGER = "integer"
+    TIME = "time"  # an instant: epoch milliseconds once it is read
 
 
 class Op(StrEnum):
@@ -32,21 +34,74 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldMapping(Part, frozen=True):
-    """Where a field stands: the first of ``paths`` that exists and is not null wins."""
+    """Where a field stands: the first of ``paths`` that exists and is not null wins.
+
+    ``format`` says how a time is written (domain.times). ``scale`` is what a decimal is multiplied
+    by: 0.01 for cents, 0.000001 for micros. ``values`` translates texts; what it does not name
+    stays. ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds
+    it.
+    """
 
     paths: tuple[str, ...]
     kind: Kind = Kind.STRING
     required: bool = False
+    format: str = "iso"
+    scale: Decimal | None = None
+    values: dict[str, str] = {}
+    currency: str | None = None
 
 
 class Mapping(Part, frozen=True):
-    """How one door's events are read. Each path is dotted; of a list the first that exists wins."""
+    """How one door's events are read. Each path is dotted; of a list the first that exists wins.
+
+    ``each`` is the path of the list whose items are the events of a body; an item is then read as
+    ``{"item", "root", "query"}``. ``skip`` are conditions on mapped fields under which an event is
+    none (a test, a hint). ``drop`` are the paths of secrets, taken out before anything is kept.
+    """
 
     id: tuple[str, ...]
     type: tuple[str, ...]
     time: tuple[str, ...]
     subject: tuple[str, ...] = ()
     fields: dict[str, FieldMapping] = {}
+    time_format: str = "iso"
+    each: str | None = None
+    skip: tuple["Condition", ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+class ContributionKind(StrEnum):
+    """What an event says of a number."""
+
+    DELTA = "delta"  # it happened: add it
+    SNAPSHOT = "snapshot"  # this cell is now X, as of t
+    SLICE = "slice"  # the whole of an account's day: what is missing is 0
+    ENTITY = "entity"  # the newest state of one record
+
+
+class Contribution(Part, frozen=True):
+    """How events of these types (none named: all others of the source) contribute.
+
+    ``key`` are the mapped fields that name the cell, the slice or the entity (inside the source);
+    ``as_of`` is the field (integer or time) whose higher value is newer, None: the time of arrival.
+    A slice's cells are named by ``cell``; it takes effect when ``parts`` (a field with their
+    number, None: 1) different values of ``part`` are there. Of an entity ``partial`` events carry
+    changed fields only: an absent one is unchanged, those named in the field ``nulled`` (a list,
+    comma separated) are emptied; ``gone`` are the conditions under which the entity is no more.
+    ``grain`` day keeps the cells in the account's days (zone: that of the source).
+    """
+
+    kind: ContributionKind = ContributionKind.DELTA
+    types: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    as_of: str | None = None
+    cell: tuple[str, ...] = ()
+    part: str | None = None
+    parts: str | None = None
+    partial: bool = False
+    nulled: str | None = None
+    gone: tuple["Condition", ...] = ()
+    grain: str = "minute"
 
 
 class Source(Part, frozen=True):
@@ -55,6 +110,11 @@ class Source(Part, frozen=True):
     ``doors`` maps ``http`` or ``topic:<name>`` to a mapping. ``zone`` is the IANA zone of times
     that carry none. ``records`` are the types that are business records; ``*`` means all.
     ``paused`` says why its records become dead letters at once, None while it runs.
+
+    ``contributions`` say what its events are; without one they are deltas. The platform may restate
+    a day for ``restates_days``: until then its facts are settling. ``drift`` says what happens to
+    fields that no mapping knows: ``ignore`` counts them, ``quarantine`` makes dead letters.
+    ``signature`` is how its webhook is signed (domain.signatures), None: not at all.
     """
 
     name: str
@@ -63,6 +123,10 @@ class Source(Part, frozen=True):
     records: tuple[str, ...] = ()
     version: int = 0
     paused: str | None = None
+    contributions: tuple[Contribution, ...] = ()
+    restates_days: int = 0
+    drift: str = "ignore"
+    signature: str | None = None
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -80,17 +144,49 @@ class Condition(Part, frozen=True):
     value: Any = None
 
 
-class Metric(Part, frozen=True):
-    """An additive metric: the sum of ``value`` (None: 1 for each event) over matching events.
+class MetricKind(StrEnum):
+    """How a metric is made of events."""
+
+    ADDITIVE = "additive"
+    RATIO = "ratio"
+    UNIQUE = "unique"
+    QUANTILE = "quantile"
+    CUMULATIVE = "cumulative"
+    UNITS = "unit-threshold"
+    CONVERSION = "conversion"
+
+
+class Measure(Part, frozen=True):
+    """What is summed: ``value`` (None: 1 for each event) over the matching events.
 
     An event matches when its type is in ``types`` (empty: any) and it meets every condition of
-    ``where``; one without the value's field adds nothing. ``unit`` is free text, ``currency`` an
-    ISO 4217 code, ``good`` is ``up`` or ``down``.
+    ``where``; one without the value's field adds nothing.
+    """
+
+    types: tuple[str, ...] = ()
+    value: str | None = None
+    where: tuple[Condition, ...] = ()
+
+
+class Metric(Part, frozen=True):
+    """A metric: its own measure (``types``, ``value``, ``where``) and what its kind needs beside.
+
+    additive: the sum. ratio: the sum over that of ``over``, kept apart. unique: how many different
+    values the field ``of`` has (HLL). quantile: the ``quantile`` (0 < q < 1) of ``value`` (KLL).
+    cumulative: the running total of the sum. unit-threshold: how many units (values of the field
+    ``of``) have come to ``threshold``, within ``window_days`` of the unit's first event if given.
+    conversion: the share of subjects (values of ``of``) with an event of the own measure that have
+    one of ``over`` within ``window_days``; booked ``by`` cohort (the day of the first) or period
+    (the day of the second).
+
+    ``unit`` is free text, ``currency`` an ISO 4217 code, ``good`` is ``up`` or ``down``. Money in
+    another currency is taken at the ``rates`` of the event's ``day`` or at the ``budget`` rates
+    (one unit of the foreign currency in ``currency``).
     """
 
     name: str
     source: str
-    kind: str = "additive"
+    kind: MetricKind = MetricKind.ADDITIVE
     types: tuple[str, ...] = ()
     value: str | None = None
     where: tuple[Condition, ...] = ()
@@ -99,6 +195,14 @@ class Metric(Part, frozen=True):
     currency: str | None = None
     good: str = "up"
     version: int = 0
+    over: Measure | None = None
+    of: str | None = None
+    quantile: Decimal | None = None
+    threshold: Decimal | None = None
+    window_days: int | None = None
+    by: str = "cohort"
+    rates: str = "day"
+    budget: dict[str, Decimal] = {}
 
 
 class Definitions(msgspec.Struct, frozen=True):
