@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from metrics_ingest.adapters.older_ids import SqliteOlderIds
 from metrics_ingest.domain.batches import limit
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.cells import CellSum
 from metrics_ingest.domain.checks import check_metric, check_source
 from metrics_ingest.domain.cloudevents import from_kafka, split_batch
 from metrics_ingest.domain.definitions import Condition, Definitions, Kind, Metric, Op, Source
@@ -125,17 +126,19 @@ def test_sums_of_many_digits_stay_exact(make: Any) -> None:
     arrivals = [Arrival(n, bytes([n]) * 16, event) for n, event in enumerate(events)]
     folded = fold(arrivals, plan, lambda key: None)
     (cell,) = folded.sources["acme", "shop"].cells["gross_revenue"].values()
-    assert cell == [Decimal(50) * 10**18, 100]
+    assert cell == CellSum(Decimal(50) * 10**18, 100)
 
 
 def test_sums_in_the_set_other_stay_exact_too() -> None:
     cells: Any = {
-        (1, ("a",)): [Decimal("999999999999999999.999999999999"), 1],
-        (1, ("b",)): [Decimal("0.000000000001"), 1],
-        (1, ("c",)): [Decimal("999999999999999999.999999999999"), 1],
+        (1, ("a",)): CellSum(Decimal("999999999999999999.999999999999"), 1),
+        (1, ("b",)): CellSum(Decimal("0.000000000001"), 1),
+        (1, ("c",)): CellSum(Decimal("999999999999999999.999999999999"), 1),
     }
     limited = limit(cells, {}, most=0)
-    assert limited.cells == {(1, ("other",)): [Decimal("1999999999999999999.999999999999"), 3]}
+    assert limited.cells == {
+        (1, ("other",)): CellSum(Decimal("1999999999999999999.999999999999"), 3)
+    }
     assert limited.others == 3
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, localcontext
+from decimal import localcontext
 
 import msgspec
 import xxhash
 
 from event_contracts.facts import Accepted, Cell, FactBatch
-from metrics_ingest.domain.folding import CellKey, Dims, SourceFold
+from metrics_ingest.domain.cells import CellKey, CellSum, Dims
+from metrics_ingest.domain.folding import SourceFold
 from metrics_ingest.domain.plans import MetricPlan
 from metrics_ingest.domain.values import EXACT
 
@@ -40,7 +41,7 @@ class Limited:
     the set ``other`` because their day was full.
     """
 
-    cells: dict[CellKey, list[Decimal | int]] = field(default_factory=dict)
+    cells: dict[CellKey, CellSum] = field(default_factory=dict)
     new: dict[int, set[bytes]] = field(default_factory=dict)
     others: int = 0
 
@@ -50,9 +51,7 @@ def days_of(cells: Iterable[CellKey]) -> set[int]:
     return {day_of(minute) for minute, _ in cells}
 
 
-def days_with_unknown_sets(
-    cells: Mapping[CellKey, list[Decimal | int]], known: DaySets
-) -> set[int]:
+def days_with_unknown_sets(cells: Mapping[CellKey, CellSum], known: DaySets) -> set[int]:
     """Return the days of cells whose dimension set is not among the known ones."""
     none: frozenset[bytes] = frozenset()
     return {
@@ -62,20 +61,16 @@ def days_with_unknown_sets(
     }
 
 
-def limit(
-    cells: Mapping[CellKey, list[Decimal | int]], known: DaySets, most: int = SETS_A_DAY
-) -> Limited:
+def limit(cells: Mapping[CellKey, CellSum], known: DaySets, most: int = SETS_A_DAY) -> Limited:
     """Keep the known sets and new ones while their day has room; add the rest up in ``other``."""
     limited = Limited()
     with localcontext(EXACT):
-        for (minute, dims), (amount, count) in cells.items():
+        for (minute, dims), added in cells.items():
             kept = dims
             if dims and not _room(limited, known, day_of(minute), set_key(dims), most):
                 kept = (OTHER,) * len(dims)
-                limited.others += int(count)
-            cell = limited.cells.setdefault((minute, kept), [Decimal(0), 0])
-            cell[0] += amount
-            cell[1] += count
+                limited.others += added.count
+            limited.cells.setdefault((minute, kept), CellSum()).merge(added)
     return limited
 
 
@@ -93,7 +88,7 @@ def _room(limited: Limited, known: DaySets, day: int, key: bytes, most: int) -> 
 def fact_batches(
     fold: SourceFold,
     metric: MetricPlan,
-    cells: Mapping[CellKey, list[Decimal | int]],
+    cells: Mapping[CellKey, CellSum],
     as_of_ms: int,
 ) -> Iterator[FactBatch]:
     """Yield the metric's batches: one, unless its cells are too many for one record.
@@ -117,20 +112,20 @@ def fact_batches(
 
 
 def _parts(
-    names: tuple[str, ...], cells: Mapping[CellKey, list[Decimal | int]]
+    names: tuple[str, ...], cells: Mapping[CellKey, CellSum]
 ) -> Iterator[tuple[tuple[dict[str, str], ...], tuple[Cell, ...]]]:
     table: dict[Dims, int] = {}
     part: list[Cell] = []
     size = 0
-    for (minute, dims), (amount, count) in cells.items():
+    for (minute, dims), cell in cells.items():
         if size > _BATCH_BYTES:
             yield _named(names, table), tuple(part)
             table, part, size = {}, [], 0
         if dims not in table:
             table[dims] = len(table)
             size += sum(len(str(d)) * 4 + len(n) + 8 for n, d in zip(names, dims, strict=True))
-        size += _CELL_BYTES + len(str(amount))
-        part.append(Cell(minute, table[dims], Decimal(amount), int(count)))
+        size += _CELL_BYTES + len(str(cell.sum))
+        part.append(Cell(minute, table[dims], cell.sum, cell.count))
     yield _named(names, table), tuple(part)
 
 

@@ -6,7 +6,7 @@ see values.EXACT.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, localcontext
+from decimal import localcontext
 
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain.causes import (
@@ -15,12 +15,11 @@ from metrics_ingest.domain.causes import (
     Unfit,
     unfit_of,
 )
+from metrics_ingest.domain.cells import CellKey, CellSum
 from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
-from metrics_ingest.domain.values import EXACT, Value
+from metrics_ingest.domain.values import EXACT
 
-Dims = tuple[Value | None, ...]
-CellKey = tuple[int, Dims]
 Seen = Callable[[bytes], int | None]
 Plans = Mapping[tuple[str, str], SourcePlan]
 
@@ -54,13 +53,13 @@ class BusinessRecord:
 
 @dataclass(slots=True)
 class SourceFold:
-    """What a batch adds for one source. A cell is [sum, count]."""
+    """What a batch adds for one source; cells by the name of their metric."""
 
     plan: SourcePlan
     accepted: int = 0
     unmatched: int = 0
     quarters: dict[int, int] = field(default_factory=dict)
-    cells: dict[str, dict[CellKey, list[Decimal | int]]] = field(default_factory=dict)
+    cells: dict[str, dict[CellKey, CellSum]] = field(default_factory=dict)
     records: list[BusinessRecord] = field(default_factory=list)
     last_event_ms: int = 0
 
@@ -80,17 +79,15 @@ class SourceFold:
             self._add_to(metric, event)
 
     def _add_to(self, metric: MetricPlan, event: Mapped) -> None:
-        amount = metric.amount(event.fields)
+        amount = metric.amount(event)
         if amount is None:
             return
         cells = self.cells.setdefault(metric.definition.name, {})
         key = (event.at_ms // 60_000, metric.dims_of(event.fields))
         cell = cells.get(key)
         if cell is None:
-            cells[key] = [amount, 1]
-        else:
-            cell[0] += amount
-            cell[1] += 1
+            cell = cells[key] = CellSum()
+        cell.add(amount)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
+from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
     Condition,
@@ -21,7 +22,7 @@ from metrics_ingest.domain.values import CONVERT, Value
 Fields = Mapping[str, Value]
 Test = Callable[[Fields], bool]
 
-_ONE = Decimal(1)
+_ONE = Amount(Decimal(1))
 _COMPARE: dict[Op, Callable[[Value, Value], bool]] = {
     Op.EQ: lambda a, b: a == b,
     Op.NE: lambda a, b: a != b,
@@ -61,15 +62,16 @@ class MetricPlan:
         self._value = definition.value
         self._tests = tuple(predicate_of(c, kinds[c.field]) for c in definition.where)
 
-    def amount(self, fields: Fields) -> Decimal | None:
+    def amount(self, event: Mapped) -> Amount | None:
         """Return what an event adds, None when it does not match."""
+        fields = event.fields
         for test in self._tests:
             if not test(fields):
                 return None
         if self._value is None:
             return _ONE
         found = fields.get(self._value)
-        return found if found is None or type(found) is Decimal else Decimal(found)
+        return None if found is None else Amount(Decimal(found))
 
     def dims_of(self, fields: Fields) -> tuple[Value | None, ...]:
         """Return the values of the metric's dimensions, None for one that the event lacks."""
