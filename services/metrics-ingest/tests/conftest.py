@@ -1,7 +1,8 @@
 """A stage for metrics-ingest: its HTTP door, its fold and its re-keyer on in-memory stand-ins."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -46,6 +47,7 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.records: dict[int, list[bytes]] = {number: [] for number in range(COUNTS.raw)}
+        self.keys: dict[bytes, bytes] = {}
         self.broken = False
 
     async def send(
@@ -55,6 +57,7 @@ class MemoryLog:
         if self.broken:
             raise Infrastructure("no broker")
         self.records[partition].append(value or b"")
+        self.keys[value or b""] = key or b""
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
         return {p: Bounds("t", 0, len(self.records.get(p.number, []))) for p in partitions}
@@ -128,7 +131,7 @@ class Stage:
             partition = Partition("raw", number)
             while (start := self.applier.next[partition]) < len(records):
                 end = min(len(records), start + at_once)
-                await self.applier.apply([slice_of(partition, records, start, end)])
+                await self.applier.apply([slice_of(partition, records, start, end, self.log.keys)])
                 if partition in self.applier.halted:
                     return
 
@@ -176,14 +179,16 @@ class Stage:
             await self.done("POST", "/v1/metrics", metric, tenant=tenant)
 
 
-def slice_of(partition: Partition, records: Sequence[bytes], start: int, end: int) -> Slice:
-    """Return the records from start to end as a loop would."""
-    return Slice(
-        partition,
-        start,
-        end,
-        tuple(Record(partition, n, b"k", records[n]) for n in range(start, end)),
-    )
+def slice_of(
+    partition: Partition,
+    records: Sequence[bytes],
+    start: int,
+    end: int,
+    keys: Mapping[bytes, bytes] = MappingProxyType({}),
+) -> Slice:
+    """Return the records from start to end as a loop would; ``keys`` are theirs by their values."""
+    made = [Record(partition, n, keys.get(records[n], b"k"), records[n]) for n in range(start, end)]
+    return Slice(partition, start, end, made)
 
 
 def shop_mapping(at: str, identity: str) -> dict[str, Any]:

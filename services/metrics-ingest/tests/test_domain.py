@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from metrics_ingest.adapters.older_ids import SqliteOlderIds
 from metrics_ingest.domain.batches import limit
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import CellSum
@@ -21,7 +20,6 @@ from metrics_ingest.domain.folding import Arrival, fold
 from metrics_ingest.domain.plans import TenantPlan, predicate_of
 from metrics_ingest.domain.values import decimal_of, instant_of, integer_of, text_of
 from metrics_ingest.domain.watermarks import Completeness
-from metrics_ingest.domain.window import Block, Window, pack
 from service_kit.errors import UserError
 
 LONDON = ZoneInfo("Europe/London")
@@ -158,44 +156,6 @@ def plan_of(make: Any) -> Any:
     metrics = tuple(msgspec.convert(m, Metric) for m in make.shop_metrics())
     plan = TenantPlan.of(Definitions("acme", 1, (source,), metrics))
     return {("acme", name): each for name, each in plan.sources.items()}
-
-
-def block(at_ms: int, *keys: int) -> Block:
-    return Block(at_ms, pack((key.to_bytes(16, "big"), key + 1) for key in keys))
-
-
-def key(number: int) -> bytes:
-    return number.to_bytes(16, "big")
-
-
-def test_the_window_finds_what_it_was_given_until_it_is_pruned() -> None:
-    window = Window()
-    window.add(block(10, 1, 2))
-    window.add(block(20, 3))
-    window.add(block(30))
-    assert (window.get(key(2)), window.get(key(3)), window.get(key(4))) == (3, 4, None)
-    assert (window.prune(20), len(window), window.oldest_ms) == (2, 1, 20)
-    assert window.get(key(2)) is None
-
-
-def test_a_full_window_hands_over_its_oldest_blocks() -> None:
-    window = Window()
-    for number in range(10):
-        window.add(block(number, number * 2, number * 2 + 1))
-    assert window.shrink(5) == [block(n, n * 2, n * 2 + 1) for n in range(8)]
-    assert len(window) == 4
-
-
-def test_older_ids_are_found_on_disk_until_they_are_pruned() -> None:
-    older = SqliteOlderIds()
-    assert (len(older), older.find([key(1)])) == (0, {})
-    older.add([block(10, *range(700)), block(20, 2**64 - 2, 701)])
-    assert len(older) == 702
-    assert older.find([key(n) for n in range(800)]) == {key(n): n + 1 for n in [*range(700), 701]}
-    assert older.find([key(2**64 - 2)]) == {key(2**64 - 2): 2**64 - 1}
-    older.prune(20)
-    assert len(older) == 2
-    older.close()
 
 
 def test_a_probe_is_told_once_its_end_is_reached_and_under_load_the_oldest_first() -> None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from event_contracts.facts import Accepted, FactBatch, Watermark
+from metrics_ingest.domain.window import BYTES_PER_ID
 from service_kit.records import Partition
 from service_kit.testing.fake_mongo import Fault
 
@@ -256,7 +257,7 @@ async def test_the_window_is_pruned_by_arrival_and_not_by_the_hour_of_folding(
 
 async def test_ids_beyond_the_bound_of_memory_are_still_found(stage: Any, make: Any) -> None:
     await stage.declare()
-    await stage.start(window_bytes=2 * 230 * 5)  # five ids for each partition
+    await stage.start(window_bytes=2 * BYTES_PER_ID * 5)  # five ids for each partition
     events = [make.cloud(make.order(f"e{n}", 1)) for n in range(60)]
     for start in range(0, 60, 10):
         await stage.send(*events[start : start + 10])
@@ -264,7 +265,7 @@ async def test_ids_beyond_the_bound_of_memory_are_still_found(stage: Any, make: 
     assert all(len(m.window) <= 5 for m in stage.handler.memory.partitions.values())
     await stage.send(*events)
     await stage.pump()
-    await stage.start(window_bytes=2 * 230 * 5)
+    await stage.start(window_bytes=2 * BYTES_PER_ID * 5)
     await stage.send(*events)
     await stage.pump()
     assert await stage.total("gross_revenue") == (Decimal(60), 60)

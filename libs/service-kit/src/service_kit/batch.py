@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from service_kit import offsets
 from service_kit.clock import Clock
@@ -43,6 +43,15 @@ class Handler(Protocol):
 
     def forget(self, partition: Partition) -> None:
         """Drop everything remembered for the partition; it may never have been loaded."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A handler that can do work on a slice before its transaction, in another thread."""
+
+    def prepare(self, batch: Slice) -> Any:
+        """Return what ``apply`` will find as the slice's ``prepared``; changes nothing."""
         ...
 
 
@@ -99,7 +108,10 @@ class Applier:
             await self._fence.check()
             await take_over(self._store, self._session, [self._owner(p) for p in taken])
             await self._load(taken)
-            return {partition: self.next[partition] for partition in taken}
+            starts = {partition: self.next[partition] for partition in taken}
+            told = ", ".join(f"{partition} at {start}" for partition, start in starts.items())
+            log.info("%s takes %s", self._group, told)
+            return starts
 
     async def drop(self, partitions: Iterable[Partition]) -> None:
         """Let partitions go: another worker may have them."""
@@ -108,6 +120,12 @@ class Applier:
                 self.next.pop(partition, None)
                 self.halted.pop(partition, None)
                 self._handler.forget(partition)
+
+    def prepare(self, batch: Slice) -> Slice:
+        """Return the slice with what the handler does ahead; may be called in another thread."""
+        if isinstance(self._handler, Preparing):
+            return replace(batch, prepared=self._handler.prepare(batch))
+        return batch
 
     async def apply(self, slices: Sequence[Slice]) -> None:
         """Apply the slices in one transaction; return when they are applied or known to be.
@@ -175,8 +193,10 @@ class Applier:
             return None
         if batch.start > position and partition.topic in self.gapless:
             raise Gap(partition, f"next is {position}, the first record read is {batch.start}")
+        if batch.start == position:
+            return batch
         records = tuple(record for record in batch.records if record.offset >= position)
-        return replace(batch, start=position, records=records)
+        return replace(batch, start=position, records=records, prepared=None)
 
     async def _load(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:

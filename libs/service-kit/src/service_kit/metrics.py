@@ -21,7 +21,7 @@ from prometheus_client import (
 )
 
 from service_kit import dead_letters
-from service_kit.batch import Handler
+from service_kit.batch import Handler, Preparing
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Slice
 from service_kit.store import Session, Tx
@@ -123,6 +123,10 @@ class MeteredHandler:
         self._records = RECORDS.labels(group)
         self._dead = DEAD_LETTERS.labels(group)
 
+    def prepare(self, batch: Slice) -> Any:
+        """Pass on, if the handler prepares anything."""
+        return self._handler.prepare(batch) if isinstance(self._handler, Preparing) else None
+
     async def load(self, partition: Partition) -> None:
         """Pass on."""
         await self._handler.load(partition)
@@ -136,7 +140,7 @@ class MeteredHandler:
     def committed(self, batch: Slice, effect: Any) -> None:
         """Count, and pass on."""
         inner, dead = effect
-        if batch.records:
+        if len(batch.records):
             self._batches.inc()
             self._records.inc(len(batch.records))
         self._dead.inc(dead)

@@ -7,9 +7,13 @@ from typing import Any, Protocol
 from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
+from metrics_ingest.domain.bulk_columns import Mask
+from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
-from metrics_ingest.domain.folding import BusinessRecord
+from metrics_ingest.domain.folding import Arrival, BusinessRecord
+from metrics_ingest.domain.generations import Generation, Words
 from metrics_ingest.domain.letters import KeptLetter
+from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.window import Block
 
 SourceName = tuple[str, str]
@@ -143,17 +147,29 @@ class FoldStore(Protocol):
         ...
 
 
+class RawRecords(Protocol):
+    """The records of a slice of the raw log, to be read in bulk or one by one."""
+
+    def read(self, plans: Mapping[str, TenantPlan]) -> Prepared:
+        """Read in bulk what these plans allow."""
+        ...
+
+    def arrivals(self, rows: Sequence[int]) -> list[Arrival]:
+        """Read these rows one by one."""
+        ...
+
+
 class OlderIds(Protocol):
     """Where the seen ids are looked up that memory has no room for."""
 
     def __len__(self) -> int: ...
 
-    def find(self, keys: Sequence[bytes]) -> dict[bytes, int]:
-        """Return the stamps of those keys that are known."""
+    def find(self, ids: Words) -> tuple[Mask, Words]:
+        """Return for each id whether it is known, and its stamp."""
         ...
 
-    def add(self, blocks: Sequence[Block]) -> None:
-        """Take blocks over from memory."""
+    def add(self, generations: Sequence[Generation]) -> None:
+        """Take generations over from memory, in the order of their age."""
         ...
 
     def prune(self, before_ms: int) -> None:

@@ -9,7 +9,8 @@ import logging
 import time
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from itertools import groupby
+from typing import Any, TypeVar, overload
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
@@ -27,7 +28,7 @@ from service_kit.loops.base import (
     slices_of,
     waves,
 )
-from service_kit.records import Partition, Record, Slice
+from service_kit.records import Bulk, Partition, Record, Slice
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +57,15 @@ class ConfluentLoop:
             consumer.subscribe(
                 list(self._logical), on_assign=self._assigned, on_revoke=self._revoked
             )
+            reading = self._event_loop.run_in_executor(thread, self._read, consumer)
             while True:
-                got = await self._event_loop.run_in_executor(thread, self._read, consumer)
+                got = await reading
+                # The next records are read and prepared while these are applied.
+                reading = self._event_loop.run_in_executor(thread, self._read, consumer)
                 for wave in waves(got):
                     await apply_guarded(self._applier, wave, self._guards)
         finally:
+            await asyncio.gather(reading, return_exceptions=True)
             await self._event_loop.run_in_executor(thread, consumer.close)
             thread.shutdown(wait=False)
 
@@ -89,22 +94,32 @@ class ConfluentLoop:
         """In the worker thread: wait for records, at most ``within``; return slices to apply."""
         self._commit(consumer)
         messages = consumer.consume(self._settings.batch, self._settings.within)
-        records: dict[Partition, list[Record]] = {}
-        ends: dict[Partition, int] = {}
+        found: dict[object, list[Message]] = {}
+        for number, run in groupby(messages, Message.partition):
+            for topic, some in groupby(run, Message.topic):
+                found.setdefault((topic, number), []).extend(some)
+        return [
+            [self._applier.prepare(batch) for batch in self._slices(self._partition(some[0]), some)]
+            for some in found.values()
+        ]
+
+    def _slices(self, partition: Partition, messages: list[Message]) -> list[Slice]:
+        gapless = partition.topic in self._applier.gapless
+        if gapless and not any(map(Message.error, messages)):
+            start = messages[0].offset() or 0
+            end = start + len(messages)
+            if list(map(Message.offset, messages)) == list(range(start, end)):
+                return [Slice(partition, start, end, _Messages(partition, messages))]
+        position, records = 0, []
         for message in messages:
-            partition = self._partition(message)
-            records.setdefault(partition, [])
             error = message.error()
             if error is None:
-                records[partition].append(_record(partition, message))
+                records.append(_record(partition, message))
             elif error.code() == KafkaError._PARTITION_EOF:
-                ends[partition] = message.offset() or 0
+                position = message.offset() or 0
             else:
                 raise Infrastructure(f"reading {partition}: {error}")
-        return [
-            slices_of(p, found, p.topic in self._applier.gapless, ends.get(p, 0))
-            for p, found in records.items()
-        ]
+        return slices_of(partition, records, gapless, position)
 
     def _assigned(self, consumer: Consumer, assigned: list[KafkaPartition]) -> None:
         """In the worker thread, inside ``consume``: begin where MongoDB says."""
@@ -145,6 +160,34 @@ class ConfluentLoop:
         if topic is None or number is None:
             raise Infrastructure(f"reading: {message.error()}")
         return Partition(self._logical[topic], number)
+
+
+class _Messages(Bulk):
+    """A partition's messages as its records."""
+
+    def __init__(self, partition: Partition, messages: list[Message]) -> None:
+        self._partition = partition
+        self._messages = messages
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> "_Messages": ...
+
+    def __getitem__(self, at: int | slice) -> "Record | _Messages":
+        if isinstance(at, slice):
+            return _Messages(self._partition, self._messages[at])
+        return _record(self._partition, self._messages[at])
+
+    def keys(self) -> list[bytes | None]:
+        return list(map(Message.key, self._messages))
+
+    def values(self) -> list[bytes | None]:
+        return list(map(Message.value, self._messages))
 
 
 def _record(partition: Partition, message: Message) -> Record:

@@ -1,62 +1,60 @@
-"""Seen ids beyond what memory may hold, in a file of SQLite that ends with the process.
+"""Seen ids beyond what memory may hold, in files that nobody else sees.
 
-It is a cache: the truth is the collection ``seen``, from which a partition is loaded again.
+A generation is written as it stands in memory and mapped again (domain.generations); a filter in
+memory tells of nearly every new id that it is in none of the files, so that it costs no reading.
+All of it is a cache: the truth is the collection ``seen``, from which a partition is loaded again.
 """
 
-import sqlite3
+import tempfile
 from collections.abc import Sequence
+from typing import Any
 
-from metrics_ingest.domain.window import Block
+import numpy as np
 
-_AT_ONCE = 500
+from metrics_ingest.domain.bulk_columns import Mask
+from metrics_ingest.domain.generations import ENTRY_WORDS, Filter, Generation, Words
+from metrics_ingest.domain.window import find_in
 
 
-class SqliteOlderIds:
+class FileOlderIds:
     """The older ids of one partition (ports.OlderIds)."""
 
     def __init__(self) -> None:
-        # An empty name is a temporary file that SQLite deletes when it is closed.
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(
-            "CREATE TABLE seen (key BLOB PRIMARY KEY, stamp BLOB, at_ms INTEGER) WITHOUT ROWID"
-        )
-        self._count = 0
+        self._generations: list[Generation] = []
 
     def __len__(self) -> int:
-        return self._count
+        return sum(map(len, self._generations))
 
-    def find(self, keys: Sequence[bytes]) -> dict[bytes, int]:
-        """Return the stamps of those keys that are known."""
-        found: dict[bytes, int] = {}
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
-            rows = self._db.execute(f"SELECT key, stamp FROM seen WHERE key IN ({marks})", some)
-            found |= {key: int.from_bytes(stamp, "big") for key, stamp in rows}
-        return found
+    def find(self, ids: Words) -> tuple[Mask, Words]:
+        """Return for each id whether it is known, and its stamp."""
+        return find_in(self._generations, ids)
 
-    def add(self, blocks: Sequence[Block]) -> None:
-        """Take blocks over from memory."""
-        self._db.execute("BEGIN")
-        for block in blocks:
-            self._db.executemany(
-                "INSERT OR REPLACE INTO seen VALUES (?, ?, ?)",
-                ((key, stamp.to_bytes(8, "big"), block.at_ms) for key, stamp in block.items()),
-            )
-        self._db.execute("COMMIT")
-        self._recount()
+    def add(self, generations: Sequence[Generation]) -> None:
+        """Take generations over from memory, in the order of their age."""
+        self._generations += [_on_disk(each) for each in generations]
 
     def prune(self, before_ms: int) -> None:
         """Drop what arrived before."""
-        if self._count:
-            self._db.execute("DELETE FROM seen WHERE at_ms < ?", (before_ms,))
-            self._recount()
+        for each in self._generations:
+            each.prune(before_ms)
+        self._generations = [each for each in self._generations if len(each)]
 
     def close(self) -> None:
         """Drop everything."""
-        self._db.close()
+        self._generations.clear()
 
-    def _recount(self) -> None:
-        (self._count,) = self._db.execute("SELECT count(*) FROM seen").fetchone()
+
+def _on_disk(full: Generation) -> Generation:
+    entries = _mapped(full.entries[: full.filled]).reshape(-1, ENTRY_WORDS)
+    mapped = Generation(entries, _mapped(full.slots), full.filled)
+    mapped.floor, mapped.ends = full.floor, full.ends
+    mapped.filter = Filter(full.entries[: full.filled])
+    return mapped
+
+
+def _mapped(array: Any) -> Any:
+    """Return the array in a file that ends with the last use of it."""
+    with tempfile.TemporaryFile() as file:
+        array.tofile(file)
+        file.flush()
+        return np.memmap(file, array.dtype, "r")

@@ -16,8 +16,9 @@ from metrics_ingest.domain.causes import (
     unfit_of,
 )
 from metrics_ingest.domain.cells import CellKey, CellSum
-from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp
+from metrics_ingest.domain.mapping import Mapped, content_stamp
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
+from metrics_ingest.domain.stamps import conflicts
 from metrics_ingest.domain.values import EXACT
 
 Seen = Callable[[bytes], int | None]
@@ -105,12 +106,16 @@ class Counts:
 
 @dataclass(slots=True)
 class Folded:
-    """What a batch comes to. ``fresh`` holds the ids that now count as seen, in their order."""
+    """What a batch comes to. ``fresh`` holds the ids that now count as seen, in their order.
+
+    ``packed`` are those of events that were folded in bulk, as window.Block has them.
+    """
 
     sources: dict[tuple[str, str], SourceFold] = field(default_factory=dict)
     counts: dict[tuple[str, str], Counts] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
     fresh: dict[bytes, int] = field(default_factory=dict)
+    packed: bytes = b""
 
     def counts_of(self, name: tuple[str, str]) -> Counts:
         """Return the counts of a source, (tenant, name), to add to."""

@@ -5,11 +5,11 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import msgspec
-import xxhash
 
 from metrics_ingest.domain.causes import MISSING_FIELD, OUT_OF_RANGE, UNREADABLE, Unfit
 from metrics_ingest.domain.definitions import FieldMapping, Mapping
-from metrics_ingest.domain.values import CONVERT, EXACT, Value, instant_of, text_of
+from metrics_ingest.domain.stamps import stamp_of
+from metrics_ingest.domain.values import CONVERT, Value, instant_of, text_of
 
 ID_LIMIT = 512
 
@@ -127,19 +127,9 @@ def _needed(field: _Field, body: object) -> object:
 
 
 def content_stamp(event: Mapped, version: int) -> int:
-    """Return 64 bits that tell one content from another: 8 of the definitions' version, 56 of hash.
+    """Return 64 bits that tell one content from another, see domain.stamps.
 
-    The hash is of what was mapped, not of the bytes: the same event through another door, or
-    written with other blanks, has the same content.
+    They are of what was mapped, not of the bytes: the same event through another door, or written
+    with other blanks, has the same content.
     """
-    fields = [str(EXACT.normalize(v)) if type(v) is Decimal else v for v in event.fields.values()]
-    content = repr((event.type, event.at_ms, event.subject, tuple(event.fields), fields))
-    return (version & 0xFF) << 56 | xxhash.xxh3_64_intdigest(content.encode()) >> 8
-
-
-def conflicts(first: int, second: int) -> bool:
-    """Whether two stamps of one id are of different content.
-
-    Stamps made with different versions of the definitions cannot be compared: no conflict.
-    """
-    return first >> 56 == second >> 56 and first != second
+    return stamp_of(event.type, event.at_ms, event.subject, event.fields, version)

@@ -1,7 +1,9 @@
 """One slice of the raw log is folded: everything it comes to is written in its transaction."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from metrics_ingest.domain import pausing
 from metrics_ingest.domain.batches import (
@@ -11,12 +13,16 @@ from metrics_ingest.domain.batches import (
     fact_batches,
     limit,
 )
-from metrics_ingest.domain.folding import Arrival, Folded, SourceFold, fold
+from metrics_ingest.domain.bulk_columns import Mask
+from metrics_ingest.domain.bulk_fold import Find, fold_prepared
+from metrics_ingest.domain.bulk_reading import Prepared
+from metrics_ingest.domain.folding import Arrival, Folded, SourceFold
+from metrics_ingest.domain.generations import Words
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
-from metrics_ingest.domain.plans import MetricPlan, TenantPlan
+from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
-from metrics_ingest.ports import DaySet, Facts, FoldStore, OlderIds, SourceName
+from metrics_ingest.ports import DaySet, Facts, FoldStore, OlderIds, RawRecords, SourceName
 
 WINDOW_MS = 72 * 3600 * 1000
 PRUNE_EVERY_MS = 3600 * 1000
@@ -24,13 +30,19 @@ PRUNE_EVERY_MS = 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class FoldSlice:
-    """Fold what arrived in one partition of the raw log, from offset ``start`` up to ``end``."""
+    """Fold what arrived in one partition of the raw log, from offset ``start`` up to ``end``.
+
+    ``records`` are what arrived, None: nothing. Once they are folded, ``arrivals`` are those among
+    them that were read one by one, and ``newest_ms`` is the newest acceptance among the others.
+    """
 
     topic: str
     partition: int
     start: int
     end: int
-    arrivals: Sequence[Arrival]
+    records: RawRecords | None = None
+    arrivals: Sequence[Arrival] = ()
+    newest_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -64,7 +76,7 @@ async def fold_slice(
     are read anew. Watermarks go behind the facts of the slice.
     """
     effect = Effect()
-    if command.arrivals:
+    if command.records is not None:
         await _fold(command, store, facts, memory, partition, older, now_ms, effect)
     reached = partition.completeness.reached(command.end)
     if reached is not None:
@@ -83,17 +95,13 @@ async def _fold(
     now_ms: int,
     effect: Effect,
 ) -> None:
-    tenants = {arrival.event.tenant for arrival in command.arrivals}
-    effect.plans = await _moved_plans(store, memory, tenants)
-    known = {**memory.plans, **effect.plans}
-    plans = {
-        (tenant, name): source
-        for tenant in tenants & known.keys()
-        for name, source in known[tenant].sources.items()
-    }
-    folded = fold(command.arrivals, plans, _seen(command.arrivals, partition, older))
+    assert command.records is not None
+    prepared, plans = await _read(command.records, store, memory, effect)
+    find = _find(partition, older)
+    folded, arrivals = fold_prepared(prepared, command.records.arrivals, plans, find)
+    command = replace(command, arrivals=arrivals, newest_ms=prepared.received_ms)
     effect.folded = folded
-    as_of_ms = _as_of_ms(command.arrivals, partition.arrived_ms, now_ms)
+    as_of_ms = _as_of_ms(command, partition.arrived_ms, now_ms)
     await _publish(store, facts, memory, folded, as_of_ms, effect)
     await _remember_ids(command, store, partition, folded, now_ms, effect)
     await _write_letters(command, store, partition, folded, now_ms, effect)
@@ -101,6 +109,24 @@ async def _fold(
         await store.write_records(source.records)
     await store.add_stats(_stats(folded), now_ms)
     await _judge(store, partition, folded, effect)
+
+
+async def _read(
+    records: RawRecords, store: FoldStore, memory: Memory, effect: Effect
+) -> tuple[Prepared, dict[SourceName, SourcePlan]]:
+    """Read with the plans as of the transaction: anew, if it was done ahead with others."""
+    prepared = records.read(memory.plans)
+    tenants = prepared.tenants | {a.event.tenant for a in records.arrivals(prepared.rest)}
+    effect.plans = await _moved_plans(store, memory, tenants)
+    known = {**memory.plans, **effect.plans}
+    if effect.plans:
+        prepared = records.read(known)
+    plans = {
+        (tenant, name): source
+        for tenant in tenants & known.keys()
+        for name, source in known[tenant].sources.items()
+    }
+    return prepared, plans
 
 
 async def _moved_plans(
@@ -116,19 +142,17 @@ async def _moved_plans(
     return moved
 
 
-def _seen(
-    arrivals: Sequence[Arrival], partition: PartitionMemory, older: OlderIds
-) -> Callable[[bytes], int | None]:
-    window = partition.window
-    if not len(older):
-        return window.get
-    elsewhere = older.find([a.key for a in arrivals if window.get(a.key) is None])
+def _find(partition: PartitionMemory, older: OlderIds) -> Find:
+    """Return what tells which ids were seen, in memory and beyond."""
 
-    def seen(key: bytes) -> int | None:
-        stamp = window.get(key)
-        return elsewhere.get(key) if stamp is None else stamp
+    def find(ids: Words) -> tuple[Mask, Words]:
+        here, stamps = partition.window.find(ids)
+        if len(older):
+            left = np.flatnonzero(~here)
+            here[left], stamps[left] = older.find(ids[left])
+        return here, stamps
 
-    return seen
+    return find
 
 
 async def _publish(
@@ -198,9 +222,9 @@ async def _remember_ids(
     Arrival is told by the records, not by the time of folding: after a standstill a copy that
     came in time still meets its first in the window.
     """
-    at_ms = arrived_ms(command.arrivals, partition.arrived_ms, now_ms)
-    effect.block = Block(at_ms, pack(folded.fresh.items()))
-    if folded.fresh:
+    at_ms = _arrived_ms(command, partition.arrived_ms, now_ms)
+    effect.block = Block(at_ms, folded.packed + pack(folded.fresh.items()))
+    if len(effect.block):
         await store.write_seen(command.start, effect.block)
     before_ms = at_ms - WINDOW_MS
     if before_ms - partition.pruned_ms >= PRUNE_EVERY_MS:
@@ -208,20 +232,22 @@ async def _remember_ids(
         await store.forget_seen(before_ms)
 
 
-def arrived_ms(arrivals: Sequence[Arrival], before_ms: int, now_ms: int) -> int:
+def _arrived_ms(command: FoldSlice, before_ms: int, now_ms: int) -> int:
     """Return when a slice arrived: never before the slice before it, never after now.
 
     A replayed event carries the time of its first arrival and says nothing.
     """
-    times = [a.event.received_ms for a in arrivals if a.event.replay_of is None]
+    times = [a.event.received_ms for a in command.arrivals if a.event.replay_of is None]
+    if command.newest_ms is not None:
+        times.append(command.newest_ms)
     return max(before_ms, min(max(times, default=before_ms), now_ms))
 
 
-def _as_of_ms(arrivals: Sequence[Arrival], before_ms: int, now_ms: int) -> int:
+def _as_of_ms(command: FoldSlice, before_ms: int, now_ms: int) -> int:
     """Return when the newest of the slice was accepted; a replay is accepted as it is folded."""
-    if any(arrival.event.replay_of is not None for arrival in arrivals):
+    if any(arrival.event.replay_of is not None for arrival in command.arrivals):
         return now_ms
-    return arrived_ms(arrivals, before_ms, now_ms)
+    return _arrived_ms(command, before_ms, now_ms)
 
 
 async def _write_letters(
@@ -236,9 +262,9 @@ async def _write_letters(
     effect.new_letters = {letter.key for letter in letters}
     if letters:
         await store.write_letters(letters)
-    effect.superseded = {
-        key for key in folded.fresh if key in partition.letters or key in effect.new_letters
-    }
+    closing = partition.letters | effect.new_letters
+    if closing and effect.block is not None:
+        effect.superseded = {key for key, _ in effect.block.items() if key in closing}
     if effect.superseded:
         await store.supersede(effect.superseded)
 
@@ -291,7 +317,7 @@ def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: 
 
 def spill(memory: Memory, partition: PartitionMemory, older: OlderIds) -> int:
     """Move the oldest ids out of memory when it holds too many; return how many."""
-    blocks = partition.window.shrink(memory.ids_per_partition)
-    if blocks:
-        older.add(blocks)
-    return sum(len(block) for block in blocks)
+    full = partition.window.shrink(memory.ids_per_partition)
+    if full:
+        older.add(full)
+    return sum(map(len, full))

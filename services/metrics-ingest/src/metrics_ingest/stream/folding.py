@@ -1,18 +1,13 @@
 """The raw log is folded (service_kit.batch.Handler)."""
 
-import base64
 import time
 from collections.abc import Callable
 
-import msgspec
-
-from event_contracts.raw import RawEvent
-from event_contracts.wire import decoder_of, hash16
 from metrics_ingest.adapters.folds import MongoFoldStore, blocks_of, letter_keys_of
-from metrics_ingest.adapters.older_ids import SqliteOlderIds
+from metrics_ingest.adapters.older_ids import FileOlderIds
 from metrics_ingest.adapters.routes import Counts, FactsRoute
-from metrics_ingest.domain.causes import UNREADABLE, error_text
-from metrics_ingest.domain.folding import Arrival, Folded
+from metrics_ingest.domain.bulk_reading import Prepared
+from metrics_ingest.domain.folding import Folded
 from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.folding import Effect, FoldSlice, remember, spill
@@ -25,15 +20,14 @@ from metrics_ingest.metrics import (
     WINDOW_SPILLED,
 )
 from metrics_ingest.ports import OlderIds
+from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
 from service_kit.clock import Clock
 from service_kit.guards import Guards
 from service_kit.outbox import Outbox
-from service_kit.records import Partition, Record, Slice
+from service_kit.records import Partition, Slice
 from service_kit.store import Store, Tx
 
 UNDECLARED = "-"
-
-_decode = decoder_of(RawEvent)
 ALL_GUARDS = Guards()
 
 
@@ -46,7 +40,7 @@ class FoldHandler:
         clock: Clock,
         counts: Counts,
         memory: Memory,
-        older: Callable[[], OlderIds] = SqliteOlderIds,
+        older: Callable[[], OlderIds] = FileOlderIds,
         guards: Guards = ALL_GUARDS,
     ) -> None:
         self._store = store
@@ -56,6 +50,12 @@ class FoldHandler:
         self._guards = guards
         self._older: dict[int, OlderIds] = {}
         self.memory = memory
+        self._reader = PlannedReader()
+        self._ahead = PlannedReader()
+
+    def prepare(self, batch: Slice) -> Prepared:
+        """Read a slice ahead, in the loop's own thread, with the definitions as they are known."""
+        return self._ahead.read(batch.records, dict(self.memory.plans))
 
     async def load(self, partition: Partition) -> None:
         """Load the window and the open letters of the partition."""
@@ -72,14 +72,9 @@ class FoldHandler:
         """Write what the slice comes to, in the transaction."""
         now_ms = self._clock.now_ms()
         number, place = batch.partition.number, self._place(batch)
+        records = SliceRecords(batch, self._reader, now_ms) if len(batch.records) else None
         effect: Effect = await HANDLERS[FoldSlice](
-            FoldSlice(
-                batch.partition.topic,
-                number,
-                place,
-                batch.end,
-                [_arrival(record, now_ms) for record in batch.records],
-            ),
+            FoldSlice(batch.partition.topic, number, place, batch.end, records),
             MongoFoldStore(tx, batch.partition, place, now_ms),
             FactsRoute(outbox, self._counts),
             self.memory,
@@ -98,7 +93,7 @@ class FoldHandler:
         OTHER_SETS.inc(effect.others)
         if effect.told_ms is not None:
             WATERMARK.labels(number).set(effect.told_ms / 1000)
-        if batch.records:
+        if len(batch.records):
             self._show()
 
     def forget(self, partition: Partition) -> None:
@@ -128,28 +123,6 @@ class FoldHandler:
 
     def _show(self) -> None:
         WINDOW_IDS.set(sum(len(each.window) for each in self.memory.partitions.values()))
-
-
-def _arrival(record: Record, now_ms: int) -> Arrival:
-    try:
-        event: RawEvent = _decode(record.value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        event = _garbled(record, str(error), now_ms)
-    return Arrival(record.offset, hash16(event.tenant, event.source, event.id), event)
-
-
-def _garbled(record: Record, detail: str, now_ms: int) -> RawEvent:
-    """Nothing of ours writes such a record; it is kept under no tenant and stops nothing."""
-    body = msgspec.json.encode(base64.b64encode(record.value or b"").decode())
-    return RawEvent(
-        tenant="",
-        source="",
-        id=f"{record.partition}/{record.offset}",
-        door="",
-        received_ms=now_ms,
-        body=msgspec.Raw(body),
-        error=error_text(UNREADABLE, str(record.partition), detail),
-    )
 
 
 def _count(folded: Folded) -> None:

@@ -1,0 +1,73 @@
+"""Columns of values: conversions of what stands in events, all at once where that is plain.
+
+``fit`` is a mask over the rows; a value that the conversion refuses makes its row unfit, and the
+general reading says what is wrong with it.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.definitions import Kind
+from metrics_ingest.domain.generations import Words
+from metrics_ingest.domain.stamps import MASK, hash_of
+from metrics_ingest.domain.values import CONVERT, text_of
+
+Column = list[Any]
+Mask = NDArray[np.bool_]
+
+# Beyond it numbers are looked at one by one: the exact limit is the conversion's affair.
+_PLAIN_LIMIT = Decimal(10) ** 15
+
+
+def present(column: Column) -> Mask:
+    """Return which rows hold a value."""
+    if None not in column:
+        return np.ones(len(column), np.bool_)
+    return np.fromiter((value is not None for value in column), np.bool_, len(column))
+
+
+def numbers_of(column: Column, kind: Kind, fit: Mask) -> Column:
+    """Return the numbers, None where there is none.
+
+    Digits behind the point are not counted here: a sum shows the most that its values had.
+    """
+    kinds = set(map(type, column))
+    if kind is Kind.DECIMAL and kinds <= {Decimal, type(None)}:
+        some = column if type(None) not in kinds else [v for v in column if v is not None]
+        if not some or (max(some) < _PLAIN_LIMIT and min(some) > -_PLAIN_LIMIT):
+            return column
+    return [_number(value, kind, fit, row) for row, value in enumerate(column)]
+
+
+def _number(value: Any, kind: Kind, fit: Mask, row: int) -> Any:
+    if value is None:
+        return None
+    try:
+        return CONVERT[kind](value, "")
+    except Unfit:
+        fit[row] = False
+        return None
+
+
+def hashes_of(column: Column, fit: Mask) -> Words:
+    """Return the hashes of texts or numbers (stamps.hash_of), 0 where there is none."""
+    kinds = set(map(type, column))
+    if kinds == {Decimal}:
+        return np.fromiter(map(hash, column), np.int64, len(column)).view(np.uint64)
+    return np.array([_hash(value, fit, row) for row, value in enumerate(column)], np.uint64)
+
+
+def _hash(value: Any, fit: Mask, row: int) -> int:
+    if value is None:
+        return 0
+    if type(value) is Decimal:
+        return hash(value) & MASK
+    try:
+        return hash_of(text_of(value, ""))
+    except Unfit:
+        fit[row] = False
+        return 0

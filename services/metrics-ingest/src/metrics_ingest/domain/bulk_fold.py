@@ -1,0 +1,202 @@
+"""Columns are folded: what the general fold (domain.folding) comes to, for many events at once.
+
+Sums are exact: where one has more digits behind the point than a value may have, the whole slice
+goes the general way.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal, Inexact, localcontext
+from typing import NamedTuple
+
+import numpy as np
+
+from metrics_ingest.domain.bulk_columns import Column, Mask, present
+from metrics_ingest.domain.bulk_reading import Columns, Prepared, Rows
+from metrics_ingest.domain.cells import Amount, CellSum
+from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
+from metrics_ingest.domain.generations import Words, first_of
+from metrics_ingest.domain.stamps import VERSION_SHIFT
+from metrics_ingest.domain.values import EXACT
+from metrics_ingest.domain.window import pack_words, words_of
+
+Find = Callable[[Words], tuple[Mask, Words]]
+
+_MINUTE_MS = 60_000
+_QUARTER_MS = 900_000
+_MOST_PLACES = 12
+_ZERO = Decimal(0)
+
+
+class NotPlainError(Exception):
+    """A value among the columns needs the general reading."""
+
+
+def fold_prepared(
+    prepared: Prepared,
+    arrivals: Callable[[Sequence[int]], list[Arrival]],
+    plans: Plans,
+    find: Find,
+) -> tuple[Folded, list[Arrival]]:
+    """Fold a slice; return what it comes to, and the arrivals that went the general way.
+
+    ``arrivals`` reads rows in the general way, ``find`` tells which ids were seen before.
+    """
+    ids, general = prepared.ids, arrivals(prepared.rest)
+    if general:
+        ids = ids.copy()
+        ids[prepared.rest] = words_of([arrival.key for arrival in general])
+    here, stamps = find(ids)
+    first = first_of(ids)
+    # A copy of what goes the general way goes there too: in what order they came is minded there.
+    with_general = np.zeros(len(ids), np.bool_)
+    with_general[first[prepared.rest]] = True
+    with_general = with_general[first]
+    if int(with_general.sum()) > len(general):
+        general = arrivals(np.flatnonzero(with_general).tolist())
+    known = _known(ids[here], stamps[here])
+    try:
+        folded = fold(general, plans, known.get)
+        _fold_doors(folded, prepared.columns, _Seen(ids, here, stamps, first), ~with_general)
+    except NotPlainError:
+        general = arrivals(range(len(ids)))
+        folded = fold(general, plans, known.get)
+    return folded, general
+
+
+def _known(ids: Words, stamps: Words) -> dict[bytes, int]:
+    return {id_.tobytes(): stamp for id_, stamp in zip(ids, stamps.tolist(), strict=True)}
+
+
+class _Seen(NamedTuple):
+    """By row: the id, whether it was seen before the slice, with which stamp, its first row."""
+
+    ids: Words
+    here: Mask
+    stamps: Words
+    first: Rows
+
+
+def _fold_doors(folded: Folded, doors: Sequence[Columns], seen: _Seen, bulk: Mask) -> None:
+    stamps = seen.stamps.copy()
+    for columns in doors:
+        rows = columns.rows
+        fresh = bulk[rows] & ~seen.here[rows] & (seen.first[rows] == rows)
+        new = columns if fresh.all() else columns.only(fresh)
+        if len(new.rows):
+            fold_columns(folded, new)
+            stamps[new.rows] = new.stamps
+            folded.packed += pack_words(seen.ids[new.rows], new.stamps)
+    for columns in doors:
+        rows = columns.rows
+        copies = bulk[rows] & (seen.here[rows] | (seen.first[rows] != rows))
+        if copies.any():
+            firsts = np.where(seen.here[rows], rows, seen.first[rows])[copies]
+            _count_copies(folded, columns.only(copies), stamps[firsts])
+
+
+def _count_copies(folded: Folded, columns: Columns, first: Words) -> None:
+    """Count copies; ``first`` are the stamps of their first ones."""
+    plan = columns.plan.plan
+    counts = folded.counts_of((plan.tenant, plan.source.name))
+    counts.duplicates += len(first)
+    shift = np.uint64(VERSION_SHIFT)
+    other = (first != columns.stamps) & (first >> shift == columns.stamps >> shift)
+    counts.conflicts += int(other.sum())
+
+
+def fold_columns(folded: Folded, columns: Columns) -> None:
+    """Add events that count for the first time; raises NotPlainError before it changes sums."""
+    plan = columns.plan.plan
+    groups = _Groups(columns)
+    sums = {name: groups.sums(values) for name, values in columns.amounts.items()}
+    name = (plan.tenant, plan.source.name)
+    source = folded.sources.get(name)
+    if source is None:
+        source = folded.sources[name] = SourceFold(plan)
+    source.accepted += len(columns.rows)
+    unused = np.array([not shape.used for shape in columns.shapes], np.bool_)
+    source.unmatched += int(unused[columns.codes].sum())
+    source.last_event_ms = max(source.last_event_ms, int(columns.at_ms.max()))
+    for quarter, number in _tally(columns.at_ms // _QUARTER_MS):
+        source.quarters[quarter] = source.quarters.get(quarter, 0) + number
+    _add_cells(source, columns, groups, sums)
+
+
+def _add_cells(
+    source: SourceFold,
+    columns: Columns,
+    groups: "_Groups",
+    sums: dict[str, tuple[list[Decimal], list[int]]],
+) -> None:
+    shapes = columns.shapes
+    for group, (code, minute) in enumerate(zip(groups.codes, groups.minutes, strict=True)):
+        for metric, dims, amount in shapes[code].adds:
+            if amount is None:
+                number = groups.counts[group]
+                total = Decimal(number)
+            else:
+                totals, numbers = sums[amount]
+                number = numbers[group]
+                if not number:
+                    continue
+                total = totals[group]
+            cells = source.cells.get(metric)
+            if cells is None:
+                cells = source.cells[metric] = {}
+            key = (minute, dims)
+            cell = cells.get(key)
+            if cell is None:
+                cell = cells[key] = CellSum()
+            cell.add(Amount(total), number)
+
+
+class _Groups:
+    """Rows of one shape in one minute: ``codes``, ``minutes`` and ``counts`` by group."""
+
+    def __init__(self, columns: Columns) -> None:
+        minutes = columns.at_ms // _MINUTE_MS
+        first = int(minutes.min())
+        span = int(minutes.max()) - first + 1
+        keys = columns.codes * span + (minutes - first)
+        found, self._of_row, counts = _grouped(keys, len(columns.shapes) * span)
+        self.codes: list[int] = (found // span).tolist()
+        self.minutes: list[int] = (found % span + first).tolist()
+        self.counts: list[int] = counts.tolist()
+
+    def sums(self, values: Column) -> tuple[list[Decimal], list[int]]:
+        """Return sum and number of the values by group; raises NotPlainError."""
+        of_row, counts = self._of_row, self.counts
+        if None in values:
+            there = present(values)
+            of_row = of_row[there]
+            values = [value for value in values if value is not None]
+            counts = np.bincount(of_row, minlength=len(self.counts)).tolist()
+        sums = [_ZERO] * len(self.counts)
+        try:
+            with localcontext(EXACT):
+                for group, value in zip(of_row.tolist(), values, strict=True):
+                    sums[group] += value
+                longest = sum(sums, _ZERO)
+        except Inexact:
+            raise NotPlainError from None
+        # A sum has as many digits behind the point as the longest of its values.
+        if int(longest.as_tuple().exponent) < -_MOST_PLACES:
+            raise NotPlainError
+        return sums, counts
+
+
+def _grouped(keys: Rows, size: int) -> tuple[Rows, Rows, Rows]:
+    """Return the different keys, which of them each row has, and how many rows each has."""
+    if size > 8 * len(keys) + 1024:
+        found, of_row, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        return found, of_row, counts
+    counts = np.bincount(keys, minlength=size)
+    found = np.flatnonzero(counts)
+    place = np.zeros(size, np.int64)
+    place[found] = np.arange(len(found))
+    return found, place[keys], counts[found]
+
+
+def _tally(values: Rows) -> Iterable[tuple[int, int]]:
+    found, counts = np.unique(values, return_counts=True)
+    return zip(found.tolist(), counts.tolist(), strict=True)

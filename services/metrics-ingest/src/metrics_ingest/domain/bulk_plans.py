@@ -1,0 +1,155 @@
+"""Which sources can be folded in bulk, and what an event of a given shape adds.
+
+A shape is an event's type and the values of all fields that decide where it counts: dimensions and
+conditions. Few shapes stand behind many events, so the plan is asked once for each, and its answer
+kept; the general plan (plans.SourcePlan) gives it, so that the rules stand in one place.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from metrics_ingest.domain.bulk_doors import BulkDoor
+from metrics_ingest.domain.causes import WRONG_KIND, Unfit
+from metrics_ingest.domain.cells import Amount, Dims
+from metrics_ingest.domain.definitions import Contribution, Metric, Source
+from metrics_ingest.domain.mapping import Mapped
+from metrics_ingest.domain.plans import MetricPlan, SourcePlan, kinds_of
+from metrics_ingest.domain.stamps import MASK, TYPE, field_weight, hash_of, weight
+from metrics_ingest.domain.values import CONVERT, Value, text_of
+
+_MOST_SHAPES = 100_000
+_ONE = Decimal(1)
+
+RawShape = tuple[Any, ...]
+"""The type and the deciding values as they stand in the event."""
+
+
+class Adds(NamedTuple):
+    """That an event counts in a cell; ``amount`` names the field that it adds, None: 1."""
+
+    metric: str
+    dims: Dims
+    amount: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What events of one shape come to. ``stamp`` is the part of the content's that they share.
+
+    ``used`` is whether any metric looks at the type: if none does, fields are not read.
+    """
+
+    used: bool
+    stamp: int
+    adds: tuple[Adds, ...]
+
+
+_UNKNOWN = Shape(used=False, stamp=0, adds=())
+
+
+class BulkPlan:
+    """One source that can be folded in bulk; ``doors`` are those whose mapping is plain."""
+
+    def __init__(self, plan: SourcePlan, doors: dict[str, BulkDoor]) -> None:
+        self.plan = plan
+        self.doors = doors
+        self.kinds = kinds_of(plan.source)
+        metrics = [metric.definition for metric in plan.metrics]
+        deciding = {name for metric in metrics for name in metric.dims}
+        deciding |= {condition.field for metric in metrics for condition in metric.where}
+        self.deciding = tuple(sorted(deciding))
+        self.amounts = tuple(sorted({metric.value for metric in metrics if metric.value}))
+        self.stamped = tuple(sorted(self.kinds.keys() - deciding))
+        self._shapes: dict[RawShape, Shape | None] = {}
+
+    def shape(self, raw: RawShape) -> Shape | None:
+        """Return what events of this shape come to, None if they need the general reading."""
+        known = self._shapes.get(raw, _UNKNOWN)
+        if known is not _UNKNOWN:
+            return known
+        if len(self._shapes) >= _MOST_SHAPES:
+            self._shapes.clear()
+        try:
+            shape = self._read(raw)
+        except Unfit:
+            shape = None
+        self._shapes[raw] = shape
+        return shape
+
+    def _read(self, raw: RawShape) -> Shape | None:
+        kind = text_of(raw[0], "")
+        fields = {
+            name: CONVERT[self.kinds[name]](value, name)
+            for name, value in zip(self.deciding, raw[1:], strict=True)
+            if value is not None
+        }
+        if self.plan.is_record(kind):
+            return None
+        metrics = self.plan.metrics_for(kind)
+        stamp = hash_of(kind) * weight(TYPE)
+        if metrics:
+            stamp += sum(hash_of(value) * field_weight(name) for name, value in fields.items())
+        adds = [self._adds(metric, kind, fields) for metric in metrics]
+        return Shape(bool(metrics), stamp & MASK, tuple(each for each in adds if each))
+
+    def _adds(self, metric: MetricPlan, kind: str, fields: dict[str, Value]) -> Adds | None:
+        """Return where an event counts, None if it does not match; raises Unfit if it is no sum.
+
+        An amount that decides nothing is filled in for the question; which events lack it is told
+        by its column.
+        """
+        value = metric.definition.value
+        filled = fields if value is None or value in fields else fields | {value: _ONE}
+        if value is not None and value in self.deciding and value not in fields:
+            return None
+        amount = metric.amount(Mapped(kind, 0, None, filled))
+        if amount is None:
+            return None
+        if amount != Amount(_ONE if value is None else Decimal(filled[value])):
+            raise Unfit(WRONG_KIND, metric.definition.name, "more is done than adding")
+        return Adds(metric.definition.name, metric.dims_of(fields), value)
+
+
+def bulk_plan(plan: SourcePlan) -> BulkPlan | None:
+    """Return the plan for folding a source in bulk, None if it is not plain enough."""
+    metrics = [metric.definition for metric in plan.metrics]
+    if not _plain(plan.source) or not all(map(_adds_up, metrics)):
+        return None
+    doors = {}
+    for door, mapping in plan.source.doors.items():
+        try:
+            doors[door] = BulkDoor(door, mapping)
+        except ValueError:
+            continue
+    return BulkPlan(plan, doors) if doors else None
+
+
+def _plain(source: Source) -> bool:
+    plain = Source(
+        name=source.name,
+        doors=source.doors,
+        zone=source.zone,
+        records=source.records,
+        version=source.version,
+        contributions=source.contributions,
+        signature=source.signature,
+    )
+    return source == plain and all(
+        each == Contribution(types=each.types) for each in source.contributions
+    )
+
+
+def _adds_up(metric: Metric) -> bool:
+    return metric == Metric(
+        name=metric.name,
+        source=metric.source,
+        types=metric.types,
+        value=metric.value,
+        where=metric.where,
+        dims=metric.dims,
+        unit=metric.unit,
+        currency=metric.currency,
+        good=metric.good,
+        version=metric.version,
+    )
