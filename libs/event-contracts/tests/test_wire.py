@@ -12,6 +12,7 @@ from event_contracts.wire import (
     hash16,
     key_of,
     partition_of,
+    parts_of,
     plain,
     type_of,
 )
@@ -34,6 +35,7 @@ def test_a_key_joins_its_parts_and_escapes_what_would_join_them_wrongly(
     parts: tuple[str, ...], key: str
 ) -> None:
     assert key_of(*parts) == key
+    assert parts_of(key.encode()) == list(parts)
 
 
 def test_different_parts_never_make_the_same_key() -> None:

@@ -58,6 +58,12 @@ def key_of(*parts: str) -> str:
     return "|".join(part.replace("%", "%25").replace("|", "%7C") for part in parts)
 
 
+def parts_of(key: bytes) -> list[str]:
+    """Return the parts that were joined to a key; of other bytes, anything."""
+    parts = key.decode("utf-8", "replace").split("|")
+    return [part.replace("%7C", "|").replace("%25", "%") for part in parts]
+
+
 def hash16(*parts: str) -> bytes:
     """Return the 16-byte xxh3 hash of the key of the parts: fast, not for secrets."""
     return xxhash.xxh3_128_digest(key_of(*parts).encode())

@@ -150,6 +150,10 @@ class FoldStore(Protocol):
 class RawRecords(Protocol):
     """The records of a slice of the raw log, to be read in bulk or one by one."""
 
+    def tenants(self) -> set[str]:
+        """Return the tenants that the records' keys name."""
+        ...
+
     def read(self, plans: Mapping[str, TenantPlan]) -> Prepared:
         """Read in bulk what these plans allow."""
         ...

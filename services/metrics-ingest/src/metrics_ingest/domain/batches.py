@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import localcontext
+from functools import lru_cache
 
 import msgspec
 import xxhash
@@ -17,7 +18,8 @@ SETS_A_DAY = 10_000
 OTHER = "other"
 # A record is at most 512 KB; the rest is for the envelope and the accepted quarters.
 _BATCH_BYTES = 400_000
-_CELL_BYTES = 48
+# A cell at its longest: its sum has at most 60 digits.
+_CELL_BYTES = 110
 _MINUTES_A_DAY = 1440
 
 DaySets = Mapping[int, frozenset[bytes] | set[bytes]]
@@ -25,7 +27,12 @@ DaySets = Mapping[int, frozenset[bytes] | set[bytes]]
 
 def set_key(dims: Dims) -> bytes:
     """Return eight bytes that stand for a set of dimension values."""
-    return xxhash.xxh3_64_digest(msgspec.json.encode([None if d is None else str(d) for d in dims]))
+    return _key_of_texts(tuple([None if d is None else str(d) for d in dims]))
+
+
+@lru_cache(200_000)
+def _key_of_texts(texts: tuple[str | None, ...]) -> bytes:
+    return xxhash.xxh3_64_digest(msgspec.json.encode(texts))
 
 
 def day_of(minute: int) -> int:
@@ -54,15 +61,14 @@ def days_of(cells: Iterable[CellKey]) -> set[int]:
 def days_with_unknown_sets(cells: Mapping[CellKey, CellSum], known: DaySets) -> set[int]:
     """Return the days of cells whose dimension set is not among the known ones."""
     none: frozenset[bytes] = frozenset()
-    return {
-        day_of(minute)
-        for minute, dims in cells
-        if dims and set_key(dims) not in known.get(day_of(minute), none)
-    }
+    met = {(minute // _MINUTES_A_DAY, dims) for minute, dims in cells}
+    return {day for day, dims in met if dims and set_key(dims) not in known.get(day, none)}
 
 
 def limit(cells: Mapping[CellKey, CellSum], known: DaySets, most: int = SETS_A_DAY) -> Limited:
     """Keep the known sets and new ones while their day has room; add the rest up in ``other``."""
+    if not days_with_unknown_sets(cells, known):
+        return Limited(dict(cells))
     limited = Limited()
     with localcontext(EXACT):
         for (minute, dims), added in cells.items():
@@ -124,7 +130,7 @@ def _parts(
         if dims not in table:
             table[dims] = len(table)
             size += sum(len(str(d)) * 4 + len(n) + 8 for n, d in zip(names, dims, strict=True))
-        size += _CELL_BYTES + len(str(cell.sum))
+        size += _CELL_BYTES
         part.append(Cell(minute, table[dims], cell.sum, cell.count))
     yield _named(names, table), tuple(part)
 

@@ -25,9 +25,9 @@ _PLAIN_LIMIT = Decimal(10) ** 15
 
 def present(column: Column) -> Mask:
     """Return which rows hold a value."""
-    if None not in column:
+    if type(None) not in set(map(type, column)):
         return np.ones(len(column), np.bool_)
-    return np.fromiter((value is not None for value in column), np.bool_, len(column))
+    return np.array([value is not None for value in column], np.bool_)
 
 
 def numbers_of(column: Column, kind: Kind, fit: Mask) -> Column:
@@ -35,11 +35,17 @@ def numbers_of(column: Column, kind: Kind, fit: Mask) -> Column:
 
     Digits behind the point are not counted here: a sum shows the most that its values had.
     """
+    if kind is not Kind.DECIMAL:
+        return [_number(value, kind, fit, row) for row, value in enumerate(column)]
     kinds = set(map(type, column))
-    if kind is Kind.DECIMAL and kinds <= {Decimal, type(None)}:
-        some = column if type(None) not in kinds else [v for v in column if v is not None]
-        if not some or (max(some) < _PLAIN_LIMIT and min(some) > -_PLAIN_LIMIT):
-            return column
+    if kinds != {Decimal}:
+        column = column.copy()
+        odd = [row for row, value in enumerate(column) if type(value) is not Decimal]
+        for row in odd:
+            column[row] = _number(column[row], kind, fit, row)
+    some = [value for value in column if value is not None] if kinds != {Decimal} else column
+    if not some or (max(some) < _PLAIN_LIMIT and min(some) > -_PLAIN_LIMIT):
+        return column
     return [_number(value, kind, fit, row) for row, value in enumerate(column)]
 
 
@@ -56,7 +62,9 @@ def _number(value: Any, kind: Kind, fit: Mask, row: int) -> Any:
 def hashes_of(column: Column, fit: Mask) -> Words:
     """Return the hashes of texts or numbers (stamps.hash_of), 0 where there is none."""
     kinds = set(map(type, column))
-    if kinds == {Decimal}:
+    if kinds <= {Decimal, type(None)}:
+        if kinds != {Decimal}:
+            column = [0 if value is None else value for value in column]
         return np.fromiter(map(hash, column), np.int64, len(column)).view(np.uint64)
     return np.array([_hash(value, fit, row) for row, value in enumerate(column)], np.uint64)
 

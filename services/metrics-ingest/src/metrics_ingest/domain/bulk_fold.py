@@ -128,7 +128,7 @@ def _add_cells(
     groups: "_Groups",
     sums: dict[str, tuple[list[Decimal], list[int]]],
 ) -> None:
-    shapes = columns.shapes
+    shapes, cells = columns.shapes, source.cells
     for group, (code, minute) in enumerate(zip(groups.codes, groups.minutes, strict=True)):
         for metric, dims, amount in shapes[code].adds:
             if amount is None:
@@ -136,18 +136,18 @@ def _add_cells(
                 total = Decimal(number)
             else:
                 totals, numbers = sums[amount]
-                number = numbers[group]
+                total, number = totals[group], numbers[group]
                 if not number:
                     continue
-                total = totals[group]
-            cells = source.cells.get(metric)
-            if cells is None:
-                cells = source.cells[metric] = {}
+            of_metric = cells.get(metric)
+            if of_metric is None:
+                of_metric = cells[metric] = {}
             key = (minute, dims)
-            cell = cells.get(key)
+            cell = of_metric.get(key)
             if cell is None:
-                cell = cells[key] = CellSum()
-            cell.add(Amount(total), number)
+                of_metric[key] = CellSum(total, number)
+            else:
+                cell.add(Amount(total), number)
 
 
 class _Groups:
@@ -166,7 +166,7 @@ class _Groups:
     def sums(self, values: Column) -> tuple[list[Decimal], list[int]]:
         """Return sum and number of the values by group; raises NotPlainError."""
         of_row, counts = self._of_row, self.counts
-        if None in values:
+        if type(None) in set(map(type, values)):
             there = present(values)
             of_row = of_row[there]
             values = [value for value in values if value is not None]

@@ -5,7 +5,7 @@ slice leaves a block of entries; blocks fill generations. A block stops to count
 than the window; a generation leaves memory when that is full, to where older ids are looked up.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,13 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.entries) // ENTRY
+
+    def having(self, keys: Collection[bytes]) -> set[bytes]:
+        """Return which of a few keys are in the block."""
+        words = np.frombuffer(self.entries, _NATIVE).reshape(-1, ENTRY_WORDS)
+        rows = np.flatnonzero(np.isin(words[:, 0], words_of(list(keys))[:, 0]))
+        found = (self.entries[row * ENTRY : row * ENTRY + KEY] for row in rows.tolist())
+        return {key for key in found if key in keys}
 
     def items(self) -> Iterator[tuple[bytes, int]]:
         """Yield each key with its stamp."""

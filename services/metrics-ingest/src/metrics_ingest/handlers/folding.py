@@ -115,15 +115,18 @@ async def _read(
     records: RawRecords, store: FoldStore, memory: Memory, effect: Effect
 ) -> tuple[Prepared, dict[SourceName, SourcePlan]]:
     """Read with the plans as of the transaction: anew, if it was done ahead with others."""
-    prepared = records.read(memory.plans)
-    tenants = prepared.tenants | {a.event.tenant for a in records.arrivals(prepared.rest)}
+    tenants = records.tenants()
     effect.plans = await _moved_plans(store, memory, tenants)
     known = {**memory.plans, **effect.plans}
-    if effect.plans:
-        prepared = records.read(known)
+    prepared = records.read(known)
+    # What a key does not tell.
+    others = {a.event.tenant for a in records.arrivals(prepared.rest)} - tenants
+    if others:
+        effect.plans |= await _moved_plans(store, memory, others)
+        known |= effect.plans
     plans = {
         (tenant, name): source
-        for tenant in tenants & known.keys()
+        for tenant in (tenants | others) & known.keys()
         for name, source in known[tenant].sources.items()
     }
     return prepared, plans
@@ -264,7 +267,7 @@ async def _write_letters(
         await store.write_letters(letters)
     closing = partition.letters | effect.new_letters
     if closing and effect.block is not None:
-        effect.superseded = {key for key, _ in effect.block.items() if key in closing}
+        effect.superseded = effect.block.having(closing)
     if effect.superseded:
         await store.supersede(effect.superseded)
 

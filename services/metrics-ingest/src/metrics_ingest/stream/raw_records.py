@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from event_contracts.raw import RawEvent
-from event_contracts.wire import decoder_of, hash16
+from event_contracts.wire import decoder_of, hash16, parts_of
 from metrics_ingest.domain.bulk_reading import BulkReader, Prepared
 from metrics_ingest.domain.causes import UNREADABLE, error_text
 from metrics_ingest.domain.folding import Arrival
@@ -45,6 +45,11 @@ class SliceRecords:
         self._now_ms = now_ms
         self._prepared: Prepared | None = batch.prepared
         self._arrivals: dict[int, Arrival] = {}
+
+    def tenants(self) -> set[str]:
+        """Return the tenants that the records' keys name."""
+        keys, _ = columns_of(self._records)
+        return {parts_of(key)[0] for key in {key[: key.find(b"|") + 1] for key in keys}}
 
     def read(self, plans: Plans) -> Prepared:
         """Read in bulk what these plans allow, unless it has been read with them."""

@@ -1,0 +1,352 @@
+"""The bulk fold and the general one come to the same, whatever stands in the log."""
+
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from event_contracts.raw import RawEvent
+from event_contracts.wire import encode, hash16, key_of
+from metrics_ingest.domain.bulk_fold import fold_prepared
+from metrics_ingest.domain.bulk_plans import bulk_plan
+from metrics_ingest.domain.bulk_times import REFUSED, instants
+from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.folding import Folded, Plans, fold
+from metrics_ingest.domain.plans import TenantPlan
+from metrics_ingest.domain.values import instant_of
+from metrics_ingest.domain.window import ENTRY, Block, Window, pack
+from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
+from service_kit.records import Partition, Record, Slice
+
+RAW = Partition("raw", 0)
+NOW = 1_800_000_000_000
+
+
+def door(at: str) -> dict[str, Any]:
+    return {
+        "id": ["id"],
+        "type": ["type"],
+        "time": [f"{at}time"],
+        "subject": [f"{at}who"],
+        "fields": {
+            "amount": {"paths": [f"{at}amount"], "kind": "decimal", "required": True},
+            "items": {"paths": [f"{at}items"], "kind": "integer"},
+            "country": {"paths": [f"{at}place.country"]},
+            "channel": {"paths": [f"{at}channel"]},
+            "note": {"paths": [f"{at}place.note"]},
+        },
+    }
+
+
+SOURCES = [
+    {"name": "shop", "doors": {"http": door("data."), "topic:orders": door("")}},
+    {"name": "odd|name", "zone": "Europe/Berlin", "doors": {"http": door("")}},
+    {"name": "kept", "records": ["order"], "doors": {"http": door("")}},
+    {"name": "off", "paused": "bad", "doors": {"http": door("")}},
+]
+METRICS = [
+    {"name": "revenue", "types": ["order", "refund"], "value": "amount", "dims": ["country"]},
+    {"name": "orders", "types": ["order"], "dims": ["channel", "country"]},
+    {
+        "name": "big",
+        "types": ["order"],
+        "value": "items",
+        "dims": ["items"],
+        "where": [{"field": "amount", "op": "gt", "value": 5}],
+    },
+    {
+        "name": "elsewhere",
+        "types": ["order", "visit"],
+        "value": "items",
+        "where": [{"field": "country", "op": "ne", "value": "CN"}],
+    },
+]
+
+
+def tenant(name: str) -> TenantPlan:
+    sources = tuple(msgspec.convert(each, Source) for each in SOURCES)
+    metrics = tuple(
+        msgspec.convert(
+            each | {"source": source["name"], "name": f"{source['name']}.{each['name']}"}, Metric
+        )
+        for source in SOURCES
+        for each in METRICS
+    )
+    return TenantPlan.of(Definitions(name, 3, sources, metrics))
+
+
+TENANTS = {name: tenant(name) for name in ("acme", "b%c")}
+
+
+def plans_of(tenants: dict[str, TenantPlan]) -> Plans:
+    return {
+        (name, source): plan
+        for name, each in tenants.items()
+        for source, plan in each.sources.items()
+    }
+
+
+numbers = st.one_of(
+    st.integers(-3, 12),
+    st.decimals(-20, 20, places=2),
+    st.sampled_from(
+        [
+            Decimal("0.00"),
+            Decimal("-0"),
+            Decimal("1E+3"),
+            Decimal("1E-13"),
+            Decimal("0.123456789012"),
+            Decimal("1000000000000000000"),
+            Decimal("999999999999999999.999999999999"),
+            2**63,
+            "12.50",
+            "1e3",
+            "",
+            None,
+            True,
+            [],
+            {"a": 1},
+        ]
+    ),
+)
+texts = st.one_of(
+    st.sampled_from(["CN", "DE", "", "日本", "a|b", "x" * 1024, "x" * 1025]),
+    st.sampled_from([None, 7, True, 1.5, [], {}]),
+)
+times = st.sampled_from(
+    [
+        "2026-11-03T02:18:45Z",
+        "2026-11-03T02:18:45.123Z",
+        "2026-11-03T10:18:45+08:00",
+        "2026-11-03T02:18:45.123-00:30",
+        "2026-11-03T02:18:45",
+        "2026-11-03 02:18z",
+        "2026-02-29T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+        "9999-01-01T00:00:00Z",
+        "2026-11-03T24:00:00Z",
+        "２026-11-03T02:18:45Z",
+        "",
+        5,
+        None,
+    ]
+)
+kinds = st.one_of(st.sampled_from(["order", "order", "refund", "visit", "ping"]), texts)
+bodies = st.fixed_dictionaries(
+    {"type": kinds, "time": times},
+    optional={
+        "who": texts,
+        "amount": numbers,
+        "items": numbers,
+        "channel": texts,
+        "place": st.one_of(
+            st.fixed_dictionaries({}, optional={"country": texts, "note": texts}),
+            st.sampled_from([None, "x", []]),
+        ),
+        "more": st.just({"deep": [1, {"amount": 2}]}),
+    },
+)
+good = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["order", "refund", "visit"]),
+        "time": st.sampled_from(["2026-11-03T02:18:45Z", "2026-11-03T02:19:45.500Z"]),
+        "amount": st.decimals(0, 20, places=2),
+        "items": st.integers(0, 3),
+        "channel": st.sampled_from(["web", "shop"]),
+        "place": st.fixed_dictionaries({"country": st.sampled_from(["CN", "DE"])}),
+    }
+)
+
+
+@st.composite
+def records(draw: Any) -> tuple[bytes, bytes]:
+    """Draw a record of the raw log: its key and its value."""
+    who = draw(st.sampled_from(["acme", "acme", "acme", "b%c", "nobody"]))
+    source = draw(st.sampled_from(["shop", "shop", "shop", "odd|name", "kept", "off", "none"]))
+    name = draw(st.sampled_from(["a", "b", "c", "d", "e|f", "g%h", "日"]))
+    kind = draw(st.sampled_from(["http", "http", "topic:orders", "none"]))
+    body = draw(st.one_of(good, bodies))
+    if source == "shop" and kind == "http":
+        data = {name: value for name, value in body.items() if name != "type"}
+        body = {"type": body["type"], "data": data}
+    more = draw(
+        st.sampled_from([{}, {}, {}, {}, {}, {"error": "unreadable||x"}, {"replay_of": "letter"}])
+    )
+    event = RawEvent(
+        tenant=who,
+        source=source,
+        id=name,
+        door=kind,
+        received_ms=NOW - draw(st.integers(0, 5)),
+        body=_raw(body),
+        **more,
+    )
+    value = encode(event)
+    value = draw(st.sampled_from([value] * 12 + [value[:-2], b"", b"[]", value + b"x"]))
+    return key_of(who, source, name).encode(), value
+
+
+_write = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def _raw(body: Any) -> msgspec.Raw:
+    return msgspec.Raw(_write(body))
+
+
+def summary(folded: Folded) -> dict[str, Any]:
+    """Return what a fold comes to, in an order that says nothing."""
+    entries = folded.packed
+    packed = Block(0, entries)
+    assert len(entries) % ENTRY == 0
+    fresh = dict(packed.items())
+    assert not fresh.keys() & folded.fresh.keys()
+    return {
+        "sources": {
+            name: {
+                "accepted": each.accepted,
+                "unmatched": each.unmatched,
+                "quarters": each.quarters,
+                "cells": each.cells,
+                "records": [(record.arrival.offset, record.event) for record in each.records],
+                "last": each.last_event_ms,
+            }
+            for name, each in folded.sources.items()
+        },
+        "counts": folded.counts,
+        "letters": sorted(
+            (each.arrival.offset, each.cause, each.where, each.detail) for each in folded.letters
+        ),
+        "fresh": fresh | folded.fresh,
+    }
+
+
+def both(
+    log: list[tuple[bytes, bytes]],
+    known: dict[bytes, int],
+    tenants: dict[str, TenantPlan] = TENANTS,
+) -> tuple[Folded, Folded, int]:
+    """Fold a log in bulk and in general; return both, and how many went in columns."""
+    made = [Record(RAW, n, key, value) for n, (key, value) in enumerate(log)]
+    reading = SliceRecords(Slice(RAW, 0, len(made), made), PlannedReader(), NOW)
+    window = Window()
+    window.add(Block(1, pack(known.items())))
+    plans = plans_of(tenants)
+    prepared = reading.read(tenants)
+    folded, general = fold_prepared(prepared, reading.arrivals, plans, window.find)
+    plain = fold(reading.arrivals(range(len(made))), plans, known.get)
+    return folded, plain, len(made) - len(general)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(records(), max_size=25), st.sets(st.sampled_from("abcd")))
+def test_any_log_comes_to_the_same_in_bulk_and_one_by_one(
+    log: list[tuple[bytes, bytes]], seen: set[str]
+) -> None:
+    known = {hash16("acme", "shop", name): 3 << 56 | number for number, name in enumerate(seen)}
+    folded, plain, _ = both(log, known)
+    assert summary(folded) == summary(plain)
+
+
+def order(
+    name: str, amount: Any = 5, door: str = "topic:orders", **more: Any
+) -> tuple[bytes, bytes]:
+    """Return the record of a good order."""
+    body = {"type": "order", "time": "2026-11-03T02:18:45Z", "amount": amount} | more
+    if door == "http":
+        body = {"type": "order", "data": body}
+    event = RawEvent(
+        tenant="acme", source="shop", id=name, door=door, received_ms=NOW, body=_raw(body)
+    )
+    return key_of("acme", "shop", name).encode(), encode(event)
+
+
+def test_plain_orders_go_in_columns_and_so_do_their_copies_by_either_door() -> None:
+    log = [order(f"o{n}", Decimal(n) / 100) for n in range(500)]
+    log += [order("o7", Decimal("0.070"), "http"), order("o8", 99), order("o9", Decimal("0.09"))]
+    folded, plain, in_columns = both(log, {})
+    assert in_columns == 503
+    counts = folded.counts["acme", "shop"]
+    assert (counts.duplicates, counts.conflicts) == (3, 1)
+    assert summary(folded) == summary(plain)
+
+
+def test_a_copy_of_an_event_that_was_read_with_other_definitions_is_no_conflict() -> None:
+    folded, plain, in_columns = both([order("o1")], {hash16("acme", "shop", "o1"): 2 << 56 | 5})
+    counts = folded.counts["acme", "shop"]
+    assert (in_columns, counts.duplicates, counts.conflicts) == (1, 1, 0)
+    assert summary(folded) == summary(plain)
+
+
+def test_a_number_with_too_many_digits_sends_the_slice_the_general_way() -> None:
+    log = [order("o1", Decimal("1E-13")), *[order(f"p{n}") for n in range(5)]]
+    source = msgspec.convert(SOURCES[0], Source)
+    metric = Metric(name="revenue", source="shop", value="amount")
+    tenants = {"acme": TenantPlan.of(Definitions("acme", 1, (source,), (metric,)))}
+    folded, plain, in_columns = both(log, {}, tenants)
+    assert in_columns == 0
+    assert [letter.cause for letter in folded.letters] == ["out-of-range"]
+    assert summary(folded) == summary(plain)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"paused": "bad"},
+        {"restates_days": 28},
+        {"drift": "quarantine"},
+        {"contributions": [{"kind": "snapshot", "key": ["country"]}]},
+        {"doors": {"http": door("") | {"time_format": "epoch"}}},
+        {"doors": {"http": door("") | {"each": "items[]"}}},
+        {"doors": {"http": door("") | {"skip": [{"field": "channel", "op": "eq", "value": "x"}]}}},
+    ],
+)
+def test_a_source_that_wants_more_than_adding_is_not_folded_in_bulk(change: Any) -> None:
+    source = msgspec.convert(SOURCES[1] | change, Source)
+    (plan,) = TenantPlan.of(Definitions("acme", 1, (source,), ())).sources.values()
+    assert bulk_plan(plan) is None
+
+
+def test_metrics_of_other_kinds_keep_their_source_out() -> None:
+    source = msgspec.convert(SOURCES[1], Source)
+    metric = Metric(name="m", source=source.name, value="amount")
+    for changed in (metric, msgspec.structs.replace(metric, rates="budget")):
+        plans = TenantPlan.of(Definitions("acme", 1, (source,), (changed,)))
+        (plan,) = plans.sources.values()
+        assert (bulk_plan(plan) is None) is (changed is not metric)
+
+
+def _one(text: str) -> int:
+    try:
+        return instant_of(text, "", ZoneInfo("Europe/Berlin"))
+    except Unfit:
+        return REFUSED
+
+
+_digits = st.text("0123456789", min_size=2, max_size=2)
+
+
+@given(
+    st.lists(
+        st.builds(
+            "{}-{}-{}T{}:{}:{}{}".format,
+            st.sampled_from(["2026", "2024", "1970", "9998", "0000", "1969"]),
+            st.one_of(st.sampled_from(["02", "12"]), _digits),
+            st.one_of(st.sampled_from(["28", "29", "31"]), _digits),
+            st.one_of(st.sampled_from(["00", "23"]), _digits),
+            _digits,
+            _digits,
+            st.sampled_from(["Z", ".000Z", ".999Z", "+08:00", "-23:59", "+24:00", ".5Z", "", "z"]),
+        ),
+        max_size=8,
+    )
+)
+@example(["2026-11-03T02:18:45Z", "2026-11-03T02:18:45.1Zé"])
+def test_times_read_at_once_are_those_read_one_by_one(written: list[str]) -> None:
+    assert instants(written, _one).tolist() == [_one(text) for text in written]
+    assert instants(written, lambda _: REFUSED).dtype == np.int64
