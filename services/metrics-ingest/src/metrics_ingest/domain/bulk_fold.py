@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from metrics_ingest.domain.bulk_columns import Column, Mask, present
-from metrics_ingest.domain.bulk_reading import Columns, Prepared, Rows
+from metrics_ingest.domain.bulk_piles import Columns, Rows
+from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.cells import Amount, CellSum
 from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
 from metrics_ingest.domain.generations import Words, first_of
