@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.definitions import Kind
 from metrics_ingest.domain.generations import Words
-from metrics_ingest.domain.stamps import MASK, hash_of
+from metrics_ingest.domain.stamps import hash_of, hashes_of_numbers
 from metrics_ingest.domain.values import CONVERT, text_of
 
 Column = list[Any]
@@ -61,11 +61,8 @@ def _number(value: Any, kind: Kind, fit: Mask, row: int) -> Any:
 
 def hashes_of(column: Column, fit: Mask) -> Words:
     """Return the hashes of texts or numbers (stamps.hash_of), 0 where there is none."""
-    kinds = set(map(type, column))
-    if kinds <= {Decimal, type(None)}:
-        if kinds != {Decimal}:
-            column = [0 if value is None else value for value in column]
-        return np.fromiter(map(hash, column), np.int64, len(column)).view(np.uint64)
+    if set(map(type, column)) == {Decimal}:
+        return np.array(hashes_of_numbers(column), np.uint64)
     return np.array([_hash(value, fit, row) for row, value in enumerate(column)], np.uint64)
 
 
@@ -73,7 +70,7 @@ def _hash(value: Any, fit: Mask, row: int) -> int:
     if value is None:
         return 0
     if type(value) is Decimal:
-        return hash(value) & MASK
+        return hash_of(value)
     try:
         return hash_of(text_of(value, ""))
     except Unfit:
