@@ -53,22 +53,26 @@ class Limited:
     others: int = 0
 
 
-def days_of(cells: Iterable[CellKey]) -> set[int]:
-    """Return the UTC days that the cells lie in."""
-    return {day_of(minute) for minute, _ in cells}
+def sets_met(cells: Iterable[CellKey]) -> dict[int, set[Dims]]:
+    """Return the dimension sets of the cells by UTC day."""
+    met: dict[int, set[Dims]] = {}
+    for day, dims in {(minute // _MINUTES_A_DAY, dims) for minute, dims in cells}:
+        met.setdefault(day, set()).add(dims)
+    return met
 
 
-def days_with_unknown_sets(cells: Mapping[CellKey, CellSum], known: DaySets) -> set[int]:
-    """Return the days of cells whose dimension set is not among the known ones."""
+def days_with_unknown_sets(met: Mapping[int, set[Dims]], known: DaySets) -> set[int]:
+    """Return the days of which a dimension set is not among the known ones."""
     none: frozenset[bytes] = frozenset()
-    met = {(minute // _MINUTES_A_DAY, dims) for minute, dims in cells}
-    return {day for day, dims in met if dims and set_key(dims) not in known.get(day, none)}
+    return {
+        day
+        for day, sets in met.items()
+        if any(dims and set_key(dims) not in known.get(day, none) for dims in sets)
+    }
 
 
 def limit(cells: Mapping[CellKey, CellSum], known: DaySets, most: int = SETS_A_DAY) -> Limited:
     """Keep the known sets and new ones while their day has room; add the rest up in ``other``."""
-    if not days_with_unknown_sets(cells, known):
-        return Limited(dict(cells))
     limited = Limited()
     with localcontext(EXACT):
         for (minute, dims), added in cells.items():

@@ -61,8 +61,13 @@ def _number(value: Any, kind: Kind, fit: Mask, row: int) -> Any:
 
 def hashes_of(column: Column, fit: Mask) -> Words:
     """Return the hashes of texts or numbers (stamps.hash_of), 0 where there is none."""
-    if set(map(type, column)) == {Decimal}:
+    kinds = set(map(type, column))
+    if kinds == {Decimal}:
         return np.array(hashes_of_numbers(column), np.uint64)
+    if kinds == {Decimal, type(None)}:
+        hashes = np.zeros(len(column), np.uint64)
+        hashes[present(column)] = hashes_of_numbers([v for v in column if v is not None])
+        return hashes
     return np.array([_hash(value, fit, row) for row, value in enumerate(column)], np.uint64)
 
 

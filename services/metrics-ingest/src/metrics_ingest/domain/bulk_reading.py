@@ -33,6 +33,11 @@ class Prepared:
     columns: list[Columns] = field(default_factory=list)
     received_ms: int | None = None
 
+    @property
+    def tenants(self) -> set[str]:
+        """The tenants of the rows that were read."""
+        return {columns.plan.plan.tenant for columns in self.columns}
+
 
 class BulkReader:
     """Reads with the plans of some tenants."""

@@ -8,10 +8,10 @@ import numpy as np
 from metrics_ingest.domain import pausing
 from metrics_ingest.domain.batches import (
     Limited,
-    days_of,
     days_with_unknown_sets,
     fact_batches,
     limit,
+    sets_met,
 )
 from metrics_ingest.domain.bulk_columns import Mask
 from metrics_ingest.domain.bulk_fold import Find, fold_prepared
@@ -178,33 +178,40 @@ def _metrics(folded: Folded) -> list[tuple[SourceFold, MetricPlan]]:
     ]
 
 
-async def _known_sets(store: FoldStore, memory: Memory, folded: Folded) -> dict[DaySet, set[bytes]]:
-    """Return the known dimension sets of all days; the store is asked where memory may lack some.
+async def _known_sets(
+    store: FoldStore, memory: Memory, folded: Folded
+) -> dict[SourceName, dict[int, set[bytes]]]:
+    """Return the known dimension sets by (tenant, metric) and day, where memory may lack some.
 
-    All are asked for at once: a slice of a new day lacks those of every metric.
+    The store is asked for all at once: a slice of a new day lacks those of every metric.
     """
-    known: dict[DaySet, set[bytes]] = {}
+    known: dict[SourceName, dict[int, set[bytes]]] = {}
     doubtful: list[DaySet] = []
     for source, metric in _metrics(folded):
         tenant, name = source.plan.tenant, metric.definition.name
-        cells = source.cells.get(name, {})
-        if metric.dims and cells:
-            remembered = memory.day_sets(tenant, name)
-            days = {day: remembered.get(day, set()) for day in days_of(cells)}
-            known |= {(tenant, name, day): sets for day, sets in days.items()}
-            doubtful += [(tenant, name, day) for day in days_with_unknown_sets(cells, days)]
-    return known | await store.day_sets(doubtful)
+        met = sets_met(source.cells.get(name, {})) if metric.dims else {}
+        remembered = memory.day_sets(tenant, name)
+        days = days_with_unknown_sets(met, remembered)
+        if days:
+            known[tenant, name] = {day: remembered.get(day, set()) for day in met}
+            doubtful += [(tenant, name, day) for day in days]
+    for (tenant, name, day), sets in (await store.day_sets(doubtful)).items():
+        known[tenant, name][day] = sets
+    return known
 
 
 def _limited(
-    source: SourceFold, metric: MetricPlan, known: Mapping[DaySet, set[bytes]], effect: Effect
+    source: SourceFold,
+    metric: MetricPlan,
+    known: Mapping[SourceName, Mapping[int, set[bytes]]],
+    effect: Effect,
 ) -> Limited:
-    """Return the metric's cells within the limit."""
+    """Return the metric's cells within the limit: all of them, if every set is known."""
     tenant, name = source.plan.tenant, metric.definition.name
     cells = source.cells.get(name, {})
-    if not metric.dims or not cells:
+    sets = known.get((tenant, name))
+    if sets is None:
         return Limited(cells=cells)
-    sets = {day: known[tenant, name, day] for day in days_of(cells)}
     limited = limit(cells, sets)
     effect.others += limited.others
     for day, new in limited.new.items():

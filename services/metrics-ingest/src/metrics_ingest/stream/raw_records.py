@@ -48,8 +48,10 @@ class SliceRecords:
 
     def tenants(self) -> set[str]:
         """Return the tenants that the records' keys name."""
-        keys, _ = columns_of(self._records)
-        return {parts_of(key)[0] for key in {key[: key.find(b"|") + 1] for key in keys}}
+        if self._prepared is None:
+            return _tenants(columns_of(self._records)[0])
+        keys = [self._records[row].key or b"" for row in self._prepared.rest]
+        return self._prepared.tenants | _tenants(keys)
 
     def read(self, plans: Plans) -> Prepared:
         """Read in bulk what these plans allow, unless it has been read with them."""
@@ -63,6 +65,10 @@ class SliceRecords:
             if row not in self._arrivals:
                 self._arrivals[row] = _arrival(self._records[row], self._now_ms)
         return [self._arrivals[row] for row in rows]
+
+
+def _tenants(keys: Sequence[bytes]) -> set[str]:
+    return {parts_of(first)[0] for first in {key[: key.find(b"|") + 1] for key in keys}}
 
 
 def _arrival(record: Record, now_ms: int) -> Arrival:
