@@ -1,5 +1,7 @@
 """Wiring: store, broker, loops and doors of metrics-ingest."""
 
+import gc
+
 from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW
 from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
@@ -22,6 +24,9 @@ from service_kit.ticker import tick_every
 
 SERVICE = "metrics-ingest"
 PORT = 8101
+# A batch is a hundred thousand message objects without cycles. By default the collector looks
+# through all of them again and again: measured, up to 0.85 of 1.3 us a message.
+COLLECT_AFTER = 250_000
 
 
 async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
@@ -33,6 +38,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         runtime.broker,
         runtime.clock,
     )
+    gc.set_threshold(COLLECT_AFTER)
     await make_indexes(store)
     counts = Counts(
         raw=await broker.partition_count(RAW.name),
