@@ -10,6 +10,7 @@ from event_contracts.raw import RawEvent
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import KeptLetter
+from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.window import Block
 
 SourceName = tuple[str, str]
@@ -66,6 +67,33 @@ class DefinitionStore(Sources, Protocol):
 
     async def claim_topics(self, tenant: str, source: str, topics: Collection[str]) -> str | None:
         """Make these, and no others, the topics of the source; return one that is not to be had."""
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
+class RateStore(Protocol):
+    """The rates of exchange in one transaction of a load."""
+
+    async def year(self, tenant: str, base: str, quote: str, year: int) -> list[Rate]:
+        """Return all versions of the pair's rates of a year."""
+        ...
+
+    async def write_year(
+        self, tenant: str, base: str, quote: str, year: int, rates: Sequence[Rate]
+    ) -> None:
+        """Write all versions of the pair's rates of a year."""
+        ...
+
+    async def move_head(self, tenant: str) -> int:
+        """Move the head of the tenant's definitions, so that every fold reads them anew.
+
+        Returns where it stands then: the version of the load.
+        """
         ...
 
     async def note(

@@ -7,6 +7,7 @@ from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
 from metrics_ingest.adapters.folds import STATS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
+from metrics_ingest.adapters.rates import RATES
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
 from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
@@ -25,6 +26,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LETTERS, ("topic", "partition", "state")),
     (LETTERS, ("key",)),
     (STATS, ("tenant", "source")),
+    (RATES, ("tenant", "quote")),
 )
 
 

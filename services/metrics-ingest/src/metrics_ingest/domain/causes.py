@@ -13,6 +13,11 @@ WRONG_KIND = "wrong-kind"
 OUT_OF_RANGE = "out-of-range"
 BAD_TIME = "bad-time"
 SOURCE_PAUSED = "source-paused"
+CURRENCY_UNKNOWN = "currency-unknown"
+RATE_MISSING = "rate-missing"
+TIME_FUTURE = "time-future"
+TOO_LATE = "too-late"
+SCHEMA_DRIFT = "schema-drift"
 
 SENTENCES: dict[str, tuple[str, str]] = {
     UNREADABLE: (
@@ -47,15 +52,40 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The source was paused: {detail}. Mend and resume it, then replay.",
         "数据源已暂停：{detail}。请修正并恢复后重放。",
     ),
+    CURRENCY_UNKNOWN: (
+        "{where} names no currency: {detail}. Mend the mapping or the sender, then replay.",
+        "{where} 不是有效币种：{detail}。请修正映射或发送方后重放。",
+    ),
+    RATE_MISSING: (
+        "The rate {where} is missing: {detail}. Load it, then replay.",
+        "缺少汇率 {where}：{detail}。请载入后重放。",
+    ),
+    TIME_FUTURE: (
+        "{where} lies too far ahead: {detail}. Mend the sender's clock or zone, or allow more by "
+        "ahead_hours of the source, then replay.",
+        "{where} 超前过多：{detail}。请修正发送方的时钟或时区，或调大数据源的 ahead_hours 后重放。",
+    ),
+    TOO_LATE: (
+        "{where} lies too far back: {detail}. Allow more by late_days of the source, then replay.",
+        "{where} 过早：{detail}。请调大数据源的 late_days 后重放。",
+    ),
+    SCHEMA_DRIFT: (
+        "{where} is not known to the mapping: {detail}. Map it, or name it in known, then replay.",
+        "映射不认识 {where}：{detail}。请加入映射或列入 known 后重放。",
+    ),
 }
 
 
 class Unfit(BadRecord):
-    """An event that cannot be mapped: ``where`` is the place, ``detail`` what would be right."""
+    """An event that cannot be mapped: ``where`` is the place, ``detail`` what would be right.
 
-    def __init__(self, cause: str, where: str, detail: str) -> None:
+    ``got`` is the sort of what was found instead, empty where ``detail`` says it all.
+    """
+
+    def __init__(self, cause: str, where: str, detail: str, got: str = "") -> None:
         super().__init__(cause, detail)
         self.where = where
+        self.got = got
 
 
 def sentence(cause: str, where: str, detail: str, chinese: bool) -> str:

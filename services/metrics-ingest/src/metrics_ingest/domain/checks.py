@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.check_money import check_metric_money, check_source_money
 from metrics_ingest.domain.definitions import (
     HTTP_DOOR,
     TOPIC_DOOR,
@@ -18,6 +19,7 @@ from metrics_ingest.domain.definitions import (
     Op,
     Source,
 )
+from metrics_ingest.domain.money import EFFECT
 from metrics_ingest.domain.plans import kinds_of
 from metrics_ingest.domain.values import CONVERT
 from service_kit.errors import UserError
@@ -26,7 +28,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,62}", re.ASCII)
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _TOPIC = re.compile(r"[a-zA-Z0-9._\-]{1,249}", re.ASCII)
 _STEP = re.compile(r"[^.\x00-\x1f]{1,100}")
-_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _LONG = 200
 _MOST = 64
 _STEPS = 16
@@ -49,6 +50,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
         _check_door(door, prefix)
         _check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
     _check_agreement(source)
+    check_source_money(source)
     _check_texts(source.records, "$.records")
     for metric in metrics:
         _check_still_fits(metric, source)
@@ -67,12 +69,11 @@ def check_metric(metric: Metric, source: Source | None) -> None:
         )
     if metric.good not in ("up", "down"):
         _refuse("$.good", "up or down is needed", "必须是 up 或 down")
-    if metric.currency is not None and not _CURRENCY.fullmatch(metric.currency):
-        _refuse("$.currency", "an ISO 4217 code such as CNY", "必须是 ISO 4217 代码，例如 CNY")
     if len(metric.unit) > _LONG:
         _refuse("$.unit", f"at most {_LONG} characters", f"最多 {_LONG} 个字符")
     _check_texts(metric.types, "$.types")
     _check_fields(metric, source)
+    check_metric_money(metric, source)
 
 
 def check_dims_kept(before: Metric, after: Metric) -> None:
@@ -152,6 +153,8 @@ def _check_value(value: Any, kind: Kind, where: str) -> None:
 def _check_still_fits(metric: Metric, source: Source) -> None:
     try:
         _check_fields(metric, source)
+        if metric.rates != EFFECT:
+            check_metric_money(metric, source)
     except UserError as error:
         _refuse(
             "$.doors",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.domain.rates import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,19 @@ class DefineMetric:
     metric: Metric
     exists: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRates:
+    """Write rates of exchange; a rate that differs from what is known revises it.
+
+    ``places`` say where each stands in what was sent.
+    """
+
+    tenant: str
+    actor: str
+    rates: tuple[Rate, ...]
+    places: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

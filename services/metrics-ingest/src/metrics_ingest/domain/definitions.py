@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from metrics_ingest.domain.rates import Rate
+
 
 class Kind(StrEnum):
     """What a mapped field holds."""
@@ -57,6 +59,7 @@ class Mapping(Part, frozen=True):
     ``each`` is the path of the list whose items are the events of a body; an item is then read as
     ``{"item", "root", "query"}``. ``skip`` are conditions on mapped fields under which an event is
     none (a test, a hint). ``drop`` are the paths of secrets, taken out before anything is kept.
+    ``known`` are paths that are not read and no drift either, each with all that is below it.
     """
 
     id: tuple[str, ...]
@@ -68,6 +71,7 @@ class Mapping(Part, frozen=True):
     each: str | None = None
     skip: tuple["Condition", ...] = ()
     drop: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
 
 class ContributionKind(StrEnum):
@@ -115,6 +119,9 @@ class Source(Part, frozen=True):
     a day for ``restates_days``: until then its facts are settling. ``drift`` says what happens to
     fields that no mapping knows: ``ignore`` counts them, ``quarantine`` makes dead letters.
     ``signature`` is how its webhook is signed (domain.signatures), None: not at all.
+
+    An event that lies more than ``ahead_hours`` after its acceptance is a dead letter, and so is
+    one more than ``late_days`` before it, if that is given: without it no event is too late.
     """
 
     name: str
@@ -127,6 +134,8 @@ class Source(Part, frozen=True):
     restates_days: int = 0
     drift: str = "ignore"
     signature: str | None = None
+    ahead_hours: int = 24
+    late_days: int | None = None
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -181,7 +190,8 @@ class Metric(Part, frozen=True):
 
     ``unit`` is free text, ``currency`` an ISO 4217 code, ``good`` is ``up`` or ``down``. Money in
     another currency is taken at the ``rates`` of the event's ``day`` or at the ``budget`` rates
-    (one unit of the foreign currency in ``currency``).
+    (one unit of the foreign currency in ``currency``); ``effect`` is their difference, of metrics
+    that Paceline makes itself (domain.money).
     """
 
     name: str
@@ -206,12 +216,16 @@ class Metric(Part, frozen=True):
 
 
 class Definitions(msgspec.Struct, frozen=True):
-    """Everything that one tenant has declared, as of one version of its head."""
+    """Everything that one tenant has declared, as of one version of its head.
+
+    ``rates`` are those into currencies of its metrics, every version.
+    """
 
     tenant: str
     version: int
     sources: tuple[Source, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    rates: tuple[Rate, ...] = ()
 
 
 HTTP_DOOR = "http"

@@ -1,6 +1,6 @@
 """A tenant's definitions, compiled once per version: what the fold runs for each event."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -17,11 +17,14 @@ from metrics_ingest.domain.definitions import (
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
+from metrics_ingest.domain.money import EFFECT, Conversion, conversion_of, is_quiet
+from metrics_ingest.domain.rates import RateTable
 from metrics_ingest.domain.values import CONVERT, Value
 
 Fields = Mapping[str, Value]
 Test = Callable[[Fields], bool]
 
+NO_RATES = RateTable(())
 _ONE = Amount(Decimal(1))
 _COMPARE: dict[Op, Callable[[Value, Value], bool]] = {
     Op.EQ: lambda a, b: a == b,
@@ -54,16 +57,24 @@ def predicate_of(condition: Condition, kind: Kind) -> Test:
 class MetricPlan:
     """One metric, compiled."""
 
-    __slots__ = ("_tests", "_value", "definition", "dims")
+    __slots__ = ("_tests", "_value", "convert", "definition", "dims")
 
-    def __init__(self, definition: Metric, kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self, definition: Metric, kinds: Mapping[str, Kind], convert: Conversion | None = None
+    ) -> None:
+        """``convert`` takes money into the metric's currency; None: amounts are as they stand."""
         self.definition = definition
         self.dims = definition.dims
+        self.convert = convert
         self._value = definition.value
         self._tests = tuple(predicate_of(c, kinds[c.field]) for c in definition.where)
 
     def amount(self, event: Mapped) -> Amount | None:
-        """Return what an event adds, None when it does not match."""
+        """Return what an event adds, None when it does not match.
+
+        Raises Unfit where money cannot be taken into the metric's currency; ``SourcePlan.read``
+        has found that out before of events that are deltas.
+        """
         fields = event.fields
         for test in self._tests:
             if not test(fields):
@@ -71,7 +82,25 @@ class MetricPlan:
         if self._value is None:
             return _ONE
         found = fields.get(self._value)
-        return None if found is None else Amount(Decimal(found))
+        if found is None:
+            return None
+        amount = Decimal(found)
+        if self.convert is not None:
+            amount = self.convert(event, self._value, amount)
+        return Amount(amount)
+
+    def check_money(self, event: Mapped, partial: bool) -> None:
+        """Raise Unfit where the event's money cannot be taken into the metric's currency.
+
+        A ``partial`` event may leave out its currency: that stands in the state it changes.
+        """
+        if self.convert is None or (
+            partial
+            and self._value is not None
+            and not self.convert.names_its_currency(event, self._value)
+        ):
+            return
+        self.amount(event)
 
     def dims_of(self, fields: Fields) -> tuple[Value | None, ...]:
         """Return the values of the metric's dimensions, None for one that the event lacks."""
@@ -81,14 +110,22 @@ class MetricPlan:
 class SourcePlan:
     """One source with its metrics, compiled."""
 
-    def __init__(self, tenant: str, head: int, source: Source, metrics: list[Metric]) -> None:
+    def __init__(
+        self,
+        tenant: str,
+        head: int,
+        source: Source,
+        metrics: list[Metric],
+        rates: RateTable = NO_RATES,
+    ) -> None:
         self.tenant = tenant
         self.head = head
         self.source = source
         zone = ZoneInfo(source.zone)
         self._readers = {door: Reader(m, zone) for door, m in source.doors.items()}
         kinds = kinds_of(source)
-        self.metrics = tuple(MetricPlan(metric, kinds) for metric in metrics)
+        self.metrics = tuple(_metric_plans(metrics, source, kinds, rates))
+        self._has_money = any(plan.convert is not None for plan in self.metrics)
         self._untyped = tuple(plan for plan in self.metrics if not plan.definition.types)
         named = {kind for plan in self.metrics for kind in plan.definition.types}
         self._typed = {kind: self._for(kind) for kind in named}
@@ -123,7 +160,20 @@ class SourcePlan:
         kind = reader.type_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
         fields = reader.fields_of(event) if used else {}
-        return Mapped(kind, reader.time_of(event), reader.subject_of(event), fields)
+        mapped = Mapped(kind, reader.time_of(event), reader.subject_of(event), fields)
+        if self._has_money:
+            self._check_money(mapped)
+        return mapped
+
+    def _check_money(self, event: Mapped) -> None:
+        """Raise Unfit before anything of the event has been added anywhere."""
+        partial = any(
+            each.partial
+            for each in self.source.contributions
+            if not each.types or event.type in each.types
+        )
+        for plan in self.metrics_for(event.type):
+            plan.check_money(event, partial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +186,31 @@ class TenantPlan:
     @classmethod
     def of(cls, definitions: Definitions) -> "TenantPlan":
         """Compile the definitions, which have been checked when they were written."""
+        rates = RateTable(definitions.rates)
         by_source: dict[str, list[Metric]] = {}
         for metric in definitions.metrics:
             by_source.setdefault(metric.source, []).append(metric)
         plans = {
             source.name: SourcePlan(
-                definitions.tenant, definitions.version, source, by_source.get(source.name, [])
+                definitions.tenant,
+                definitions.version,
+                source,
+                by_source.get(source.name, []),
+                rates,
             )
             for source in definitions.sources
         }
         return cls(definitions.version, plans)
+
+
+def _metric_plans(
+    metrics: list[Metric], source: Source, kinds: Mapping[str, Kind], rates: RateTable
+) -> Iterator[MetricPlan]:
+    for metric in metrics:
+        convert = conversion_of(metric, source, rates)
+        # An effect that nothing comes of any more is kept for what it has come to.
+        if not is_quiet(metric) and not (metric.rates == EFFECT and convert is None):
+            yield MetricPlan(metric, kinds, convert)
 
 
 def kinds_of(source: Source) -> dict[str, Kind]:

@@ -7,6 +7,7 @@ from metrics_ingest.domain.commands import (
     AcceptEvents,
     DefineMetric,
     DefineSource,
+    LoadRates,
     ReplayDeadLetters,
     ResumeSource,
 )
@@ -14,6 +15,7 @@ from metrics_ingest.handlers.definitions import define_metric, define_source, re
 from metrics_ingest.handlers.events import accept
 from metrics_ingest.handlers.folding import FoldSlice, fold_slice
 from metrics_ingest.handlers.letters import replay
+from metrics_ingest.handlers.rates import load_rates
 from metrics_ingest.handlers.rekeying import RekeySlice, rekey_slice
 
 HANDLERS: Mapping[type, Callable[..., Any]] = {
@@ -23,5 +25,6 @@ HANDLERS: Mapping[type, Callable[..., Any]] = {
     DefineSource: define_source,
     ResumeSource: resume_source,
     DefineMetric: define_metric,
+    LoadRates: load_rates,
     ReplayDeadLetters: replay,
 }

@@ -8,6 +8,7 @@ from event_contracts.metrics import MetricDefined
 from metrics_ingest.domain.checks import check_dims_kept, check_metric, check_source
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.domain.money import effect_of
 from metrics_ingest.ports import Announcements, DefinitionStore
 from service_kit.errors import UserError
 
@@ -53,7 +54,8 @@ async def define_metric(
 ) -> Metric:
     """Write a metric, announce it, and return it with its version. Raises UserError.
 
-    The same content again changes nothing. What has been folded stays as it was folded.
+    The same content again changes nothing. What has been folded stays as it was folded. The rate
+    effect of a metric at budget rates is written and announced with it.
     """
     tenant, metric = command.tenant, command.metric
     before = await store.metric(tenant, metric.name)
@@ -69,6 +71,10 @@ async def define_metric(
     detail = {"version": written.version, "reason": command.reason}
     await store.note(tenant, command.actor, "metric.defined", metric.name, detail)
     announcements.publish(_announcement(tenant, written))
+    effect = effect_of(written, before)
+    if effect is not None:
+        await store.write_metric(tenant, effect)
+        announcements.publish(_announcement(tenant, effect))
     return written
 
 
