@@ -284,7 +284,7 @@ def test_a_source_that_makes_no_sense_is_refused_with_the_place(
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        ({"kind": "ratio"}, "$.kind"),
+        ({"kind": "ratio"}, "$.over"),
         ({"value": "country"}, "$.value"),
         ({"value": "nothing"}, "$.value"),
         ({"dims": ["gross"]}, "$.dims[0]"),

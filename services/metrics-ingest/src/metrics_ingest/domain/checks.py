@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.check_kinds import check_kind, check_kind_kept
 from metrics_ingest.domain.check_money import check_metric_money, check_source_money
 from metrics_ingest.domain.definitions import (
     HTTP_DOOR,
@@ -15,12 +16,13 @@ from metrics_ingest.domain.definitions import (
     Condition,
     Kind,
     Mapping,
+    Measure,
     Metric,
     Op,
     Source,
 )
 from metrics_ingest.domain.money import EFFECT
-from metrics_ingest.domain.plans import kinds_of
+from metrics_ingest.domain.plans import kinds_of, own_measure
 from metrics_ingest.domain.values import CONVERT
 from service_kit.errors import UserError
 
@@ -59,8 +61,6 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
 def check_metric(metric: Metric, source: Source | None) -> None:
     """Raise UserError unless the metric can be folded from its source."""
     _check_name(metric.name, "$.name")
-    if metric.kind != "additive":
-        _refuse("$.kind", "additive is the only kind so far", "目前只支持 additive")
     if source is None:
         _refuse(
             "$.source",
@@ -77,10 +77,11 @@ def check_metric(metric: Metric, source: Source | None) -> None:
 
 
 def check_dims_kept(before: Metric, after: Metric) -> None:
-    """Raise UserError when a new version takes dimensions away or moves to another source.
+    """Raise UserError when a new version takes dimensions away or is of another kind.
 
     Goals filter on dimensions, and what is folded already stays as it is.
     """
+    check_kind_kept(before, after)
     lost = [dim for dim in before.dims if dim not in after.dims]
     if lost:
         _refuse(
@@ -92,14 +93,11 @@ def check_dims_kept(before: Metric, after: Metric) -> None:
 
 def _check_fields(metric: Metric, source: Source) -> None:
     kinds = kinds_of(source)
-    if metric.value is not None:
-        kind = _kind(kinds, metric.value, "$.value", source.name)
-        if kind is Kind.STRING:
-            _refuse(
-                "$.value",
-                f"{metric.value} is a text; a decimal or integer field can be summed",
-                f"{metric.value} 是文本；只有 decimal 或 integer 字段可以求和",
-            )
+    check_kind(metric, source)
+    _check_measure(own_measure(metric), "$", kinds, source.name)
+    if metric.over is not None:
+        _check_texts(metric.over.types, "$.over.types")
+        _check_measure(metric.over, "$.over", kinds, source.name)
     if len(set(metric.dims)) != len(metric.dims) or len(metric.dims) > _MOST:
         _refuse("$.dims", f"each once, at most {_MOST}", f"每个维度只能出现一次，最多 {_MOST} 个")
     for index, dim in enumerate(metric.dims):
@@ -109,11 +107,20 @@ def _check_fields(metric: Metric, source: Source) -> None:
                 f"{dim} is a decimal; dimensions are string or integer fields",
                 f"{dim} 是 decimal；维度必须是 string 或 integer 字段",
             )
-    for index, condition in enumerate(metric.where):
-        where = f"$.where[{index}]"
-        _check_condition(
-            condition, _kind(kinds, condition.field, f"{where}.field", source.name), where
-        )
+
+
+def _check_measure(measure: Measure, at: str, kinds: dict[str, Kind], source: str) -> None:
+    if measure.value is not None:
+        kind = _kind(kinds, measure.value, f"{at}.value", source)
+        if kind is Kind.STRING:
+            _refuse(
+                f"{at}.value",
+                f"{measure.value} is a text; a decimal or integer field can be summed",
+                f"{measure.value} 是文本；只有 decimal 或 integer 字段可以求和",
+            )
+    for index, condition in enumerate(measure.where):
+        where = f"{at}.where[{index}]"
+        _check_condition(condition, _kind(kinds, condition.field, f"{where}.field", source), where)
 
 
 def _kind(kinds: dict[str, Kind], field: str, where: str, source: str) -> Kind:

@@ -165,6 +165,10 @@ class MetricKind(StrEnum):
     CONVERSION = "conversion"
 
 
+OVER_KINDS = (MetricKind.RATIO, MetricKind.CONVERSION)
+SKETCH_KINDS = (MetricKind.UNIQUE, MetricKind.QUANTILE)
+
+
 class Measure(Part, frozen=True):
     """What is summed: ``value`` (None: 1 for each event) over the matching events.
 

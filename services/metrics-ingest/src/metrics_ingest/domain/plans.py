@@ -9,55 +9,29 @@ from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
-    Condition,
     Definitions,
     Kind,
+    Measure,
     Metric,
-    Op,
+    MetricKind,
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
+from metrics_ingest.domain.measures import Fields, MeasurePlan
+from metrics_ingest.domain.measures import predicate_of as predicate_of
 from metrics_ingest.domain.money import EFFECT, Conversion, conversion_of, is_quiet
 from metrics_ingest.domain.rates import RateTable
-from metrics_ingest.domain.values import CONVERT, Value
-
-Fields = Mapping[str, Value]
-Test = Callable[[Fields], bool]
+from metrics_ingest.domain.values import Value
 
 NO_RATES = RateTable(())
-_ONE = Amount(Decimal(1))
-_COMPARE: dict[Op, Callable[[Value, Value], bool]] = {
-    Op.EQ: lambda a, b: a == b,
-    Op.NE: lambda a, b: a != b,
-    Op.GT: lambda a, b: a > b,  # type: ignore[operator]
-    Op.GE: lambda a, b: a >= b,  # type: ignore[operator]
-    Op.LT: lambda a, b: a < b,  # type: ignore[operator]
-    Op.LE: lambda a, b: a <= b,  # type: ignore[operator]
-}
-
-
-def predicate_of(condition: Condition, kind: Kind) -> Test:
-    """Compile a condition on a field of this kind.
-
-    A field that is not there meets ``ne`` and ``exists: false``, and no other condition.
-    """
-    name = condition.field
-    if condition.op is Op.EXISTS:
-        wanted = condition.value is not False
-        return lambda fields: (name in fields) is wanted
-    if condition.op is Op.IN:
-        among = frozenset(CONVERT[kind](item, name) for item in condition.value)
-        return lambda fields: fields.get(name) in among
-    value = CONVERT[kind](condition.value, name)
-    compare = _COMPARE[condition.op]
-    absent = condition.op is Op.NE
-    return lambda fields: compare(fields[name], value) if name in fields else absent
+_ZERO = Decimal(0)
+_ANY: frozenset[str] = frozenset()
 
 
 class MetricPlan:
     """One metric, compiled."""
 
-    __slots__ = ("_tests", "_value", "convert", "definition", "dims")
+    __slots__ = ("_amount", "convert", "definition", "dims", "of", "over", "own", "types")
 
     def __init__(
         self, definition: Metric, kinds: Mapping[str, Kind], convert: Conversion | None = None
@@ -66,45 +40,82 @@ class MetricPlan:
         self.definition = definition
         self.dims = definition.dims
         self.convert = convert
-        self._value = definition.value
-        self._tests = tuple(predicate_of(c, kinds[c.field]) for c in definition.where)
+        self.of = definition.of
+        self.own = MeasurePlan(own_measure(definition), kinds, convert)
+        self.over = (
+            None if definition.over is None else MeasurePlan(definition.over, kinds, convert)
+        )
+        self.types = self._types()
+        self._amount = _AMOUNTS[definition.kind]
 
     def amount(self, event: Mapped) -> Amount | None:
         """Return what an event adds, None when it does not match.
 
-        Raises Unfit where money cannot be taken into the metric's currency; ``SourcePlan.read``
-        has found that out before of events that are deltas.
+        Of a ratio and of a conversion it may add to the sum, to the denominator or to both. Raises
+        Unfit where money cannot be taken into the metric's currency; ``SourcePlan.read`` has found
+        that out before of events that are deltas.
         """
-        fields = event.fields
-        for test in self._tests:
-            if not test(fields):
-                return None
-        if self._value is None:
-            return _ONE
-        found = fields.get(self._value)
-        if found is None:
-            return None
-        amount = Decimal(found)
-        if self.convert is not None:
-            amount = self.convert(event, self._value, amount)
-        return Amount(amount)
+        return self._amount(self, event)
 
     def check_money(self, event: Mapped, partial: bool) -> None:
         """Raise Unfit where the event's money cannot be taken into the metric's currency.
 
         A ``partial`` event may leave out its currency: that stands in the state it changes.
         """
-        if self.convert is None or (
-            partial
-            and self._value is not None
-            and not self.convert.names_its_currency(event, self._value)
-        ):
-            return
-        self.amount(event)
+        for measure in (self.own, self.over):
+            if measure is not None:
+                measure.check_money(event, partial)
 
     def dims_of(self, fields: Fields) -> tuple[Value | None, ...]:
         """Return the values of the metric's dimensions, None for one that the event lacks."""
         return tuple([fields.get(name) for name in self.dims])
+
+    def _types(self) -> frozenset[str]:
+        """Return the types that the metric looks at; empty: every type."""
+        if self.over is None:
+            return self.own.types
+        return self.own.types | self.over.types if self.own.types and self.over.types else _ANY
+
+
+def own_measure(metric: Metric) -> Measure:
+    """Return what the metric itself sums."""
+    return Measure(types=metric.types, value=metric.value, where=metric.where)
+
+
+def _sum(plan: MetricPlan, event: Mapped) -> Amount | None:
+    found = plan.own.amount(event)
+    return None if found is None else Amount(found)
+
+
+def _two_sums(plan: MetricPlan, event: Mapped) -> Amount | None:
+    above = plan.own.amount(event)
+    below = plan.over.amount(event) if plan.over is not None else None
+    if above is None and below is None:
+        return None
+    return Amount(above or _ZERO, below or _ZERO)
+
+
+def _one_of_many(plan: MetricPlan, event: Mapped) -> Amount | None:
+    found = event.fields.get(plan.of or "")
+    if found is None or not plan.own.matches(event):
+        return None
+    return Amount(_ZERO, item=str(found))
+
+
+def _ranked(plan: MetricPlan, event: Mapped) -> Amount | None:
+    found = plan.own.amount(event)
+    return None if found is None else Amount(found, item=found)
+
+
+_AMOUNTS: dict[MetricKind, Callable[[MetricPlan, Mapped], Amount | None]] = {
+    MetricKind.ADDITIVE: _sum,
+    MetricKind.CUMULATIVE: _sum,
+    MetricKind.UNITS: _sum,
+    MetricKind.RATIO: _two_sums,
+    MetricKind.CONVERSION: _two_sums,
+    MetricKind.UNIQUE: _one_of_many,
+    MetricKind.QUANTILE: _ranked,
+}
 
 
 class SourcePlan:
@@ -126,14 +137,14 @@ class SourcePlan:
         kinds = kinds_of(source)
         self.metrics = tuple(_metric_plans(metrics, source, kinds, rates))
         self._has_money = any(plan.convert is not None for plan in self.metrics)
-        self._untyped = tuple(plan for plan in self.metrics if not plan.definition.types)
-        named = {kind for plan in self.metrics for kind in plan.definition.types}
+        self._untyped = tuple(plan for plan in self.metrics if not plan.types)
+        named = {kind for plan in self.metrics for kind in plan.types}
         self._typed = {kind: self._for(kind) for kind in named}
         self._records = frozenset(source.records)
 
     def _for(self, kind: str) -> tuple[MetricPlan, ...]:
         plans = self.metrics
-        return tuple(p for p in plans if not p.definition.types or kind in p.definition.types)
+        return tuple(p for p in plans if not p.types or kind in p.types)
 
     def reader(self, door: str) -> Reader:
         """Return the mapping of a door; raises Unfit when the source has none for it."""

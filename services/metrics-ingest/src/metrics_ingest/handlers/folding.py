@@ -10,6 +10,7 @@ from metrics_ingest.domain.batches import (
     days_with_unknown_sets,
     fact_batches,
     limit,
+    sets_a_day,
 )
 from metrics_ingest.domain.folding import Arrival, Folded, SourceFold, fold
 from metrics_ingest.domain.letters import kept
@@ -178,7 +179,7 @@ def _limited(
     if not metric.dims or not cells:
         return Limited(cells=cells)
     sets = {day: known[tenant, name, day] for day in days_of(cells)}
-    limited = limit(cells, sets)
+    limited = limit(cells, sets, sets_a_day(metric.definition.kind))
     effect.others += limited.others
     for day, new in limited.new.items():
         effect.day_sets[tenant, name, day] = new | sets[day]

@@ -1,0 +1,86 @@
+"""Measures, compiled: which events count for a sum, and what each adds to it."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from metrics_ingest.domain.definitions import Condition, Kind, Measure, Op
+from metrics_ingest.domain.mapping import Mapped
+from metrics_ingest.domain.money import Conversion
+from metrics_ingest.domain.values import CONVERT, Value
+
+Fields = Mapping[str, Value]
+Test = Callable[[Fields], bool]
+
+_ONE = Decimal(1)
+_COMPARE: dict[Op, Callable[[Value, Value], bool]] = {
+    Op.EQ: lambda a, b: a == b,
+    Op.NE: lambda a, b: a != b,
+    Op.GT: lambda a, b: a > b,  # type: ignore[operator]
+    Op.GE: lambda a, b: a >= b,  # type: ignore[operator]
+    Op.LT: lambda a, b: a < b,  # type: ignore[operator]
+    Op.LE: lambda a, b: a <= b,  # type: ignore[operator]
+}
+
+
+def predicate_of(condition: Condition, kind: Kind) -> Test:
+    """Compile a condition on a field of this kind.
+
+    A field that is not there meets ``ne`` and ``exists: false``, and no other condition.
+    """
+    name = condition.field
+    if condition.op is Op.EXISTS:
+        wanted = condition.value is not False
+        return lambda fields: (name in fields) is wanted
+    if condition.op is Op.IN:
+        among = frozenset(CONVERT[kind](item, name) for item in condition.value)
+        return lambda fields: fields.get(name) in among
+    value = CONVERT[kind](condition.value, name)
+    compare = _COMPARE[condition.op]
+    absent = condition.op is Op.NE
+    return lambda fields: compare(fields[name], value) if name in fields else absent
+
+
+class MeasurePlan:
+    """One measure, compiled."""
+
+    __slots__ = ("convert", "definition", "tests", "types")
+
+    def __init__(
+        self, definition: Measure, kinds: Mapping[str, Kind], convert: Conversion | None = None
+    ) -> None:
+        """``convert`` takes money into the metric's currency; None: amounts are as they stand."""
+        self.definition = definition
+        self.convert = convert
+        self.types = frozenset(definition.types)
+        self.tests = tuple(predicate_of(c, kinds[c.field]) for c in definition.where)
+
+    def matches(self, event: Mapped) -> bool:
+        """Whether the event's type is looked at and it meets every condition."""
+        if self.types and event.type not in self.types:
+            return False
+        fields = event.fields
+        return all(test(fields) for test in self.tests)
+
+    def amount(self, event: Mapped) -> Decimal | None:
+        """Return what an event adds: its value, or 1; None when it does not count."""
+        if not self.matches(event):
+            return None
+        value = self.definition.value
+        if value is None:
+            return _ONE
+        found = event.fields.get(value)
+        if found is None:
+            return None
+        amount = Decimal(found)
+        return amount if self.convert is None else self.convert(event, value, amount)
+
+    def check_money(self, event: Mapped, partial: bool) -> None:
+        """Raise Unfit where what the event adds cannot be taken into the metric's currency.
+
+        A ``partial`` event may leave out its currency: that stands in the state it changes.
+        """
+        value = self.definition.value
+        if self.convert is None or value is None:
+            return
+        if not partial or self.convert.names_its_currency(event, value):
+            self.amount(event)
