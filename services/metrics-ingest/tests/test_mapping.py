@@ -41,6 +41,8 @@ def mapping(**parts: Any) -> Mapping:
         ("list.9.values", None),
         ("list[name=email].values.0", "x@example.com"),
         ("list[name=phone].values.0", None),
+        ("list.1[name=n].values.0", 1),
+        ("list.1[name=email].values.0", None),
         ("inner:json.ids.0", 7571830264419075328),
         ("names:list", ("Amount", "StageName")),
         ("none:list", None),
@@ -91,6 +93,7 @@ def test_a_body_is_taken_apart_with_what_stands_around_its_items() -> None:
         {"item": 1, "root": {"m": "x"}, "query": query}
     ]
     assert split("batch[]?", b'{"f":1}') == [{"item": {"f": 1}, "query": query}]
+    assert split("payload?", b'{"f":1}') == [{"item": {"f": 1}, "query": query}]
     assert split("payload", b'{"payload":{"f":1},"v":2}') == [
         {"item": {"f": 1}, "root": {"v": 2}, "query": query}
     ]
@@ -145,6 +148,8 @@ def test_without_a_list_and_secrets_the_body_is_handed_on_as_it_is() -> None:
         ("date_hour", "2026-11-10 9", 1794272400000),
         ("date_hour", "2026111009", 1794272400000),
         ("one_day", "2026-11-10..2026-11-10", 1794240000000),
+        ("epoch_days", 20767, 1794240000000),
+        ("date_ms", 1794268800000, 1794240000000),
         ("iso", "2026-11-11T03:27:40+0000", 1794367660000),
     ],
 )
@@ -166,6 +171,8 @@ def test_a_time_is_read_as_its_vendor_writes_it(form: str, value: Any, expected:
         ("date_hour", "2026-11-10 24", "bad-time"),
         ("one_day", "2026-11-02..2026-11-19", "spans-days"),
         ("one_day", "2026-11-02", "bad-time"),
+        ("date_ms", 1794268800001, "bad-time"),
+        ("epoch_days", 10**9, "bad-time"),
         ("iso", "2026-11-4T01:15:22.417Z", "bad-time"),
     ],
 )

@@ -6,9 +6,10 @@ from typing import NoReturn
 
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.conditions import predicate_of
+from metrics_ingest.domain.currencies import is_currency
 from metrics_ingest.domain.definitions import Condition, FieldMapping, Kind, Mapping, Op
 from metrics_ingest.domain.mapping.fields import CASES
-from metrics_ingest.domain.mapping.items import parse_steps
+from metrics_ingest.domain.mapping.items import parse_each, parse_steps
 from metrics_ingest.domain.mapping.paths import PathError, parse
 from metrics_ingest.domain.times import FORMATS
 from service_kit.errors import UserError
@@ -76,7 +77,7 @@ def _check_minor(field: FieldMapping, mapping: Mapping, where: str) -> None:
             "minor units are told by the currency: name it, and leave scale out",
             "最小货币单位由币种决定：请给出 currency，并去掉 scale",
         )
-    if not field.currency.isupper() and (named is None or named.kind is not Kind.STRING):
+    if not is_currency(field.currency) and (named is None or named.kind is not Kind.STRING):
         _refuse(
             f"{where}.currency",
             "an ISO 4217 code such as CNY, or the name of a string field",
@@ -86,7 +87,7 @@ def _check_minor(field: FieldMapping, mapping: Mapping, where: str) -> None:
 
 def _check_door(mapping: Mapping, where: str) -> None:
     if mapping.each is not None:
-        _parsed(parse_steps, mapping.each, f"{where}.each")
+        _parsed(parse_each, mapping.each, f"{where}.each")
     if len(mapping.drop) > _MOST:
         _refuse(f"{where}.drop", f"at most {_MOST} paths", f"最多 {_MOST} 个路径")
     for index, path in enumerate(mapping.drop):

@@ -93,9 +93,10 @@ class SourcePlan:
         if reader.skips(event):
             return None
         kind = reader.type_of(event)
+        at_ms = reader.time_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
         fields = reader.fields_of(event) if used else {}
-        return Mapped(kind, reader.time_of(event), reader.subject_of(event), fields)
+        return Mapped(kind, at_ms, reader.subject_of(event), fields)
 
 
 @dataclass(frozen=True, slots=True)

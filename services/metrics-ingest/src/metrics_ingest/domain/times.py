@@ -16,6 +16,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _COMPACT = re.compile(r"[0-9]{8}", re.ASCII)
 _HOUR = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})[T ]?([0-9]{1,2})", re.ASCII)
 _MOST = 10**21
+_DAY_MS = 86_400_000
 _WHOLE = re.compile(r"[0-9]{1,21}", re.ASCII)
 
 
@@ -73,6 +74,25 @@ def _one_day(value: object, where: str, zone: ZoneInfo) -> int:
     return _midnight(begin, where, zone)
 
 
+def _epoch_days(value: object, where: str, zone: ZoneInfo) -> int:
+    """Read a date written as days since 1970."""
+    return _midnight_of(_epoch(value, where, zone, per_second=1, unit="days") // 1000, where, zone)
+
+
+def _date_ms(value: object, where: str, zone: ZoneInfo) -> int:
+    """Read a date written as the milliseconds of its midnight in UTC."""
+    ms = _epoch(value, where, zone, per_second=1000, unit="milliseconds")
+    days, rest = divmod(ms, _DAY_MS)
+    if rest:
+        raise Unfit(BAD_TIME, where, "a date, midnight in UTC, is wanted")
+    return _midnight_of(days, where, zone)
+
+
+def _midnight_of(days: int, where: str, zone: ZoneInfo) -> int:
+    in_range(days * _DAY_MS, where)
+    return _midnight(date(1970, 1, 1) + timedelta(days=days), where, zone)
+
+
 def _of_units(per_second: int, unit: str) -> ReadTime:
     return partial(_epoch, per_second=per_second, unit=unit)
 
@@ -83,7 +103,9 @@ FORMATS: dict[str, ReadTime] = {
     "epoch_ms": _of_units(10**3, "milliseconds"),
     "epoch_us": _of_units(10**6, "microseconds"),
     "epoch_ns": _of_units(10**9, "nanoseconds"),
+    "epoch_days": _epoch_days,
     "date": _date,
+    "date_ms": _date_ms,
     "compact_date": _compact_date,
     "date_hour": _date_hour,
     "one_day": _one_day,

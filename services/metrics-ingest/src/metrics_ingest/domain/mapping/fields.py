@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain import times
 from metrics_ingest.domain.causes import WRONG_KIND, Unfit
-from metrics_ingest.domain.currencies import places_of
+from metrics_ingest.domain.currencies import is_currency, minor_exponent
 from metrics_ingest.domain.definitions import FieldMapping, Kind
 from metrics_ingest.domain.mapping.paths import Texts, getter, is_plain, parse
 from metrics_ingest.domain.values import CONVERT, EXACT, Value, bounded, decimal_of, text_of
@@ -106,8 +106,8 @@ def in_whole_units(fields: dict[str, Value], field: Field) -> None:
     if amount is None:
         return
     named = field.mapping.currency or ""
-    currency = named if named.isupper() else fields.get(named)
-    if type(currency) is not str:
-        raise Unfit(WRONG_KIND, field.where, f"minor units need their currency ({named})")
-    scale = Decimal(1).scaleb(-places_of(currency.upper()))
+    currency = named if is_currency(named) else fields.get(named)
+    if type(currency) is not str or not is_currency(currency):
+        raise Unfit(WRONG_KIND, field.where, f"minor units need an ISO 4217 currency ({named})")
+    scale = Decimal(1).scaleb(-minor_exponent(currency))
     fields[field.name] = bounded(EXACT.multiply(Decimal(amount), scale), field.where)

@@ -3,7 +3,7 @@
 []                    the body is a list of events
 data.list[]           the events stand in a list inside the body
 entry[].changes[]     in lists inside of lists
-batch[]?              or the body is one event, when it has no such list
+batch[]?              or the body itself is the event, when it has no such list (or part)
 payload               one event, inside the body
 """
 
@@ -26,12 +26,11 @@ MOST_BYTES = 32 * 1024 * 1024
 class List(Enum):
     """A step into each item of a list."""
 
-    NEEDED = "[]"
-    IF_THERE = "[]?"
+    ITEMS = "[]"
 
 
 Steps = tuple[str | List, ...]
-_STEP = re.compile(r"(?P<name>(?:\\.|[^\\.\[\]{}?\x00-\x1f])*)(?P<list>\[\]\??)?(?:\.|\Z)")
+_STEP = re.compile(r"(?P<name>(?:\\.|[^\\.\[\]{}?\x00-\x1f])*)(?P<list>\[\])?(?:\.|\Z)")
 _ABSENT: Any = object()
 
 
@@ -58,7 +57,7 @@ def parse_steps(text: str) -> Steps:
         if found["name"]:
             steps.append(re.sub(r"\\(.)", r"\1", found["name"]))
         if found["list"]:
-            steps.append(List(found["list"]))
+            steps.append(List.ITEMS)
         place, closed = found.end(), found[0].endswith(".")
     if closed:
         raise PathError(
@@ -66,6 +65,14 @@ def parse_steps(text: str) -> Steps:
             "以点连接的名称，列表后加 []，例如 entry[].changes[]",
         )
     return tuple(steps)
+
+
+def parse_each(text: str) -> tuple[Steps, bool]:
+    """Read where the events stand, and whether a body without it is an event itself.
+
+    Raises PathError.
+    """
+    return parse_steps(text.removesuffix("?")), text.endswith("?")
 
 
 def items_of(
@@ -88,7 +95,7 @@ def items_of(
     if mapping.each is None:
         strict_json.check(value)
         return [strict_json.dumps(value)]
-    return _texts(_splits(value, parse_steps(mapping.each)), query)
+    return _texts(_splits(value, *parse_each(mapping.each)), query)
 
 
 def _drop(node: Any, steps: Steps) -> None:
@@ -103,11 +110,11 @@ def _drop(node: Any, steps: Steps) -> None:
             _drop(node[first], rest)
 
 
-def _splits(value: Any, steps: Steps) -> list[Split]:
+def _splits(value: Any, steps: Steps, optional: bool) -> list[Split]:
     try:
         return list(_split(value, steps, False))
     except _NoList:
-        if List.IF_THERE in steps and type(value) is dict:
+        if optional and type(value) is dict:
             return [Split(value, _ABSENT)]
         strict_json.check(value)
         raise _no_list(steps) from None
@@ -178,8 +185,8 @@ def _no_list(steps: Steps) -> UserError:
     return UserError(
         "no-such-list",
         f"${path}",
-        "the body has no such list of events",
-        "正文中没有这样的事件列表",
+        "the body has no events there",
+        "正文中该处没有事件",
     )
 
 

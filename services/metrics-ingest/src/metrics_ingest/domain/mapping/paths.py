@@ -1,7 +1,8 @@
 """Paths: where a value stands in an event, what it is composed of, or the value itself.
 
 a.b.0.c                      names joined by dots; a number is also the place in a list
-a[name=email].value          of the list ``a`` the first item whose ``name`` is ``email``
+a[name=email].value          of the list ``a`` the first item whose ``name`` is ``email``, or
+                             the object ``a`` itself, if its ``name`` is
 a:json.b                     ``a`` is a text that holds JSON
 a:list                       a list of texts, joined by commas
 a\\.b                         a backslash takes the next character as it stands
@@ -53,7 +54,7 @@ class PathError(ValueError):
 
 
 class Select(NamedTuple):
-    """Of a list, the first object whose ``key`` is ``value``."""
+    """Of a list, the first object whose ``key`` is ``value``; or an object, if its is."""
 
     key: str
     value: str
@@ -270,7 +271,7 @@ def _selected(select: Select) -> _Take:
     key, value = select
 
     def take(node: object, where: str) -> object:
-        for item in node if type(node) is list else ():
+        for item in node if type(node) is list else (node,):
             if type(item) is dict and _says(item.get(key), value):
                 return item
         return None
