@@ -38,10 +38,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class FieldMapping(Part, frozen=True):
     """Where a field stands: the first of ``paths`` that exists and is not null wins.
 
-    ``format`` says how a time is written (domain.times). ``scale`` is what a decimal is multiplied
-    by: 0.01 for cents, 0.000001 for micros. ``values`` translates texts; what it does not name
-    stays. ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds
-    it.
+    Paths: domain.mapping.paths. ``format`` says how a time is written (domain.times), or that a
+    text is to be in ``upper`` or ``lower`` case. ``scale`` is what a decimal is multiplied by: 0.01
+    for cents, 0.000001 for micros; with ``minor`` it is in the smallest unit of its currency.
+    ``values`` translates texts; what it does not name stays. Texts in ``absent`` count as null.
+    ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds it.
     """
 
     paths: tuple[str, ...]
@@ -51,15 +52,18 @@ class FieldMapping(Part, frozen=True):
     scale: Decimal | None = None
     values: dict[str, str] = {}
     currency: str | None = None
+    minor: bool = False
+    absent: tuple[str, ...] = ()
 
 
 class Mapping(Part, frozen=True):
-    """How one door's events are read. Each path is dotted; of a list the first that exists wins.
+    """How one door's events are read. Of a list of paths the first that exists wins.
 
     ``each`` is the path of the list whose items are the events of a body; an item is then read as
-    ``{"item", "root", "query"}``. ``skip`` are conditions on mapped fields under which an event is
-    none (a test, a hint). ``drop`` are the paths of secrets, taken out before anything is kept.
-    ``known`` are paths that are not read and no drift either, each with all that is below it.
+    ``{"item", "root", "query"}`` (domain.mapping.items). ``skip`` are conditions on mapped fields
+    under which an event is none (a test, a hint). ``drop`` are the paths of secrets, taken out
+    before anything is kept. ``known`` are paths that are not read and no drift either, each with
+    all that is below it.
     """
 
     id: tuple[str, ...]
@@ -91,7 +95,8 @@ class Contribution(Part, frozen=True):
     A slice's cells are named by ``cell``; it takes effect when ``parts`` (a field with their
     number, None: 1) different values of ``part`` are there. Of an entity ``partial`` events carry
     changed fields only: an absent one is unchanged, those named in the field ``nulled`` (a list,
-    comma separated) are emptied; ``gone`` are the conditions under which the entity is no more.
+    comma separated) are emptied; ``gone`` are the conditions under which the entity is no more;
+    ``at`` is the field (time) of when it counts, None: the event time of its newest version.
     ``grain`` day keeps the cells in the account's days (zone: that of the source).
     """
 
@@ -105,6 +110,7 @@ class Contribution(Part, frozen=True):
     partial: bool = False
     nulled: str | None = None
     gone: tuple["Condition", ...] = ()
+    at: str | None = None
     grain: str = "minute"
 
 
@@ -233,6 +239,8 @@ class Definitions(msgspec.Struct, frozen=True):
 
 
 HTTP_DOOR = "http"
+SEGMENT_DOOR = "segment"  # track, page, screen, identify, group, alias, batch
+HOOK_DOOR = "hook"  # signed webhooks
 TOPIC_DOOR = "topic:"
 ALL_TYPES = "*"
 BY_HAND = "by-hand"  # the source of the numbers that people type

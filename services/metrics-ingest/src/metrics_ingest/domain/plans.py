@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
 from metrics_ingest.domain.cells import Amount
+from metrics_ingest.domain.conditions import Fields
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
     Definitions,
@@ -17,8 +18,7 @@ from metrics_ingest.domain.definitions import (
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
-from metrics_ingest.domain.measures import Fields, MeasurePlan
-from metrics_ingest.domain.measures import predicate_of as predicate_of
+from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.money import EFFECT, Conversion, conversion_of, is_quiet
 from metrics_ingest.domain.rates import RateTable
 from metrics_ingest.domain.values import Value
@@ -161,17 +161,20 @@ class SourcePlan:
         """Whether events of this type are business records."""
         return kind in self._records or ALL_TYPES in self._records
 
-    def read(self, door: str, body: bytes) -> Mapped:
-        """Map an event; raises Unfit.
+    def read(self, door: str, body: bytes, received_ms: int) -> Mapped | None:
+        """Map an event, None when its mapping skips it; raises Unfit.
 
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
         reader = self.reader(door)
-        event = decode(body)
+        event = reader.arrived(decode(body), received_ms)
+        if reader.skips(event):
+            return None
         kind = reader.type_of(event)
+        at_ms = reader.time_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
         fields = reader.fields_of(event) if used else {}
-        mapped = Mapped(kind, reader.time_of(event), reader.subject_of(event), fields)
+        mapped = Mapped(kind, at_ms, reader.subject_of(event), fields)
         if self._has_money:
             self._check_money(mapped)
         return mapped
