@@ -71,7 +71,9 @@ async def metrics_ingest(store: Store) -> Handler:
         await definitions.write_metric("shop", metric)
 
     await (await store.session()).run(define)
-    counts = Counts(raw=PARTITIONS, facts=PARTITIONS, metric_definitions=PARTITIONS)
+    counts = Counts(
+        raw=PARTITIONS, subjects=PARTITIONS, facts=PARTITIONS, metric_definitions=PARTITIONS
+    )
     return FoldHandler(store, StandingClock(), counts, Memory(IngestSettings().window_bytes))
 
 

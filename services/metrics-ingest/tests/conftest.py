@@ -26,7 +26,7 @@ from service_kit.store import Document, Store
 from service_kit.testing.fake_mongo import FakeMongo
 
 NOON_MS = 1_304_683_200_000  # 2011-05-06 12:00 UTC, 13:00 in London
-COUNTS = Counts(raw=2, facts=2, metric_definitions=2)
+COUNTS = Counts(raw=2, subjects=2, facts=2, metric_definitions=2)
 EVENTS = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 

@@ -107,6 +107,7 @@ def fact_batches(
             dims=dims,
             cells=part,
             accepted=accepted,
+            provisional=fold.plan.source.restates_days > 0,
         )
         accepted = ()
 

@@ -87,7 +87,8 @@ class Contribution(Part, frozen=True):
     A slice's cells are named by ``cell``; it takes effect when ``parts`` (a field with their
     number, None: 1) different values of ``part`` are there. Of an entity ``partial`` events carry
     changed fields only: an absent one is unchanged, those named in the field ``nulled`` (a list,
-    comma separated) are emptied; ``gone`` are the conditions under which the entity is no more.
+    comma separated) are emptied; ``gone`` are the conditions under which the entity is no more;
+    ``at`` is the field (time) of when it counts, None: the event time of its newest version.
     ``grain`` day keeps the cells in the account's days (zone: that of the source).
     """
 
@@ -101,6 +102,7 @@ class Contribution(Part, frozen=True):
     partial: bool = False
     nulled: str | None = None
     gone: tuple["Condition", ...] = ()
+    at: str | None = None
     grain: str = "minute"
 
 
