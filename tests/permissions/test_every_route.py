@@ -153,7 +153,9 @@ async def metrics_ingest(runtime: Runtime) -> tuple[FastAPI, Things]:
     from metrics_ingest.settings import IngestSettings
     from metrics_ingest.stream.folding import FoldHandler
 
-    counts = Counts(raw=PARTITIONS, facts=PARTITIONS, metric_definitions=PARTITIONS)
+    counts = Counts(
+        raw=PARTITIONS, subjects=PARTITIONS, facts=PARTITIONS, metric_definitions=PARTITIONS
+    )
     memory = Memory(IngestSettings().window_bytes)
     await learn(runtime.store, FoldHandler(runtime.store, runtime.clock, counts, memory), "raw")
     raw: Any = NoRaw()

@@ -16,17 +16,22 @@ from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import make_api
 from metrics_ingest.domain.memory import Memory
 from metrics_ingest.stream.folding import FoldHandler
+from metrics_ingest.stream.subjects import GROUP as SUBJECTS_GROUP
+from metrics_ingest.stream.subjects import SubjectsHandler
 from service_kit import offsets
 from service_kit.batch import Applier, Bounds
 from service_kit.errors import Infrastructure
+from service_kit.guards import Guards
+from service_kit.lanes import Stamp
 from service_kit.records import Partition, Record, Slice
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
 from service_kit.testing.fake_mongo import FakeMongo
 
+ALL_GUARDS = Guards()
 NOON_MS = 1_304_683_200_000  # 2011-05-06 12:00 UTC, 13:00 in London
-COUNTS = Counts(raw=2, facts=2, metric_definitions=2)
+COUNTS = Counts(raw=2, subjects=2, facts=2, metric_definitions=2)
 EVENTS = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
@@ -46,6 +51,7 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.records: dict[int, list[bytes]] = {number: [] for number in range(COUNTS.raw)}
+        self.subjects: dict[int, list[Record]] = {number: [] for number in range(COUNTS.subjects)}
         self.broken = False
 
     async def send(
@@ -57,10 +63,14 @@ class MemoryLog:
         self.records[partition].append(value or b"")
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
-        return {p: Bounds("t", 0, len(self.records.get(p.number, []))) for p in partitions}
+        return {p: Bounds("t", 0, self._end(p)) for p in partitions}
 
     async def ends(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
-        return {p: len(self.records[p.number]) for p in partitions}
+        return {p: self._end(p) for p in partitions}
+
+    def _end(self, partition: Partition) -> int:
+        logs: Any = self.subjects if partition.topic == "subjects" else self.records
+        return len(logs.get(partition.number, []))
 
 
 class Stage:
@@ -81,6 +91,7 @@ class Stage:
         self.http = httpx.AsyncClient(transport=transport, base_url="http://ingest")
         self.handler: FoldHandler
         self.applier: Applier
+        self.subjects: Applier
         self.relayed: set[str] = set()
 
     async def start(self, window_bytes: int = 2**20) -> None:
@@ -93,6 +104,19 @@ class Stage:
         for partition in held:
             await offsets.seed(self.store, "metrics-ingest", partition, 0, "t")
         await self.applier.take(held)
+        await self.start_subjects()
+
+    async def start_subjects(self, guards: Guards = ALL_GUARDS) -> None:
+        """Take all partitions of subjects, as a new process does."""
+        self.subjects = await self.runtime.applier(
+            SubjectsHandler(self.store, self.clock, COUNTS, guards),
+            group=SUBJECTS_GROUP,
+            gapless=frozenset({"subjects"}),
+        )
+        held = [Partition("subjects", number) for number in range(COUNTS.subjects)]
+        for partition in held:
+            await offsets.seed(self.store, SUBJECTS_GROUP, partition, 0, "t")
+        await self.subjects.take(held)
 
     async def key(self, tenant: str, *scopes: str, source: str | None = None) -> dict[str, str]:
         text = await self.runtime.keys.create(tenant, scopes or ("*",), source=source)
@@ -131,6 +155,32 @@ class Stage:
                 await self.applier.apply([slice_of(partition, records, start, end)])
                 if partition in self.applier.halted:
                     return
+
+    async def settle(self, at_once: int = 10_000) -> None:
+        """Relay what is on its way to its subject, and apply everything that stands there."""
+        await self.relay_subjects()
+        for number, records in self.log.subjects.items():
+            partition = Partition("subjects", number)
+            while (start := self.subjects.next[partition]) < len(records):
+                end = min(len(records), start + at_once)
+                await self.subjects.apply([Slice(partition, start, end, tuple(records[start:end]))])
+                if partition in self.subjects.halted:
+                    return
+
+    async def relay_subjects(self) -> None:
+        """Append the outbox's rows to their logs, each once, in the order of their lanes."""
+        for row in await self.rows("subjects"):
+            if row["_id"] not in self.relayed:
+                self.relayed.add(row["_id"])
+                self.deliver(row)
+
+    def deliver(self, row: Document) -> None:
+        """Append a row to its log, as the relay does."""
+        log = self.log.subjects[row["partition"]]
+        origin = row["lane"].rpartition(">")[0]
+        stamp = Stamp(origin, row["seq"], row["range"][0], row["range"][1])
+        partition = Partition("subjects", row["partition"])
+        log.append(Record(partition, len(log), row["key"], row["value"], 0, dict(stamp.headers())))
 
     async def _relay(self) -> None:
         for row in await self.rows("raw"):

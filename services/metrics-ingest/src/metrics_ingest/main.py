@@ -1,6 +1,6 @@
 """Wiring: store, broker, loops and doors of metrics-ingest."""
 
-from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW
+from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW, SUBJECTS
 from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
 from metrics_ingest.adapters.queries import make_indexes
@@ -12,6 +12,8 @@ from metrics_ingest.settings import IngestSettings
 from metrics_ingest.stream.folding import FoldHandler
 from metrics_ingest.stream.rekeying import GROUP as REKEY_GROUP
 from metrics_ingest.stream.rekeying import Rekeyer
+from metrics_ingest.stream.subjects import GROUP as SUBJECTS_GROUP
+from metrics_ingest.stream.subjects import SubjectsHandler
 from metrics_ingest.stream.watermarks import Prober
 from service_kit.batch import Handler
 from service_kit.kafka_producer import DirectProducer
@@ -22,6 +24,7 @@ from service_kit.ticker import tick_every
 
 SERVICE = "metrics-ingest"
 PORT = 8101
+SUBJECTS_BATCH = 100  # records, each of up to 400 KB of events
 
 
 async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
@@ -36,6 +39,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     await make_indexes(store)
     counts = Counts(
         raw=await broker.partition_count(RAW.name),
+        subjects=await broker.partition_count(SUBJECTS.name),
         facts=await broker.partition_count(FACTS.name),
         metric_definitions=await broker.partition_count(METRIC_DEFINITIONS.name),
     )
@@ -47,6 +51,17 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         _kind(runtime),
         _loop_settings(runtime, SERVICE, RAW.name, ingest.batch),
         applier,
+        runtime.guards,
+    )
+
+    subjects_loop = make_loop(
+        _kind(runtime),
+        _loop_settings(runtime, SUBJECTS_GROUP, SUBJECTS.name, SUBJECTS_BATCH),
+        await runtime.applier(
+            SubjectsHandler(store, clock, counts, runtime.guards),
+            group=SUBJECTS_GROUP,
+            gapless=frozenset({SUBJECTS.name}),
+        ),
         runtime.guards,
     )
 
@@ -63,6 +78,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     await runtime.serve(
         make_api(runtime, raw, counts),
         fold_loop.run(),
+        subjects_loop.run(),
         rekeyer.run(),
         tick_every(applier, settings.watermark_seconds, prober.probe),
     )

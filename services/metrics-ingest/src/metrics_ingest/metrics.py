@@ -19,6 +19,23 @@ OTHER_SETS = counter(
     "Events booked under `other`: their metric has more dimension sets a day than are kept.",
 )
 DOOR = counter("ingest_http_events", "Events at the HTTP door: accepted or rejected.", ["outcome"])
+SUBJECT_EVENTS = counter(
+    "ingest_subject_events",
+    "Events by what they are to their subject (snapshot, slice, entity, units, conversion) and by "
+    "what became of them: applied, repeated, stale, conflict, waiting (a part of a slice that is "
+    "not whole), unmatched; copy: a batch that came twice.",
+    ["role", "outcome"],
+)
+SUBJECT_MISSING = gauge(
+    "ingest_subject_missing_rows",
+    "Rows on their way to a partition of subjects that a later one has overtaken.",
+    ["partition"],
+)
+SUBJECT_WATERMARK = gauge(
+    "ingest_subject_watermark_seconds",
+    "Everything accepted before this time has met its subject, epoch seconds.",
+    ["partition"],
+)
 # A counter that begins with its first event hides that event from rates.
 for _outcome in ("accepted", "unmatched", "duplicate", "conflict", "skipped", "dead-letter"):
     FOLDED.labels(_outcome)

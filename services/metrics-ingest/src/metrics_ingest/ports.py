@@ -7,10 +7,12 @@ from typing import Any, Protocol
 from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
+from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import KeptLetter
 from metrics_ingest.domain.rates import Rate
+from metrics_ingest.domain.subjects import State, Subject
 from metrics_ingest.domain.window import Block
 
 SourceName = tuple[str, str]
@@ -123,8 +125,8 @@ class LetterStore(Sources, Protocol):
         ...
 
 
-class FoldStore(Protocol):
-    """What a fold reads and writes in its transaction."""
+class PlanStore(Protocol):
+    """The definitions, and the dimension sets of metrics' days, in a transaction."""
 
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' definitions; a tenant without any is left out."""
@@ -142,6 +144,18 @@ class FoldStore(Protocol):
         """Write the whole sets of these days."""
         ...
 
+    async def write_letters(self, letters: Sequence[KeptLetter]) -> None:
+        """Keep dead letters: one that is there is counted and becomes new again."""
+        ...
+
+    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
+        """Add to the counters of the sources."""
+        ...
+
+
+class FoldStore(PlanStore, Protocol):
+    """What a fold reads and writes in its transaction."""
+
     async def write_seen(self, start: int, block: Block) -> None:
         """Keep the ids of the slice that begins at offset ``start``."""
         ...
@@ -154,20 +168,24 @@ class FoldStore(Protocol):
         """Keep business records."""
         ...
 
-    async def write_letters(self, letters: Sequence[KeptLetter]) -> None:
-        """Keep dead letters: one that is there is counted and becomes new again."""
-        ...
-
     async def supersede(self, keys: Collection[bytes]) -> None:
         """Close the new letters of ids that have been accepted after all."""
         ...
 
-    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
-        """Add to the counters of the sources."""
-        ...
-
     async def pause(self, tenant: str, source: str, reason: str) -> None:
         """Pause a source, for all workers."""
+        ...
+
+
+class SubjectStore(PlanStore, Protocol):
+    """What the loop over subjects reads and writes in its transaction."""
+
+    async def states(self, subjects: Sequence[Subject]) -> dict[Subject, str]:
+        """Return the states that are kept, as they were written."""
+        ...
+
+    async def write_states(self, states: Mapping[Subject, State]) -> None:
+        """Keep these states."""
         ...
 
 
@@ -202,6 +220,20 @@ class Facts(Protocol):
 
     def complete(self, origin: str, at_ms: int) -> None:
         """Tell every log that all accepted before ``at_ms`` on the origin stands before this."""
+        ...
+
+
+class FoldPost(Facts, Protocol):
+    """Where a fold's facts go, and its events that need their subject's history."""
+
+    def divert(
+        self,
+        source: SourceName,
+        definitions: int,
+        as_of_ms: int,
+        events: Sequence[SubjectEvent],
+    ) -> None:
+        """Send each event of a source to the log of its subject, in their order."""
         ...
 
 

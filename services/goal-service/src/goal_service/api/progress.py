@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from event_contracts.goals import GoalChanged
 from event_contracts.wire import partition_of
 from goal_service.adapters.progress import read_days
-from goal_service.adapters.watermarks import complete_to_ms, raw_origins
+from goal_service.adapters.watermarks import complete_to_ms, feeding_origins
 from goal_service.api.bodies import instant
 from goal_service.api.seeing import Seeing
 from goal_service.domain.amounts import ZERO, add, divide, total
@@ -32,7 +32,7 @@ async def complete_to(runtime: Runtime, tenant: str, metric: str) -> int:
     """Return until when all that was accepted is in the metric's facts and goals; -1: unknown."""
     partitions = runtime.settings.partitions
     log = Partition("facts", partition_of(partitions, tenant, metric))
-    return await complete_to_ms(runtime.store, SERVICE, log, raw_origins(partitions))
+    return await complete_to_ms(runtime.store, SERVICE, log, feeding_origins(partitions))
 
 
 def progress_routes(runtime: Runtime) -> APIRouter:

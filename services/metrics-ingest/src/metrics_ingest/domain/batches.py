@@ -119,6 +119,7 @@ def fact_batches(
             over=tuple(part.over),
             sketches=tuple(part.sketches),
             accepted=accepted,
+            provisional=fold.plan.source.restates_days > 0,
         )
         accepted = ()
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from event_contracts.raw import RawEvent
+from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.conditions import Fields
+from metrics_ingest.domain.contributions import Diverter
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
     Definitions,
@@ -141,6 +144,7 @@ class SourcePlan:
         named = {kind for plan in self.metrics for kind in plan.types}
         self._typed = {kind: self._for(kind) for kind in named}
         self._records = frozenset(source.records)
+        self.diverter = Diverter(source, self.metrics, kinds)
 
     def _for(self, kind: str) -> tuple[MetricPlan, ...]:
         plans = self.metrics
@@ -173,11 +177,16 @@ class SourcePlan:
         kind = reader.type_of(event)
         at_ms = reader.time_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
+        used = used or self.diverter.plan_for(kind) is not None
         fields = reader.fields_of(event) if used else {}
         mapped = Mapped(kind, at_ms, reader.subject_of(event), fields)
         if self._has_money:
             self._check_money(mapped)
         return mapped
+
+    def divert(self, raw: RawEvent, event: Mapped) -> list[SubjectEvent]:
+        """Return what an accepted event sends to its subjects; raises Unfit."""
+        return self.diverter.divert(raw, event, self.metrics_for(event.type))
 
     def _check_money(self, event: Mapped) -> None:
         """Raise Unfit before anything of the event has been added anywhere."""

@@ -17,11 +17,13 @@ from metrics_ingest.handlers.folding import FoldSlice, fold_slice
 from metrics_ingest.handlers.letters import replay
 from metrics_ingest.handlers.rates import load_rates
 from metrics_ingest.handlers.rekeying import RekeySlice, rekey_slice
+from metrics_ingest.handlers.subjects import ApplySubjects, apply_subjects
 
 HANDLERS: Mapping[type, Callable[..., Any]] = {
     AcceptEvents: accept,
     RekeySlice: rekey_slice,
     FoldSlice: fold_slice,
+    ApplySubjects: apply_subjects,
     DefineSource: define_source,
     ResumeSource: resume_source,
     DefineMetric: define_metric,

@@ -17,7 +17,7 @@ from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.domain.plans import MetricPlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
-from metrics_ingest.ports import DaySet, Facts, FoldStore, OlderIds, SourceName
+from metrics_ingest.ports import DaySet, FoldPost, FoldStore, OlderIds, SourceName
 
 WINDOW_MS = 72 * 3600 * 1000
 PRUNE_EVERY_MS = 3600 * 1000
@@ -53,7 +53,7 @@ class Effect:
 async def fold_slice(
     command: FoldSlice,
     store: FoldStore,
-    facts: Facts,
+    facts: FoldPost,
     memory: Memory,
     partition: PartitionMemory,
     older: OlderIds,
@@ -77,7 +77,7 @@ async def fold_slice(
 async def _fold(
     command: FoldSlice,
     store: FoldStore,
-    facts: Facts,
+    facts: FoldPost,
     memory: Memory,
     partition: PartitionMemory,
     older: OlderIds,
@@ -133,9 +133,11 @@ def _seen(
 
 
 async def _publish(
-    store: FoldStore, facts: Facts, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
+    store: FoldStore, facts: FoldPost, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
 ) -> None:
     known = await _known_sets(store, memory, folded)
+    for name, source in sorted(folded.sources.items()):
+        facts.divert(name, source.plan.head, as_of_ms, source.diverted)
     for source, metric in _metrics(folded):
         limited = _limited(source, metric, known, effect)
         for batch in fact_batches(source, metric, limited.cells, as_of_ms):
