@@ -8,8 +8,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.check_signature import check_signature
 from metrics_ingest.domain.definitions import (
+    HOOK_DOOR,
     HTTP_DOOR,
+    SEGMENT_DOOR,
     TOPIC_DOOR,
     Condition,
     Kind,
@@ -42,13 +45,14 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
     if not source.doors:
         _refuse(
             "$.doors",
-            "a source needs a door: http, or topic:NAME",
-            "数据源至少需要一个入口：http 或 topic:主题名",
+            "a source needs a door: http, segment, hook, or topic:NAME",
+            "数据源至少需要一个入口：http、segment、hook 或 topic:主题名",
         )
     for door, mapping in source.doors.items():
         _check_door(door, prefix)
         _check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
     _check_agreement(source)
+    check_signature(source)
     _check_texts(source.records, "$.records")
     for metric in metrics:
         _check_still_fits(metric, source)
@@ -162,14 +166,14 @@ def _check_still_fits(metric: Metric, source: Source) -> None:
 
 def _check_door(door: str, prefix: str) -> None:
     where = f"$.doors[{msgspec.json.encode(door).decode()}]"
-    if door == HTTP_DOOR:
+    if door in (HTTP_DOOR, SEGMENT_DOOR, HOOK_DOOR):
         return
     topic = door.removeprefix(TOPIC_DOOR)
     if topic == door or not _TOPIC.fullmatch(topic) or topic in (".", ".."):
         _refuse(
             where,
-            "a door is http, or topic: and the name of a Kafka topic",
-            "入口必须是 http，或 topic: 加 Kafka 主题名",
+            "a door is http, segment, hook, or topic: and the name of a Kafka topic",
+            "入口必须是 http、segment、hook，或 topic: 加 Kafka 主题名",
         )
     if prefix and topic.startswith(prefix):
         _refuse(

@@ -107,7 +107,7 @@ class Contribution(Part, frozen=True):
 class Source(Part, frozen=True):
     """A source of events. Its doors share one id space.
 
-    ``doors`` maps ``http`` or ``topic:<name>`` to a mapping. ``zone`` is the IANA zone of times
+    ``doors`` maps ``http``, ``segment``, ``hook`` or ``topic:<name>`` to a mapping. ``zone`` is the IANA zone of times
     that carry none. ``records`` are the types that are business records; ``*`` means all.
     ``paused`` says why its records become dead letters at once, None while it runs.
 
@@ -215,6 +215,8 @@ class Definitions(msgspec.Struct, frozen=True):
 
 
 HTTP_DOOR = "http"
+SEGMENT_DOOR = "segment"  # track, page, screen, identify, group, alias, batch
+HOOK_DOOR = "hook"  # signed webhooks
 TOPIC_DOOR = "topic:"
 ALL_TYPES = "*"
 BY_HAND = "by-hand"  # the source of the numbers that people type
