@@ -124,8 +124,7 @@ def code_of(scheme: str, request: Signed, *secrets: str, now: int = NOW_MS) -> s
     try:
         verify(scheme, request, secrets or (SECRET,), now)
     except UserError as error:
-        assert error.status == 401
-        return error.code
+        return error.code if error.status == 401 else f"{error.status}"
     return ""
 
 
