@@ -22,11 +22,13 @@ from service_kit.ticker import tick_every
 
 SERVICE = "metrics-ingest"
 PORT = 8101
+# What the producer holds while a broker is slow, beside the bodies that the gate counts.
+_QUEUE = {"queue.buffering.max.kbytes": 64 * 1024}
 
 
 async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     """Run the service until it is told to stop."""
-    ingest = ingest or IngestSettings()
+    ingest = ingest or IngestSettings.from_environment(runtime.settings)
     settings, store, broker, clock = (
         runtime.settings,
         runtime.store,
@@ -39,7 +41,8 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         facts=await broker.partition_count(FACTS.name),
         metric_definitions=await broker.partition_count(METRIC_DEFINITIONS.name),
     )
-    raw = KafkaRawLog(DirectProducer(settings.access, settings.prefix), RAW.name, counts.raw)
+    producer = DirectProducer(settings.access, settings.prefix, _QUEUE)
+    raw = KafkaRawLog(producer, RAW.name, counts.raw)
     memory = Memory(ingest.window_bytes)
     handler = FoldHandler(store, clock, counts, memory, guards=runtime.guards)
     applier = await runtime.applier(handler, group=SERVICE, gapless=frozenset({RAW.name}))
@@ -61,7 +64,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     rekeyer = Rekeyer(store, foreign, clock, raw, foreign_loop, ingest.look_seconds)
     prober = Prober(clock, memory, broker.ends, foreign, StoredSources(store))
     await runtime.serve(
-        make_api(runtime, raw, counts),
+        make_api(runtime, raw, counts, ingest),
         fold_loop.run(),
         rekeyer.run(),
         tick_every(applier, settings.watermark_seconds, prober.probe),

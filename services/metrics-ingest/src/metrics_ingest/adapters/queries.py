@@ -6,6 +6,7 @@ from typing import Any
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
 from metrics_ingest.adapters.folds import STATS
+from metrics_ingest.adapters.hooks import HOOKS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
 from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
@@ -25,6 +26,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LETTERS, ("topic", "partition", "state")),
     (LETTERS, ("key",)),
     (STATS, ("tenant", "source")),
+    (HOOKS, ("tenant", "source")),
 )
 
 

@@ -1,5 +1,6 @@
 """Checks of what a source says about its webhook."""
 
+from collections.abc import Collection
 from typing import NoReturn
 
 from metrics_ingest.domain.definitions import HOOK_DOOR, Source
@@ -34,6 +35,17 @@ def check_secrets(secrets: tuple[str, ...], kept: int) -> None:
     for index, secret in enumerate(secrets):
         if not secret or len(secret) > _LONG:
             _refuse(f"$.secrets[{index}]", f"1 to {_LONG} characters", f"1 到 {_LONG} 个字符")
+
+
+def check_kept(kept: tuple[str, ...], known: Collection[str]) -> None:
+    """Raise UserError unless these fingerprints are known, each named once."""
+    for index, fingerprint in enumerate(kept):
+        if fingerprint not in known or fingerprint in kept[:index]:
+            _refuse(
+                f"$.keep[{index}]",
+                "the source has no such secret (left); GET lists their fingerprints",
+                "该数据源没有此密钥；用 GET 可列出指纹",
+            )
 
 
 def _refuse(where: str, en: str, zh: str) -> NoReturn:
