@@ -4,7 +4,8 @@ from service_kit.metrics import counter, gauge
 
 FOLDED = counter(
     "ingest_folded_events",
-    "Events by what became of them: accepted, unmatched, duplicate, conflict, dead-letter.",
+    "Events by what became of them: accepted, unmatched, duplicate, conflict, skipped or "
+    "dead-letter.",
     ["outcome"],
 )
 DEAD = counter(
@@ -34,7 +35,7 @@ UNDER_WAY = gauge(
     "ingest_room_bytes", "Bytes of bodies that wait for the broker; bounded by PACELINE_ROOM_BYTES."
 )
 # A counter that begins with its first event hides that event from rates.
-for _outcome in ("accepted", "unmatched", "duplicate", "conflict", "dead-letter"):
+for _outcome in ("accepted", "unmatched", "duplicate", "conflict", "skipped", "dead-letter"):
     FOLDED.labels(_outcome)
 for _outcome in ("accepted", "rejected"):
     DOOR.labels(_outcome)

@@ -13,7 +13,7 @@ from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
 from service_kit.store import Document, Store
 
-COUNTERS = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
+COUNTERS = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
 # Groups are counted over at most so many letters.
 _SCANNED = 100_000
 _SCANNED_RECORDS = 1_000

@@ -12,6 +12,7 @@ MISSING_FIELD = "missing-field"
 WRONG_KIND = "wrong-kind"
 OUT_OF_RANGE = "out-of-range"
 BAD_TIME = "bad-time"
+SPANS_DAYS = "spans-days"
 SOURCE_PAUSED = "source-paused"
 
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -42,6 +43,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     BAD_TIME: (
         "{where} is no instant: {detail}. Mend the mapping or the sender, then replay.",
         "{where} 不是有效时间：{detail}。请修正映射或发送方后重放。",
+    ),
+    SPANS_DAYS: (
+        "The row covers {detail} ({where}); it cannot be split. Ask for one row a day.",
+        "该行覆盖{detail}（{where}），无法拆分。请按天请求数据。",
     ),
     SOURCE_PAUSED: (
         "The source was paused: {detail}. Mend and resume it, then replay.",

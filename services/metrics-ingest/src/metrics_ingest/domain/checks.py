@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.check_mapping import check_mapping
 from metrics_ingest.domain.check_signature import check_signature
 from metrics_ingest.domain.definitions import (
     HOOK_DOOR,
@@ -16,7 +17,6 @@ from metrics_ingest.domain.definitions import (
     TOPIC_DOOR,
     Condition,
     Kind,
-    Mapping,
     Metric,
     Op,
     Source,
@@ -26,13 +26,10 @@ from metrics_ingest.domain.values import CONVERT
 from service_kit.errors import UserError
 
 _NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,62}", re.ASCII)
-_FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _TOPIC = re.compile(r"[a-zA-Z0-9._\-]{1,249}", re.ASCII)
-_STEP = re.compile(r"[^.\x00-\x1f]{1,100}")
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _LONG = 200
 _MOST = 64
-_STEPS = 16
 
 
 def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None:
@@ -50,7 +47,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
         )
     for door, mapping in source.doors.items():
         _check_door(door, prefix)
-        _check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
+        check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
     _check_agreement(source)
     check_signature(source)
     _check_texts(source.records, "$.records")
@@ -181,38 +178,6 @@ def _check_door(door: str, prefix: str) -> None:
             f"topics that begin with {prefix} are Paceline's own",
             f"以 {prefix} 开头的主题属于 Paceline 自身",
         )
-
-
-def _check_mapping(mapping: Mapping, where: str) -> None:
-    for name in ("id", "type", "time"):
-        if not getattr(mapping, name):
-            _refuse(f"{where}.{name}", "name at least one path", "至少需要一个路径")
-        _check_paths(getattr(mapping, name), f"{where}.{name}")
-    _check_paths(mapping.subject, f"{where}.subject")
-    if len(mapping.fields) > _MOST:
-        _refuse(f"{where}.fields", f"at most {_MOST} fields", f"最多 {_MOST} 个字段")
-    for name, field in mapping.fields.items():
-        place = f"{where}.fields.{name}"
-        if not _FIELD.fullmatch(name):
-            _refuse(
-                place,
-                "a field's name has lower-case letters, digits and _, and begins with a letter",
-                "字段名只能含小写字母、数字和下划线，并以字母开头",
-            )
-        if not field.paths:
-            _refuse(f"{place}.paths", "name at least one path", "至少需要一个路径")
-        _check_paths(field.paths, f"{place}.paths")
-
-
-def _check_paths(paths: Sequence[str], where: str) -> None:
-    for index, path in enumerate(paths):
-        steps = path.split(".")
-        if len(steps) > _STEPS or not all(_STEP.fullmatch(step) for step in steps):
-            _refuse(
-                f"{where}[{index}]",
-                "a path is names joined by dots, such as data.dims.country",
-                "路径由名称以点连接，例如 data.dims.country",
-            )
 
 
 def _check_agreement(source: Source) -> None:

@@ -36,10 +36,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class FieldMapping(Part, frozen=True):
     """Where a field stands: the first of ``paths`` that exists and is not null wins.
 
-    ``format`` says how a time is written (domain.times). ``scale`` is what a decimal is multiplied
-    by: 0.01 for cents, 0.000001 for micros. ``values`` translates texts; what it does not name
-    stays. ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds
-    it.
+    Paths: domain.mapping.paths. ``format`` says how a time is written (domain.times), or that a
+    text is to be in ``upper`` or ``lower`` case. ``scale`` is what a decimal is multiplied by: 0.01
+    for cents, 0.000001 for micros; with ``minor`` it is in the smallest unit of its currency.
+    ``values`` translates texts; what it does not name stays. Texts in ``absent`` count as null.
+    ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds it.
     """
 
     paths: tuple[str, ...]
@@ -49,14 +50,17 @@ class FieldMapping(Part, frozen=True):
     scale: Decimal | None = None
     values: dict[str, str] = {}
     currency: str | None = None
+    minor: bool = False
+    absent: tuple[str, ...] = ()
 
 
 class Mapping(Part, frozen=True):
-    """How one door's events are read. Each path is dotted; of a list the first that exists wins.
+    """How one door's events are read. Of a list of paths the first that exists wins.
 
     ``each`` is the path of the list whose items are the events of a body; an item is then read as
-    ``{"item", "root", "query"}``. ``skip`` are conditions on mapped fields under which an event is
-    none (a test, a hint). ``drop`` are the paths of secrets, taken out before anything is kept.
+    ``{"item", "root", "query"}`` (domain.mapping.items). ``skip`` are conditions on mapped fields
+    under which an event is none (a test, a hint). ``drop`` are the paths of secrets, taken out
+    before anything is kept.
     """
 
     id: tuple[str, ...]

@@ -94,11 +94,13 @@ class SourceFold:
 class Counts:
     """Outcomes of one source's records that add nothing to a metric.
 
-    ``bad`` are the dead ones that were tried: what a paused source sends says nothing about it.
+    ``skipped`` are those that their mapping calls no events; ``bad`` are the dead ones that were
+    tried: what a paused source sends says nothing about it.
     """
 
     duplicates: int = 0
     conflicts: int = 0
+    skipped: int = 0
     dead: int = 0
     bad: int = 0
 
@@ -150,6 +152,9 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         counts.dead += 1
         counts.bad += unfit.cause != SOURCE_PAUSED
         return
+    if event is None:
+        folded.counts_of(name).skipped += 1
+        return
     folded.fresh[arrival.key] = content_stamp(event, plan.head)
     source = folded.sources.get(name)
     if source is None:
@@ -157,14 +162,14 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
     source.add(arrival, event)
 
 
-def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped]:
+def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped | None]:
     if raw.error is not None:
         raise unfit_of(raw.error)
     if plan is None:
         raise Unfit(UNKNOWN_SOURCE, raw.source, "not declared")
     if plan.source.paused is not None:
         raise Unfit(SOURCE_PAUSED, raw.source, plan.source.paused)
-    return plan, plan.read(raw.door, bytes(raw.body))
+    return plan, plan.read(raw.door, bytes(raw.body), raw.received_ms)
 
 
 def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: RawEvent) -> None:
@@ -173,9 +178,9 @@ def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: R
     if plan is None:
         return
     try:
-        event = plan.read(raw.door, bytes(raw.body))
+        event = plan.read(raw.door, bytes(raw.body), raw.received_ms)
     except Unfit:
         counts.conflicts += 1
         return
-    if conflicts(first, content_stamp(event, plan.head)):
+    if event is not None and conflicts(first, content_stamp(event, plan.head)):
         counts.conflicts += 1

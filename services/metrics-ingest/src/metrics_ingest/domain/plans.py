@@ -1,54 +1,24 @@
 """A tenant's definitions, compiled once per version: what the fold runs for each event."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
 from metrics_ingest.domain.cells import Amount
+from metrics_ingest.domain.conditions import Fields, predicate_of
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
-    Condition,
     Definitions,
     Kind,
     Metric,
-    Op,
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
-from metrics_ingest.domain.values import CONVERT, Value
-
-Fields = Mapping[str, Value]
-Test = Callable[[Fields], bool]
+from metrics_ingest.domain.values import Value
 
 _ONE = Amount(Decimal(1))
-_COMPARE: dict[Op, Callable[[Value, Value], bool]] = {
-    Op.EQ: lambda a, b: a == b,
-    Op.NE: lambda a, b: a != b,
-    Op.GT: lambda a, b: a > b,  # type: ignore[operator]
-    Op.GE: lambda a, b: a >= b,  # type: ignore[operator]
-    Op.LT: lambda a, b: a < b,  # type: ignore[operator]
-    Op.LE: lambda a, b: a <= b,  # type: ignore[operator]
-}
-
-
-def predicate_of(condition: Condition, kind: Kind) -> Test:
-    """Compile a condition on a field of this kind.
-
-    A field that is not there meets ``ne`` and ``exists: false``, and no other condition.
-    """
-    name = condition.field
-    if condition.op is Op.EXISTS:
-        wanted = condition.value is not False
-        return lambda fields: (name in fields) is wanted
-    if condition.op is Op.IN:
-        among = frozenset(CONVERT[kind](item, name) for item in condition.value)
-        return lambda fields: fields.get(name) in among
-    value = CONVERT[kind](condition.value, name)
-    compare = _COMPARE[condition.op]
-    absent = condition.op is Op.NE
-    return lambda fields: compare(fields[name], value) if name in fields else absent
 
 
 class MetricPlan:
@@ -113,13 +83,15 @@ class SourcePlan:
         """Whether events of this type are business records."""
         return kind in self._records or ALL_TYPES in self._records
 
-    def read(self, door: str, body: bytes) -> Mapped:
-        """Map an event; raises Unfit.
+    def read(self, door: str, body: bytes, received_ms: int) -> Mapped | None:
+        """Map an event, None when its mapping skips it; raises Unfit.
 
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
         reader = self.reader(door)
-        event = decode(body)
+        event = reader.arrived(decode(body), received_ms)
+        if reader.skips(event):
+            return None
         kind = reader.type_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
         fields = reader.fields_of(event) if used else {}

@@ -70,8 +70,10 @@ def _event(
     body = strict_json.loads(item)
     try:
         identity = reader.id_of(body, now_ms)
-        reader.type_of(body)
-        reader.time_of(body)
+        arrived = reader.arrived(body, now_ms)
+        if not reader.skips(arrived):
+            reader.type_of(arrived)
+            reader.time_of(arrived)
     except Unfit as unfit:
         raise refusal_of(unfit) from None
     return RawEvent(

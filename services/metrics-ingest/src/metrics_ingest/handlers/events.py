@@ -97,16 +97,16 @@ def _event(command: AcceptEvents, reader: Reader, item: bytes, now_ms: int) -> R
     return RawEvent(
         tenant=command.tenant,
         source=command.source,
-        id=_id(reader, body),
+        id=_id(reader, body, now_ms),
         door=HTTP_DOOR,
         received_ms=now_ms,
         body=msgspec.Raw(item),
     )
 
 
-def _id(reader: Reader, body: object) -> str:
+def _id(reader: Reader, body: dict[str, object], now_ms: int) -> str:
     try:
-        return reader.id_of(body)
+        return reader.id_of(body, now_ms)
     except Unfit as unfit:
         raise refusal_of(unfit) from None
 

@@ -249,7 +249,10 @@ def _stats(folded: Folded) -> dict[SourceName, dict[str, int]]:
         stats[name] = {"accepted": source.accepted, "unmatched": source.unmatched}
     for name, counts in folded.counts.items():
         stats.setdefault(name, {}).update(
-            duplicates=counts.duplicates, conflicts=counts.conflicts, dead_letters=counts.dead
+            duplicates=counts.duplicates,
+            conflicts=counts.conflicts,
+            skipped=counts.skipped,
+            dead_letters=counts.dead,
         )
     return stats
 

@@ -159,6 +159,7 @@ def _count(folded: Folded) -> None:
     for counts in folded.counts.values():
         FOLDED.labels("duplicate").inc(counts.duplicates)
         FOLDED.labels("conflict").inc(counts.conflicts)
+        FOLDED.labels("skipped").inc(counts.skipped)
         FOLDED.labels("dead-letter").inc(counts.dead)
 
 
