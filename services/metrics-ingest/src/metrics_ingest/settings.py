@@ -35,9 +35,7 @@ class IngestSettings:
         "Events a second that one key or hook may send, and for five seconds at once; 0: no limit.",
         "PACELINE_SENDER_EVENTS",
     )
-    sender_bytes: int = setting(
-        32 * 2**20, "The same in bytes of bodies.", "PACELINE_SENDER_BYTES"
-    )
+    sender_bytes: int = setting(32 * 2**20, "The same in bytes of bodies.", "PACELINE_SENDER_BYTES")
     room_bytes: int = setting(
         32 * 2**20,
         "Bytes of bodies that may wait for the broker at once; beyond it senders are told 503.",

@@ -70,9 +70,7 @@ class MongoHooks:
         await self._tx[HOOKS].delete_many(query | {"ended_ms": {"$lte": self._now_ms}})
         for each in await self._tx[HOOKS].find(query):
             if each["ended_ms"] is None or each["ended_ms"] > end:
-                await self._tx[HOOKS].update_one(
-                    {"_id": each["_id"]}, {"$set": {"ended_ms": end}}
-                )
+                await self._tx[HOOKS].update_one({"_id": each["_id"]}, {"$set": {"ended_ms": end}})
         sealed = Binary(self._vault.seal(token, _about_hook(tenant, source)))
         fields = {"sealed": sealed, "created_ms": self._now_ms, "ended_ms": None}
         await self._tx[HOOKS].insert_many([query | fields | {"_id": _hash(token)}])
@@ -149,7 +147,7 @@ class StoredHooks:
     async def secrets(self, tenant: str, source: str) -> tuple[str, ...]:
         """Return the secrets that hold now."""
         identity = key_of(tenant, source)
-        kept = _fresh(self._secrets, identity)
+        kept: tuple[str, ...] | None = _fresh(self._secrets, identity)
         if kept is not None:
             return kept
         found = await self._db[SECRETS].find_one({"_id": identity})

@@ -32,7 +32,7 @@ class Vault:
         return bool(self._first)
 
     def seal(self, text: str, about: str) -> bytes:
-        """Return what :meth:`open` reads with the same ``about``; raises UserError without a key."""
+        """Return what :meth:`open` reads with the same ``about``; UserError without a key."""
         if not self._first:
             raise _no_key()
         nonce = secrets.token_bytes(_NONCE_BYTES)

@@ -81,9 +81,7 @@ class Sender:
 class Gate:
     """The limits of one process: with several instances each has its own."""
 
-    def __init__(
-        self, settings: IngestSettings, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, settings: IngestSettings, now: Callable[[], float] = time.monotonic) -> None:
         self._events = Rate(settings.sender_events)
         self._bytes = Rate(settings.sender_bytes)
         self._room = settings.room_bytes

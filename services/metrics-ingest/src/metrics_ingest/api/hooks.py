@@ -62,9 +62,7 @@ def routes(
             if challenge is not None:
                 return answer({"challenge": challenge})
             command = AcceptHook(found.tenant, found.source, body, dict(request.query_params))
-            done: Hooked = await HANDLERS[AcceptHook](
-                command, sources, raw, runtime.clock.now_ms()
-            )
+            done: Hooked = await HANDLERS[AcceptHook](command, sources, raw, runtime.clock.now_ms())
             entry.count(done.events + done.unreadable)
         HOOKED.labels("event").inc(done.events)
         HOOKED.labels("unreadable").inc(done.unreadable)
@@ -72,7 +70,7 @@ def routes(
 
     @router.get("/v1/hooks/{hook}")
     async def get_hook(hook: str, request: Request) -> Response:
-        """Answer a vendor's first question: ``hub.challenge`` for the right ``hub.verify_token``."""
+        """Answer a vendor's first question with its ``hub.challenge``."""
         found, _ = await called(hook, request)
         asked = request.query_params
         challenge = asked.get("hub.challenge", "")
@@ -98,7 +96,7 @@ def routes(
             found = await _by_key(hook, request)
         source = await sources.source(found.tenant, found.source)
         mapping_of(source)
-        assert source is not None  # noqa: S101  else it had no mapping
+        assert source is not None
         return found, source
 
     return router

@@ -26,12 +26,9 @@ from service_kit.runtime import Runtime
 from service_kit.web import Caller
 from service_kit.web.auth import Require, bearer_of, unauthorised
 
-# A call alone may be written with more blanks than the 32 KB it is judged by.
-_SENT_BYTES = 2 * CALL_BYTES
-
 
 class WriteKey(Require):
-    """Lets in who sends an API key as a write key: Basic with it as the user, Bearer, or in the body."""
+    """Lets in who sends an API key as a write key: user of Basic, Bearer, or in the body."""
 
     def __init__(self, gate: Gate, most: int) -> None:
         super().__init__("events:write")
@@ -63,9 +60,7 @@ def routes(runtime: Runtime, raw: RawLog, sources: Sources, gate: Gate) -> APIRo
     """Return the routes of the calls."""
     router = APIRouter()
 
-    async def take(
-        request: Request, caller: Caller, calls: list[Message | UserError]
-    ) -> Response:
+    async def take(request: Request, caller: Caller, calls: list[Message | UserError]) -> Response:
         command = AcceptCalls(caller.tenant, source_of(request, caller), tuple(calls))
         outcome: Acceptance = await HANDLERS[AcceptCalls](
             command, sources, raw, runtime.clock.now_ms()
@@ -85,10 +80,10 @@ def routes(runtime: Runtime, raw: RawLog, sources: Sources, gate: Gate) -> APIRo
     def add(kind: str) -> None:
         @router.post(f"/v1/{kind}", status_code=202, name=f"post_{kind}")
         async def post_call(
-            request: Request, caller: Annotated[Caller, Depends(WriteKey(gate, _SENT_BYTES))]
+            request: Request, caller: Annotated[Caller, Depends(WriteKey(gate, CALL_BYTES))]
         ) -> Response:
             with gate.enter(request, caller.actor) as entry:
-                call = read_call(kind, await entry.body(_SENT_BYTES))
+                call = read_call(kind, await entry.body(CALL_BYTES))
                 entry.count(1)
                 return await take(request, caller, [call])
 

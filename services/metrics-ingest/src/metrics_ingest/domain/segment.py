@@ -18,6 +18,8 @@ CALLS = ("track", "page", "screen", "identify", "group", "alias")
 CALL_BYTES = 32 * 1024
 BATCH_BYTES = 500 * 1024
 BATCH_ITEMS = 2_500
+# What stands at the root is kept with each call: a small batch must not become a large one.
+JOINED_BYTES = 8 * 2**20
 ID_LENGTH = 100
 WRITE_KEY = "writeKey"
 # What else a call of this type must say, beside whose it is.
@@ -60,6 +62,12 @@ def read_batch(body: bytes) -> list[Message | UserError]:
     outer = {name: value for name, value in root.items() if name != "batch"}
     strict_json.check(outer)
     joined = {name: outer[name] for name in _JOINED if outer.get(name) is not None}
+    if len(strict_json.dumps(joined)) * len(items) > JOINED_BYTES:
+        raise too_large(
+            "$.context",
+            f"{JOINED_BYTES} bytes, times the calls",
+            f"{JOINED_BYTES} 字节（乘以调用数）",
+        )
     return [_read_item(joined, each) for each in items]
 
 
@@ -84,6 +92,8 @@ def _joined(outer: Message, item: Any) -> Message | UserError:
         around, own = outer.get(name), item.get(name)
         if isinstance(around, dict) and isinstance(own, dict):
             joined[name] = around | own
+    if len(strict_json.dumps(joined)) > CALL_BYTES:
+        return too_large("$", f"{CALL_BYTES} bytes", f"{CALL_BYTES} 字节")
     return joined
 
 
@@ -95,10 +105,7 @@ def message(call: Message, source: str, now_ms: int) -> bytes:
         kept["messageId"] = _hash(source, kept)
     if kept.get("receivedAt") is None:
         kept["receivedAt"] = _instant(now_ms)
-    text = strict_json.dumps(kept)
-    if len(text) > CALL_BYTES:
-        raise too_large("$", f"{CALL_BYTES} bytes", f"{CALL_BYTES} 字节")
-    return text
+    return strict_json.dumps(kept)
 
 
 def _check(call: Message) -> None:

@@ -62,9 +62,7 @@ async def _door(command: AcceptCalls, sources: Sources) -> tuple[Mapping, Reader
     return mapping, Reader(mapping, ZoneInfo(source.zone))
 
 
-def _event(
-    command: AcceptCalls, reader: Reader, item: bytes | UserError, now_ms: int
-) -> RawEvent:
+def _event(command: AcceptCalls, reader: Reader, item: bytes | UserError, now_ms: int) -> RawEvent:
     if isinstance(item, UserError):
         raise item
     body = strict_json.loads(item)

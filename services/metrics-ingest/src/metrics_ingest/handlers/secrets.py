@@ -12,7 +12,11 @@ from service_kit.errors import UserError
 
 async def open_first(tenant: str, source: Source, store: HookStore) -> None:
     """Give a source with a hook its first address, unless secrets cannot be kept here."""
-    if HOOK_DOOR in source.doors and store.can_seal and not await store.is_open(tenant, source.name):
+    if (
+        HOOK_DOOR in source.doors
+        and store.can_seal
+        and not await store.is_open(tenant, source.name)
+    ):
         await store.open_hook(tenant, source.name, 0)
 
 
