@@ -78,7 +78,8 @@ class Things:
     """What the tenant ``shop`` has: ids by the names of path parameters, valid bodies, queries.
 
     ``made_by_put``: paths at which a PUT with a new id makes something of one's own. ``by_query``:
-    addresses that name an id of the shop in their query.
+    addresses that name an id of the shop in their query. ``signed``: routes without a scope, at
+    which vendors call; their address and signature let them in, and their service's tests show it.
     """
 
     ids: dict[str, str] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Things:
     queries: dict[str, dict[str, str]] = field(default_factory=dict)
     made_by_put: frozenset[str] = frozenset()
     by_query: tuple[str, ...] = ()
+    signed: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -99,13 +101,17 @@ class House:
     things: Things
 
     @property
-    def routes(self) -> list[Route]:
+    def every_route(self) -> list[Route]:
         return [
             Route(method, path, tuple(operation["x-scopes"]))
             for path, operations in self.app.openapi()["paths"].items()
             for method, operation in operations.items()
             if method in METHODS
         ]
+
+    @property
+    def routes(self) -> list[Route]:
+        return [route for route in self.every_route if str(route) not in self.things.signed]
 
     async def key(self, tenant: str, *scopes: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {await self.runtime.keys.create(tenant, scopes)}"}
@@ -161,7 +167,8 @@ async def metrics_ingest(runtime: Runtime) -> tuple[FastAPI, Things]:
     raw: Any = NoRaw()
     letter = await runtime.store.db["dead_letters"].find_one({"tenant": "shop"})
     mapping = {"id": ["id"], "type": ["type"], "time": ["time"]}
-    source = {"name": "orders", "zone": "UTC", "doors": {"http": mapping}}
+    doors = {"http": mapping, "hook": mapping}
+    source = {"name": "orders", "zone": "UTC", "doors": doors, "signature": "stripe"}
     metric = {"name": "orders", "source": "orders"}
     things = Things(
         ids={"name": "orders", "identity": str(letter["_id"]) if letter else ""},
@@ -170,9 +177,12 @@ async def metrics_ingest(runtime: Runtime) -> tuple[FastAPI, Things]:
             "POST /v1/metrics": metric,
             "PUT /v1/sources/{name}": source,
             "PUT /v1/metrics/{name}": metric,
+            "PUT /v1/sources/{name}/secrets": {"secrets": ["whsec_eA=="]},
         },
+        signed=frozenset({"POST /v1/hooks/{hook}", "GET /v1/hooks/{hook}"}),
     )
-    return make_api(runtime, raw, counts), things
+    sealed = IngestSettings(secrets_keys=("a key to seal secrets with",))
+    return make_api(runtime, raw, counts, sealed), things
 
 
 async def goal_service(runtime: Runtime) -> tuple[FastAPI, Things]:
@@ -275,6 +285,20 @@ async def test_every_route_asks_for_one_scope_of_the_table(house: House) -> None
     for route in house.routes:
         (scope,) = route.scopes
         assert scope in PERMISSIONS, str(route)
+
+
+async def test_a_route_without_a_scope_knows_nobody_who_does_not_know_its_address(
+    house: House,
+) -> None:
+    unscoped = {str(route) for route in house.every_route if not route.scopes}
+    assert unscoped == house.things.signed
+    rival = await house.key("rival", "*")
+    for route in house.every_route:
+        if str(route) in house.things.signed:
+            for headers in ({}, bearer("admin", tenant="shop"), rival):
+                for name in ("orders", "orders.", "orders.00", ".", "x"):
+                    answer = await house.call(route, headers, {"hook": name})
+                    assert answer.status_code == 404, f"{route} {name}: {answer.text}"
 
 
 async def test_nobody_comes_in_without_a_key_or_a_token(house: House) -> None:

@@ -105,6 +105,47 @@ class RateStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KnownSecret:
+    """A secret as it may be shown: not itself."""
+
+    fingerprint: str
+    created_ms: int
+
+
+class HookStore(Sources, Protocol):
+    """Addresses and secrets of webhooks in one transaction."""
+
+    @property
+    def can_seal(self) -> bool:
+        """Whether there is a key to seal secrets with."""
+        ...
+
+    async def is_open(self, tenant: str, source: str) -> bool:
+        """Whether the source has an address that does not end."""
+        ...
+
+    async def open_hook(self, tenant: str, source: str, overlap_seconds: int) -> str:
+        """Make a new address and return its token; earlier ones end after the overlap."""
+        ...
+
+    async def secrets(self, tenant: str, source: str) -> Sequence[KnownSecret]:
+        """Return the source's secrets, the oldest first."""
+        ...
+
+    async def write_secrets(
+        self, tenant: str, source: str, new: Collection[str], kept: Collection[str]
+    ) -> Sequence[KnownSecret]:
+        """Make these, and of those that are there the kept, the source's secrets."""
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
 class LetterStore(Sources, Protocol):
     """The dead letters in one transaction of a replay."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
 from metrics_ingest.adapters.folds import STATS
+from metrics_ingest.adapters.hooks import HOOKS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
 from metrics_ingest.adapters.rates import RATES
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
@@ -27,6 +28,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LETTERS, ("key",)),
     (STATS, ("tenant", "source")),
     (RATES, ("tenant", "quote")),
+    (HOOKS, ("tenant", "source")),
 )
 
 

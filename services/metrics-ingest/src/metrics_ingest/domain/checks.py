@@ -11,6 +11,7 @@ from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.check_kinds import check_kind, check_kind_kept
 from metrics_ingest.domain.check_mapping import check_mapping
 from metrics_ingest.domain.check_money import check_metric_money, check_source_money
+from metrics_ingest.domain.check_signature import check_signature
 from metrics_ingest.domain.definitions import (
     HOOK_DOOR,
     HTTP_DOOR,
@@ -52,6 +53,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
         check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
     _check_agreement(source)
     check_source_money(source)
+    check_signature(source)
     _check_texts(source.records, "$.records")
     for metric in metrics:
         _check_still_fits(metric, source)

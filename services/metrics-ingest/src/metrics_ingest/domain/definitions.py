@@ -117,9 +117,9 @@ class Contribution(Part, frozen=True):
 class Source(Part, frozen=True):
     """A source of events. Its doors share one id space.
 
-    ``doors`` maps ``http`` or ``topic:<name>`` to a mapping. ``zone`` is the IANA zone of times
-    that carry none. ``records`` are the types that are business records; ``*`` means all.
-    ``paused`` says why its records become dead letters at once, None while it runs.
+    ``doors`` maps ``http``, ``segment``, ``hook`` or ``topic:<name>`` to a mapping. ``zone`` is the
+    IANA zone of times that carry none. ``records`` are the types that are business records; ``*``
+    means all. ``paused`` says why its records become dead letters at once, None while it runs.
 
     ``contributions`` say what its events are; without one they are deltas. The platform may restate
     a day for ``restates_days``: until then its facts are settling. ``drift`` says what happens to
