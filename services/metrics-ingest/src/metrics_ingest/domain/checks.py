@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.check_contributions import check_contributions, check_subject_metric
 from metrics_ingest.domain.definitions import (
     HTTP_DOOR,
     TOPIC_DOOR,
@@ -50,6 +51,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
         _check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
     _check_agreement(source)
     _check_texts(source.records, "$.records")
+    check_contributions(source, kinds_of(source))
     for metric in metrics:
         _check_still_fits(metric, source)
 
@@ -57,7 +59,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
 def check_metric(metric: Metric, source: Source | None) -> None:
     """Raise UserError unless the metric can be folded from its source."""
     _check_name(metric.name, "$.name")
-    if metric.kind != "additive":
+    if metric.kind not in ("additive", "unit-threshold", "conversion"):
         _refuse("$.kind", "additive is the only kind so far", "目前只支持 additive")
     if source is None:
         _refuse(
@@ -73,6 +75,7 @@ def check_metric(metric: Metric, source: Source | None) -> None:
         _refuse("$.unit", f"at most {_LONG} characters", f"最多 {_LONG} 个字符")
     _check_texts(metric.types, "$.types")
     _check_fields(metric, source)
+    check_subject_metric(metric, source)
 
 
 def check_dims_kept(before: Metric, after: Metric) -> None:
@@ -152,6 +155,7 @@ def _check_value(value: Any, kind: Kind, where: str) -> None:
 def _check_still_fits(metric: Metric, source: Source) -> None:
     try:
         _check_fields(metric, source)
+        check_subject_metric(metric, source)
     except UserError as error:
         _refuse(
             "$.doors",
