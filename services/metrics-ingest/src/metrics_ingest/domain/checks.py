@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.check_contributions import check_contributions, check_subject_metric
 from metrics_ingest.domain.check_kinds import check_kind, check_kind_kept
 from metrics_ingest.domain.check_mapping import check_mapping
 from metrics_ingest.domain.check_money import check_metric_money, check_source_money
@@ -55,6 +56,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
     check_source_money(source)
     check_signature(source)
     _check_texts(source.records, "$.records")
+    check_contributions(source, kinds_of(source))
     for metric in metrics:
         _check_still_fits(metric, source)
 
@@ -75,6 +77,7 @@ def check_metric(metric: Metric, source: Source | None) -> None:
     _check_texts(metric.types, "$.types")
     _check_fields(metric, source)
     check_metric_money(metric, source)
+    check_subject_metric(metric, source)
 
 
 def check_dims_kept(before: Metric, after: Metric) -> None:
@@ -163,6 +166,7 @@ def _check_still_fits(metric: Metric, source: Source) -> None:
         _check_fields(metric, source)
         if metric.rates != EFFECT:
             check_metric_money(metric, source)
+        check_subject_metric(metric, source)
     except UserError as error:
         _refuse(
             "$.doors",

@@ -5,6 +5,7 @@ from typing import NoReturn
 import msgspec
 
 from event_contracts.metrics import MetricDefined
+from metrics_ingest.domain.check_contributions import check_contributions_kept
 from metrics_ingest.domain.checks import check_dims_kept, check_metric, check_source
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
@@ -22,6 +23,8 @@ async def define_source(command: DefineSource, store: DefinitionStore, prefix: s
     before = await store.source(tenant, source.name)
     _check_presence(before is not None, command.exists, "source", source.name)
     check_source(source, await store.metrics_of(tenant, source.name), prefix)
+    if before is not None:
+        check_contributions_kept(before, source)
     version = before.version if before else 0
     if before is not None and msgspec.structs.replace(source, version=version) == before:
         return before
