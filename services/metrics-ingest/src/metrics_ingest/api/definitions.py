@@ -39,12 +39,14 @@ class MetricBody(Metric, frozen=True):
 def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRouter:
     """Return the routes of the definitions; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
-    _source_routes(router, runtime, sources)
+    _source_routes(router, runtime, counts, sources)
     _metric_routes(router, runtime, counts)
     return router
 
 
-def _source_routes(router: APIRouter, runtime: Runtime, sources: StoredSources) -> None:
+def _source_routes(
+    router: APIRouter, runtime: Runtime, counts: Counts, sources: StoredSources
+) -> None:
     queries = Queries(runtime.store)
 
     async def define(caller: Caller, wanted: SourceBody, exists: bool) -> Source:
@@ -53,7 +55,9 @@ def _source_routes(router: APIRouter, runtime: Runtime, sources: StoredSources) 
 
         async def body(tx: Tx, outbox: Outbox) -> Source:
             store = MongoDefinitions(tx, runtime.clock.now_ms())
-            written: Source = await HANDLERS[DefineSource](command, store, runtime.settings.prefix)
+            told = AnnouncementsRoute(outbox, counts)
+            prefix = runtime.settings.prefix
+            written: Source = await HANDLERS[DefineSource](command, store, told, prefix)
             return written
 
         defined = await runtime.api.run(body)

@@ -56,8 +56,8 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
         _check_still_fits(metric, source)
 
 
-def check_metric(metric: Metric, source: Source | None) -> None:
-    """Raise UserError unless the metric can be folded from its source."""
+def check_metric(metric: Metric, source: Source | None) -> Source:
+    """Return the source; raises UserError unless the metric can be folded from it."""
     _check_name(metric.name, "$.name")
     if source is None:
         _refuse(
@@ -73,6 +73,7 @@ def check_metric(metric: Metric, source: Source | None) -> None:
         _refuse("$.unit", f"at most {_LONG} characters", f"最多 {_LONG} 个字符")
     _check_texts(metric.types, "$.types")
     _check_fields(metric, source)
+    return source
 
 
 def check_dims_kept(before: Metric, after: Metric) -> None:
