@@ -50,7 +50,7 @@ def _source_routes(
     queries = Queries(runtime.store)
 
     async def define(caller: Caller, wanted: SourceBody, exists: bool) -> Source:
-        source = _source_of(wanted)
+        source = source_of(wanted)
         command = DefineSource(caller.tenant, caller.actor, source, exists, wanted.reason)
 
         async def body(tx: Tx, outbox: Outbox) -> Source:
@@ -112,7 +112,7 @@ def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
     queries = Queries(runtime.store)
 
     async def define(caller: Caller, wanted: MetricBody, exists: bool) -> Metric:
-        metric = _metric_of(wanted)
+        metric = metric_of(wanted)
         command = DefineMetric(caller.tenant, caller.actor, metric, exists, wanted.reason)
 
         async def body(tx: Tx, outbox: Outbox) -> Metric:
@@ -146,13 +146,15 @@ def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
         return answer(await queries.metric(caller.tenant, name) or _missing("metric", name))
 
 
-def _source_of(body: SourceBody) -> Source:
+def source_of(body: SourceBody) -> Source:
+    """Return the source that a body declares; what is ours in it is not read."""
     fields = msgspec.structs.asdict(body)
     del fields["reason"]
     return Source(**fields | {"version": 0, "paused": None})
 
 
-def _metric_of(body: MetricBody) -> Metric:
+def metric_of(body: MetricBody) -> Metric:
+    """Return the metric that a body defines; what is ours in it is not read."""
     fields = msgspec.structs.asdict(body)
     del fields["reason"]
     return Metric(**fields | {"version": 0})

@@ -9,12 +9,14 @@ from metrics_ingest.domain.commands import (
     DefineSource,
     ReplayDeadLetters,
     ResumeSource,
+    TryMetric,
 )
 from metrics_ingest.handlers.definitions import define_metric, define_source, resume_source
 from metrics_ingest.handlers.events import accept
 from metrics_ingest.handlers.folding import FoldSlice, fold_slice
 from metrics_ingest.handlers.letters import replay
 from metrics_ingest.handlers.rekeying import RekeySlice, rekey_slice
+from metrics_ingest.handlers.trying import try_metric
 
 HANDLERS: Mapping[type, Callable[..., Any]] = {
     AcceptEvents: accept,
@@ -24,4 +26,5 @@ HANDLERS: Mapping[type, Callable[..., Any]] = {
     ResumeSource: resume_source,
     DefineMetric: define_metric,
     ReplayDeadLetters: replay,
+    TryMetric: try_metric,
 }
