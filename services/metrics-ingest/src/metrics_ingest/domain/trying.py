@@ -63,7 +63,8 @@ def try_out(
     """Fold the samples as if they came through the door; both definitions have been checked."""
     definitions = Definitions(tenant, 0, (source,), (metric,))
     plan = TenantPlan.of(definitions).sources[source.name]
-    samples, arrivals = [], []
+    samples: list[Tried] = []
+    arrivals: list[Arrival] = []
     for number, body in enumerate(bodies):
         tried, raw = _one(plan, tenant, door, body, now_ms)
         if raw is not None:
