@@ -10,6 +10,7 @@ from paceline import (
     drill,
     goals,
     lights,
+    metrics,
     people,
     prepare,
     send,
@@ -30,6 +31,8 @@ app.command()(send.send)
 app.command()(goals.goals)
 app.command()(lights.lights)
 app.command()(people.people)
+app.add_typer(metrics.app, name="metrics")
+app.add_typer(metrics.sources, name="sources")
 app.command()(watch.watch)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)

@@ -14,7 +14,8 @@ from event_contracts.metrics import MetricDefined
 from goal_service.domain.calendar import working_days
 from goal_service.domain.drafts import Draft
 from goal_service.domain.forms import planned_on
-from goal_service.domain.goals import Surroundings, metrics_of, settle, stopped
+from goal_service.domain.goals import Surroundings, settle, stopped
+from goal_service.domain.kinds import metrics_of
 from goal_service.domain.parts import controls, parts_of
 from service_kit.errors import UserError
 

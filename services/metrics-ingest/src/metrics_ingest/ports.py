@@ -146,6 +146,14 @@ class HookStore(Sources, Protocol):
         ...
 
 
+class Declared(Sources, Protocol):
+    """What is declared, outside of a transaction."""
+
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return the current version of a metric."""
+        ...
+
+
 class LetterStore(Sources, Protocol):
     """The dead letters in one transaction of a replay."""
 

@@ -22,6 +22,11 @@ def named(part: str) -> tuple[str, ...]:
     return (part,) if part else ()
 
 
+def is_over(part: str) -> bool:
+    """Whether the part is a denominator."""
+    return part == OVER or part.endswith(f".{OVER}")
+
+
 def parts_of(goal: GoalChanged) -> tuple[GoalPart, ...]:
     """Return the goal's own sum, its denominator, and those of its guardrails."""
     parts = [GoalPart(OWN, goal.metric, goal.where)]

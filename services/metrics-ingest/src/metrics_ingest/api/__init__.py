@@ -16,6 +16,7 @@ from metrics_ingest.api import (
     reading,
     secrets,
     segment,
+    trying,
 )
 from metrics_ingest.api.gate import Gate
 from metrics_ingest.ports import RawLog
@@ -48,6 +49,7 @@ def make_api(
     app.include_router(numbers.routes(runtime, raw, sources, gate))
     app.include_router(secrets.routes(runtime, sources, kept, url))
     app.include_router(definitions.routes(runtime, counts, sources, kept))
+    app.include_router(trying.routes(runtime))
     app.include_router(reading.routes(runtime))
     app.include_router(letters.routes(runtime, counts))
     app.include_router(rates.routes(runtime))

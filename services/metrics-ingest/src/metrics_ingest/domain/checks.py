@@ -61,8 +61,8 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
         _check_still_fits(metric, source)
 
 
-def check_metric(metric: Metric, source: Source | None) -> None:
-    """Raise UserError unless the metric can be folded from its source."""
+def check_metric(metric: Metric, source: Source | None) -> Source:
+    """Return the source; raises UserError unless the metric can be folded from it."""
     _check_name(metric.name, "$.name")
     if source is None:
         _refuse(
@@ -78,6 +78,7 @@ def check_metric(metric: Metric, source: Source | None) -> None:
     _check_fields(metric, source)
     check_metric_money(metric, source)
     check_subject_metric(metric, source)
+    return source
 
 
 def check_dims_kept(before: Metric, after: Metric) -> None:

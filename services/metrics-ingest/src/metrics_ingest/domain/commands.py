@@ -103,6 +103,20 @@ class LoadRates:
 
 
 @dataclass(frozen=True, slots=True)
+class TryMetric:
+    """Fold sample events, as they would come through a door, and keep nothing.
+
+    ``source`` None: the one that is declared.
+    """
+
+    tenant: str
+    metric: Metric
+    source: Source | None
+    door: str
+    events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayDeadLetters:
     """Send dead letters again: those named, or all of a source with a cause."""
 

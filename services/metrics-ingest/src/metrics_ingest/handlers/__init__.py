@@ -14,6 +14,7 @@ from metrics_ingest.domain.commands import (
     ReplayDeadLetters,
     ResumeSource,
     RotateHook,
+    TryMetric,
 )
 from metrics_ingest.handlers.calls import accept_calls
 from metrics_ingest.handlers.definitions import define_metric, define_source, resume_source
@@ -25,6 +26,7 @@ from metrics_ingest.handlers.rates import load_rates
 from metrics_ingest.handlers.rekeying import RekeySlice, rekey_slice
 from metrics_ingest.handlers.secrets import keep_secrets, rotate_hook
 from metrics_ingest.handlers.subjects import ApplySubjects, apply_subjects
+from metrics_ingest.handlers.trying import try_metric
 
 HANDLERS: Mapping[type, Callable[..., Any]] = {
     AcceptEvents: accept,
@@ -40,4 +42,5 @@ HANDLERS: Mapping[type, Callable[..., Any]] = {
     DefineMetric: define_metric,
     LoadRates: load_rates,
     ReplayDeadLetters: replay,
+    TryMetric: try_metric,
 }
