@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from paceline.trial.replay import make_key
 from paceline.trial.stage import Stage, Tenant, noon
 from paceline.trial.system import until
 
@@ -23,8 +24,9 @@ ZONE = "Asia/Shanghai"
 class Site:
     """A tenant's site, with the metrics of the documentation."""
 
-    def __init__(self, team: Tenant, file: Path, monday: date) -> None:
+    def __init__(self, team: Tenant, key: str, file: Path, monday: date) -> None:
         self.team = team
+        self.key = key
         self.file = file
         self.monday = monday
         self._ids: Iterator[int] = count(1)
@@ -39,7 +41,7 @@ class Site:
 
     async def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         facts = self.team.stage.system.facts()
-        url, key = facts["services"]["metrics-ingest"], self.team.api.key
+        url, key = facts["services"]["metrics-ingest"], self.key
         words = [sys.executable, "-m", "paceline", "metrics", *arguments]
         return await asyncio.to_thread(
             subprocess.run,
@@ -74,7 +76,7 @@ async def site(stage: Stage, tmp_path: Path) -> Site:
     file = tmp_path / "site.yaml"
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     file.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
-    made = Site(team, file, monday)
+    made = Site(team, await make_key(stage.system, team.name), file, monday)
     done = await made.command("apply", str(file))
     assert done.returncode == 0, done.stderr
     names = {"uv", "lead_to_customer", "revenue_so_far"}
@@ -180,7 +182,8 @@ async def test_revenue_so_far_runs_on_from_before_the_week(site: Site) -> None:
         site.event("contract.signed", 0, amount="10"),
         site.event("contract.signed", 2, amount="-0.25"),
     )
-    points = await site.becomes("revenue_so_far", 2)
+    # 2 events stand behind the first point, all 3 behind the second.
+    points = await site.becomes("revenue_so_far", 2 + 3)
     assert values(points, "value") == [(Decimal("1010.25"),), (1010,)]
     assert values(await site.series("revenue_so_far", "week"), "value") == [(1010,)]
 

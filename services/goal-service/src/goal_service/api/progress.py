@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
 from event_contracts.wire import partition_of
-from goal_service.adapters.goals import GoalReader
+from goal_service.adapters.goals import GoalReader, KeptDefinitions
 from goal_service.adapters.progress import read_days
 from goal_service.adapters.watermarks import complete_to_ms, feeding_origins
 from goal_service.api.bodies import instant, language, told
@@ -46,7 +46,7 @@ def progress_routes(runtime: Runtime) -> APIRouter:
     router = APIRouter()
     seeing = Seeing(runtime.store)
 
-    reader = GoalReader(runtime.store)
+    definitions = KeptDefinitions(GoalReader(runtime.store))
 
     @router.get("/v1/goals/{goal}/progress")
     async def get_progress(
@@ -63,7 +63,7 @@ def progress_routes(runtime: Runtime) -> APIRouter:
         """
         found = await seeing.current(caller, goal)
         parts = parts_of(found.goal)
-        sums = {each.part: await _sum(runtime, reader, found.goal, each) for each in parts}
+        sums = {each.part: await _sum(runtime, definitions, found.goal, each) for each in parts}
         if part not in sums:
             raise _part_unknown(part, sums)
         now_ms = runtime.clock.now_ms()
@@ -97,10 +97,12 @@ class PartSum(NamedTuple):
         }
 
 
-async def _sum(runtime: Runtime, reader: GoalReader, goal: GoalChanged, part: GoalPart) -> PartSum:
+async def _sum(
+    runtime: Runtime, definitions: KeptDefinitions, goal: GoalChanged, part: GoalPart
+) -> PartSum:
     # Read before the days: what it covers is then among them.
     complete = await complete_to(runtime, goal.tenant, part.metric)
-    definition = await reader.definition(goal.tenant, part.metric)
+    definition = await definitions.get(goal.tenant, part.metric)
     return PartSum(part.metric, complete, await read_days(runtime.store, goal, part), definition)
 
 
