@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.routes import Counts
-from metrics_ingest.api import definitions, events, letters, numbers, reading
+from metrics_ingest.api import connectors, definitions, events, letters, numbers, reading
 from metrics_ingest.ports import RawLog
 from service_kit.runtime import Runtime
 from service_kit.web import make_app
@@ -19,6 +19,7 @@ def make_api(runtime: Runtime, raw: RawLog, counts: Counts) -> FastAPI:
     app.include_router(events.routes(runtime, raw, sources))
     app.include_router(numbers.routes(runtime, raw, sources))
     app.include_router(definitions.routes(runtime, counts, sources))
+    app.include_router(connectors.routes(runtime, counts, sources))
     app.include_router(reading.routes(runtime))
     app.include_router(letters.routes(runtime, counts))
     return app

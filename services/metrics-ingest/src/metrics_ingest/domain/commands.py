@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from metrics_ingest.domain.connectors import Connector, Wanted
 from metrics_ingest.domain.definitions import Metric, Source
 
 
@@ -43,6 +44,16 @@ class DefineMetric:
     metric: Metric
     exists: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddConnector:
+    """Write the source and the metrics of a connector."""
+
+    tenant: str
+    actor: str
+    connector: Connector
+    wanted: Wanted
 
 
 @dataclass(frozen=True, slots=True)

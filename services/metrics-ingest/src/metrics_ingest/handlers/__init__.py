@@ -5,11 +5,13 @@ from typing import Any
 
 from metrics_ingest.domain.commands import (
     AcceptEvents,
+    AddConnector,
     DefineMetric,
     DefineSource,
     ReplayDeadLetters,
     ResumeSource,
 )
+from metrics_ingest.handlers.connectors import add_connector
 from metrics_ingest.handlers.definitions import define_metric, define_source, resume_source
 from metrics_ingest.handlers.events import accept
 from metrics_ingest.handlers.folding import FoldSlice, fold_slice
@@ -23,5 +25,6 @@ HANDLERS: Mapping[type, Callable[..., Any]] = {
     DefineSource: define_source,
     ResumeSource: resume_source,
     DefineMetric: define_metric,
+    AddConnector: add_connector,
     ReplayDeadLetters: replay,
 }
