@@ -4,6 +4,7 @@ import typer
 
 from paceline import (
     bench,
+    connectors,
     deadletters,
     demo,
     doctor,
@@ -31,6 +32,7 @@ app.command()(goals.goals)
 app.command()(lights.lights)
 app.command()(people.people)
 app.command()(watch.watch)
+app.add_typer(connectors.app, name="connectors")
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
 app.command()(demo.demo)
