@@ -4,6 +4,7 @@ import typer
 
 from paceline import (
     bench,
+    connectors,
     deadletters,
     demo,
     doctor,
@@ -34,6 +35,7 @@ app.command()(people.people)
 app.add_typer(metrics.app, name="metrics")
 app.add_typer(metrics.sources, name="sources")
 app.command()(watch.watch)
+app.add_typer(connectors.app, name="connectors")
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
 app.command()(demo.demo)

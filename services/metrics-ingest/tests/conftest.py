@@ -220,7 +220,7 @@ class Stage:
 
     async def stats(self, source: str = "shop") -> dict[str, int]:
         found = await self.done("GET", f"/v1/sources/{source}/stats")
-        names = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
+        names = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
         return {name: found[name] for name in names if found[name]}
 
     async def letters(self, **query: str) -> list[dict[str, Any]]:

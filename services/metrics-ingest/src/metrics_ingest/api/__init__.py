@@ -7,6 +7,7 @@ from metrics_ingest.adapters.hooks import StoredHooks
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.adapters.vault import Vault
 from metrics_ingest.api import (
+    connectors,
     definitions,
     events,
     hooks,
@@ -50,6 +51,7 @@ def make_api(
     app.include_router(secrets.routes(runtime, sources, kept, url))
     app.include_router(definitions.routes(runtime, counts, sources, kept))
     app.include_router(trying.routes(runtime))
+    app.include_router(connectors.routes(runtime, counts, sources, kept))
     app.include_router(reading.routes(runtime))
     app.include_router(letters.routes(runtime, counts))
     app.include_router(rates.routes(runtime))

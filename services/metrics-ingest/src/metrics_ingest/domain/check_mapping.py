@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
 from typing import NoReturn
 
 from metrics_ingest.domain.causes import Unfit
@@ -18,6 +19,7 @@ _FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _MOST = 64
 _LONG = 200
 _VALUES = 1000
+_DIGITS = 12
 
 
 def check_mapping(mapping: Mapping, where: str) -> None:
@@ -55,8 +57,12 @@ def _check_field(name: str, field: FieldMapping, mapping: Mapping, where: str) -
         _refuse(f"{where}.format", "a number has no format", "数字没有 format")
     if field.kind is not Kind.DECIMAL and (field.scale is not None or field.minor):
         _refuse(f"{where}.scale", "only a decimal is scaled", "只有 decimal 可以缩放")
-    if field.scale is not None and not (field.scale.is_finite() and field.scale > 0):
-        _refuse(f"{where}.scale", "a number above 0, such as 0.01", "必须是大于 0 的数，例如 0.01")
+    if field.scale is not None and not _is_scale(field.scale):
+        _refuse(
+            f"{where}.scale",
+            f"a number above 0 with at most {_DIGITS} digits, such as 0.01",
+            f"必须是大于 0 且最多 {_DIGITS} 位数字的数，例如 0.01",
+        )
     _check_minor(field, mapping, where)
     texts = [*field.values, *field.values.values(), *field.absent]
     if len(texts) > 2 * _VALUES or any(len(text) > _LONG for text in texts):
@@ -65,6 +71,14 @@ def _check_field(name: str, field: FieldMapping, mapping: Mapping, where: str) -
             f"at most {_VALUES} texts of at most {_LONG} characters",
             f"最多 {_VALUES} 个文本，每个最多 {_LONG} 个字符",
         )
+
+
+def _is_scale(scale: Decimal) -> bool:
+    """Whether every value times this is exact."""
+    if not scale.is_finite() or scale <= 0:
+        return False
+    _, digits, exponent = scale.as_tuple()
+    return len(digits) <= _DIGITS and abs(int(exponent)) <= _DIGITS
 
 
 def _check_minor(field: FieldMapping, mapping: Mapping, where: str) -> None:

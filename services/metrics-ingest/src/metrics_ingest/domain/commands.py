@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from metrics_ingest.domain.connectors import Connector, Wanted
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.segment import Message
@@ -114,6 +115,16 @@ class TryMetric:
     source: Source | None
     door: str
     events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddConnector:
+    """Write the source and the metrics of a connector."""
+
+    tenant: str
+    actor: str
+    connector: Connector
+    wanted: Wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A connector: a vendor's source and metrics, written down, made one's own by a few words."""
+"""A connector: a source and its metrics written down for a vendor, to be made one's own."""
 
 from typing import Any
 

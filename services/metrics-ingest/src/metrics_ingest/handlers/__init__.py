@@ -7,6 +7,7 @@ from metrics_ingest.domain.commands import (
     AcceptCalls,
     AcceptEvents,
     AcceptHook,
+    AddConnector,
     DefineMetric,
     DefineSource,
     KeepSecrets,
@@ -17,6 +18,7 @@ from metrics_ingest.domain.commands import (
     TryMetric,
 )
 from metrics_ingest.handlers.calls import accept_calls
+from metrics_ingest.handlers.connectors import add_connector
 from metrics_ingest.handlers.definitions import define_metric, define_source, resume_source
 from metrics_ingest.handlers.events import accept
 from metrics_ingest.handlers.folding import FoldSlice, fold_slice
@@ -41,6 +43,7 @@ HANDLERS: Mapping[type, Callable[..., Any]] = {
     ResumeSource: resume_source,
     DefineMetric: define_metric,
     LoadRates: load_rates,
+    AddConnector: add_connector,
     ReplayDeadLetters: replay,
     TryMetric: try_metric,
 }
