@@ -1,0 +1,75 @@
+"""The command `paceline bench fold`."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from paceline.fold import report
+from paceline.fold.job import MANY, Job
+from paceline.fold.place import Place
+from paceline.fold.rounds import Measured, Runs, Variant, wrong
+from paceline.show import console, fail
+
+PEERS = ("java", "aiokafka", "unchecked", "one", "two")
+FETCHES = ("java", "aiokafka", "one", "two")
+TEN_MILLION = 10_000_000
+
+
+def fold(
+    json: Annotated[Path | None, typer.Option(help="Write the result here.")] = None,
+    events: Annotated[int, typer.Option(min=1000, help="Records in the topic.")] = MANY,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each peer runs.")] = 3,
+    window: Annotated[
+        int, typer.Option(min=0, help="Ids that the window holds before.")
+    ] = TEN_MILLION,
+    group_size: Annotated[float, typer.Option(min=1, help="Events a group, about.")] = 14.0,
+    peers: Annotated[str, typer.Option(help="Who runs, by commas.")] = ",".join(PEERS),
+    variants: Annotated[
+        bool, typer.Option(help="Also other group sizes, and other windows.")
+    ] = False,
+) -> None:
+    """Fold one topic by ours and its peers, each run checked against the truth.
+
+    Exit code 1: a run was not the truth. However slow it is, it is 0.
+    """
+    chosen = tuple(peers.split(","))
+    unknown = sorted(set(chosen) - set(PEERS))
+    if unknown:
+        fail(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    wanted = [Variant("the job", Job(events, group_size), window, rounds, chosen)]
+    load = os.getloadavg()[0]
+    found = measure(wanted + (others(wanted[0], chosen) if variants else []))
+    console.print(report.about_rounds(found))
+    if json is not None:
+        text = msgspec.json.encode(report.report(found, round(load, 1)))
+        json.write_bytes(msgspec.json.format(text) + b"\n")
+    bad = wrong(found)
+    if bad:
+        fail(f"{len(bad)} runs were not the truth: {bad[0].peer}: {'; '.join(bad[0].wrong)}")
+
+
+def others(first: Variant, chosen: tuple[str, ...]) -> list[Variant]:
+    """Return the variants of the first one: group sizes 1.2 and 140, windows 0 and 100 million."""
+    few = tuple(name for name in chosen if name in FETCHES)
+    job = first.job
+    return [
+        Variant("1.2 events a group", replace(job, group_size=1.2), first.ids, 1, few),
+        Variant("140 events a group", replace(job, group_size=140.0), first.ids, 1, few),
+        Variant("an empty window", job, 0, 1, few),
+        Variant("100 million ids", job, 100_000_000, 1, few),
+    ]
+
+
+def measure(variants: list[Variant]) -> list[Measured]:
+    """Run the variants in a place of their own, and say what each comes to."""
+    found = []
+    with Place() as place:
+        runs = Runs(place, lambda outcome: console.print(report.line(outcome), soft_wrap=True))
+        for variant in variants:
+            found.append(runs.measure(variant))
+            console.print(report.table(found[-1]))
+    return found
