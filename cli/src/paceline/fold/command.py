@@ -10,11 +10,12 @@ import typer
 
 from paceline.fold import report
 from paceline.fold.job import MANY, Job
+from paceline.fold.outcome import Outcome
 from paceline.fold.place import Place
 from paceline.fold.rounds import Measured, Runs, Variant, wrong
 from paceline.show import console, fail
 
-PEERS = ("java", "aiokafka", "unchecked", "one", "two")
+PEERS = ("java", "aiokafka", "unchecked", "one", "two", "streams", "faust")
 FETCHES = ("java", "aiokafka", "one", "two")
 TEN_MILLION = 10_000_000
 
@@ -28,6 +29,9 @@ def fold(
     ] = TEN_MILLION,
     group_size: Annotated[float, typer.Option(min=1, help="Events a group, about.")] = 14.0,
     peers: Annotated[str, typer.Option(help="Who runs, by commas.")] = ",".join(PEERS),
+    slow_events: Annotated[
+        int, typer.Option(min=1000, max=200_000, help="Records of Faust's shorter topic.")
+    ] = 40_000,
     variants: Annotated[
         bool, typer.Option(help="Also other group sizes, and other windows.")
     ] = False,
@@ -42,7 +46,8 @@ def fold(
         fail(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEERS)}")
     wanted = [Variant("the job", Job(events, group_size), window, rounds, chosen)]
     load = os.getloadavg()[0]
-    found = measure(wanted + (others(wanted[0], chosen) if variants else []))
+    wanted += others(wanted[0], chosen) if variants else []
+    found = measure(wanted, slow_events)
     console.print(report.about_rounds(found))
     if json is not None:
         text = msgspec.json.encode(report.report(found, round(load, 1)))
@@ -64,12 +69,16 @@ def others(first: Variant, chosen: tuple[str, ...]) -> list[Variant]:
     ]
 
 
-def measure(variants: list[Variant]) -> list[Measured]:
+def measure(variants: list[Variant], slow_events: int) -> list[Measured]:
     """Run the variants in a place of their own, and say what each comes to."""
     found = []
     with Place() as place:
-        runs = Runs(place, lambda outcome: console.print(report.line(outcome), soft_wrap=True))
+        runs = Runs(place, _say, slow_events)
         for variant in variants:
             found.append(runs.measure(variant))
             console.print(report.table(found[-1]))
     return found
+
+
+def _say(outcome: Outcome) -> None:
+    console.print(report.line(outcome), soft_wrap=True, markup=False)

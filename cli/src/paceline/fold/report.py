@@ -13,14 +13,18 @@ from typing import Any
 from rich.table import Table
 
 from paceline.fold import peers
+from paceline.fold.faust import FAUST
 from paceline.fold.outcome import Outcome
 from paceline.fold.rounds import LEAST_RATIO, MOST_RATIO, Measured, rates
+from paceline.fold.streams import STREAMS
 from service_kit.embedded import jars
 
 LIBRARIES = ("aiokafka", "confluent-kafka", "faust-streaming", "msgspec", "pymongo", "uvloop")
 BASES = {
     "to_aiokafka": peers.AIOKAFKA,
     "to_unchecked": peers.UNCHECKED,
+    "to_streams": STREAMS,
+    "to_faust": FAUST,
 }
 
 
@@ -87,11 +91,13 @@ def table(measured: Measured) -> Table:
         f"{document['name']}: {document['events']} events of {document['record_bytes']} bytes, "
         f"{document['events_per_group']} a group, {document['ids_before']} ids in the window before"
     )
-    shown = Table("events/s", "min", "median", "max", "to aiokafka", title=title)
+    bases = [name for name in BASES if any(name in r["ratios"] for r in document["peers"].values())]
+    heads = [name.replace("_", " ") for name in bases]
+    shown = Table("events/s", "min", "median", "max", *heads, title=title)
     for peer, row in document["peers"].items():
         speed, ratios = row["events_per_second"], row["ratios"]
         cells = [f"{speed[name]:,}" if speed else "-" for name in ("min", "median", "max")]
-        shown.add_row(peer, *cells, f"{ratios.get('to_aiokafka', '-')}", row["skipped"])
+        shown.add_row(peer, *cells, *(f"{ratios.get(name, '-')}" for name in bases))
     return shown
 
 

@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from event_contracts.topics import RAW
 from paceline.fold import ours, peers
+from paceline.fold.faust import faust
 from paceline.fold.feed import Filled, fill
 from paceline.fold.job import Job
 from paceline.fold.outcome import Outcome
 from paceline.fold.place import Place
+from paceline.fold.streams import streams
 
 LEAST_RATIO, MOST_RATIO = 2.5, 3.8
 
@@ -65,9 +67,10 @@ class Measured:
 class Runs:
     """Runs variants in one place; each topic is filled once."""
 
-    def __init__(self, place: Place, say: Say) -> None:
+    def __init__(self, place: Place, say: Say, slow_events: int) -> None:
         self._place = place
         self._say = say
+        self._slow_events = slow_events
         self._filled: dict[Job, Filled] = {}
         self._number = 0
 
@@ -83,7 +86,7 @@ class Runs:
         found = Round(number)
         for name, runner in self._runners(variant, filled):
             if name in variant.peers:
-                outcome = runner()
+                outcome = _tried(name, runner)
                 found.outcomes.append(outcome)
                 self._say(outcome)
         return found
@@ -95,11 +98,20 @@ class Runs:
         yield "unchecked", lambda: peers.aiokafka_fetch(place, filled, checked=False)
         yield "one", lambda: self._ours(filled, variant, 1)
         yield "two", lambda: self._ours(filled, variant, 2)
+        yield "streams", lambda: streams(place, filled, self._next())
+        yield "faust", lambda: faust(place, self._fill(self._short(filled.job)), self._next())
 
     def _ours(self, filled: Filled, variant: Variant, processes: int) -> Outcome:
-        self._number += 1
-        name = f"run{self._number}"
+        name = f"run{self._next()}"
         return asyncio.run(ours.run(self._place, filled, name, processes, variant.ids))
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _short(self, job: Job) -> Job:
+        """Return the job of the same shape for the peers that would take minutes."""
+        return replace(job, events=min(job.events, self._slow_events))
 
     def _fill(self, job: Job) -> Filled:
         if job not in self._filled:
@@ -109,6 +121,14 @@ class Runs:
             now_ms = int(time.time() * 1000)
             self._filled[job] = fill(job, self._place.access, prefix, RAW.name, now_ms)
         return self._filled[job]
+
+
+def _tried(name: str, runner: Runner) -> Outcome:
+    """Run a peer; one that fails has no figure, and the others go on."""
+    try:
+        return runner()
+    except (RuntimeError, OSError) as error:
+        return Outcome(name, wrong=[f"it failed: {error}"])
 
 
 def wrong(measured: Sequence[Measured]) -> list[Outcome]:
