@@ -35,6 +35,9 @@ def fold(
     variants: Annotated[
         bool, typer.Option(help="Also other group sizes, and other windows.")
     ] = False,
+    spoil: Annotated[
+        bool, typer.Option("--spoil", help="Make the truth wrong: no fold may count then.")
+    ] = False,
 ) -> None:
     """Fold one topic by ours and its peers, each run checked against the truth.
 
@@ -47,7 +50,7 @@ def fold(
     wanted = [Variant("the job", Job(events, group_size), window, rounds, chosen)]
     load = os.getloadavg()[0]
     wanted += others(wanted[0], chosen) if variants else []
-    found = measure(wanted, slow_events)
+    found = measure(wanted, slow_events, spoil)
     console.print(report.about_rounds(found))
     if json is not None:
         text = msgspec.json.encode(report.report(found, round(load, 1)))
@@ -69,11 +72,11 @@ def others(first: Variant, chosen: tuple[str, ...]) -> list[Variant]:
     ]
 
 
-def measure(variants: list[Variant], slow_events: int) -> list[Measured]:
+def measure(variants: list[Variant], slow_events: int, spoil: bool) -> list[Measured]:
     """Run the variants in a place of their own, and say what each comes to."""
     found = []
     with Place() as place:
-        runs = Runs(place, _say, slow_events)
+        runs = Runs(place, _say, slow_events, spoil=spoil)
         for variant in variants:
             found.append(runs.measure(variant))
             console.print(report.table(found[-1]))

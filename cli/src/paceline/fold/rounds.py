@@ -67,10 +67,12 @@ class Measured:
 class Runs:
     """Runs variants in one place; each topic is filled once."""
 
-    def __init__(self, place: Place, say: Say, slow_events: int) -> None:
+    def __init__(self, place: Place, say: Say, slow_events: int, *, spoil: bool = False) -> None:
+        """``spoil``: a cent too much in every truth, so that no fold can be right."""
         self._place = place
         self._say = say
         self._slow_events = slow_events
+        self._spoil = spoil
         self._filled: dict[Job, Filled] = {}
         self._number = 0
 
@@ -119,7 +121,8 @@ class Runs:
             settings = self._place.settings(prefix, "first_", job.partitions)
             self._place.make_topics(settings)
             now_ms = int(time.time() * 1000)
-            self._filled[job] = fill(job, self._place.access, prefix, RAW.name, now_ms)
+            filled = self._filled[job] = fill(job, self._place.access, prefix, RAW.name, now_ms)
+            filled.truth.sums[0] += self._spoil
         return self._filled[job]
 
 
