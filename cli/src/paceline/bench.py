@@ -18,7 +18,7 @@ from rich.table import Table
 from paceline.bench_load import Shape
 from paceline.bench_run import POLL_SECONDS, Measured, Run
 from paceline.demo.place import free_base_port
-from paceline.fold.command import fold
+from paceline.fold.command import cost, fold
 from paceline.show import console, fail
 from paceline.trial.system import System, TrialFailed
 
@@ -31,6 +31,7 @@ def bench() -> None:
 
 
 app.command()(fold)
+app.command()(cost)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The command `paceline bench fold`."""
+"""The commands `paceline bench fold` and `paceline bench cost`."""
 
 import os
 from dataclasses import replace
@@ -8,10 +8,12 @@ from typing import Annotated
 import msgspec
 import typer
 
+from paceline.fold import cost as costs
 from paceline.fold import report
 from paceline.fold.job import MANY, Job
 from paceline.fold.outcome import Outcome
 from paceline.fold.place import Place
+from paceline.fold.plot import svg
 from paceline.fold.rounds import Measured, Runs, Variant, wrong
 from paceline.show import console, fail
 
@@ -55,9 +57,33 @@ def fold(
     if json is not None:
         text = msgspec.json.encode(report.report(found, round(load, 1)))
         json.write_bytes(msgspec.json.format(text) + b"\n")
-    bad = wrong(found)
-    if bad:
-        fail(f"{len(bad)} runs were not the truth: {bad[0].peer}: {'; '.join(bad[0].wrong)}")
+    _refuse(found)
+
+
+def cost(
+    json: Annotated[Path | None, typer.Option(help="Write the result here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it here, as SVG.")] = None,
+    events: Annotated[int, typer.Option(min=1000, help="Records in each topic.")] = 400_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each step runs.")] = 3,
+    window: Annotated[int, typer.Option(min=1, help="Ids in a full window.")] = TEN_MILLION,
+) -> None:
+    """What an event costs our process as the work grows: partitions, cells, tenants, ids.
+
+    Exit code 1: a run was not the truth.
+    """
+    load = os.getloadavg()[0]
+    with Place() as place:
+        runs = Runs(place, _say, events)
+        lines, everything = costs.measure(runs, costs.axes(events, rounds, window))
+    for line in lines:
+        console.print(report.cost_table(line))
+    if json is not None:
+        found = report.circumstances(round(load, 1)) | {"events": events, "rounds": rounds}
+        text = msgspec.json.encode(found | {"axes": costs.documents(lines)})
+        json.write_bytes(msgspec.json.format(text) + b"\n")
+    if plot is not None:
+        plot.write_text(svg(lines, "Processor time of metrics-ingest, microseconds an event"))
+    _refuse(everything)
 
 
 def others(first: Variant, chosen: tuple[str, ...]) -> list[Variant]:
@@ -81,6 +107,12 @@ def measure(variants: list[Variant], slow_events: int, spoil: bool) -> list[Meas
             found.append(runs.measure(variant))
             console.print(report.table(found[-1]))
     return found
+
+
+def _refuse(found: list[Measured]) -> None:
+    bad = wrong(found)
+    if bad:
+        fail(f"{len(bad)} runs were not the truth: {bad[0].peer}: {'; '.join(bad[0].wrong)}")
 
 
 def _say(outcome: Outcome) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from paceline.fold import peers
+from paceline.fold.cost import Line
 from paceline.fold.faust import FAUST
 from paceline.fold.outcome import Outcome
 from paceline.fold.rounds import LEAST_RATIO, MOST_RATIO, Measured, rates
@@ -30,11 +31,16 @@ BASES = {
 
 def report(found: Sequence[Measured], load_before: float) -> dict[str, Any]:
     """Return everything that was measured, with all that it depends on."""
+    what = "events folded per second, every run compared with the truth group by group"
+    variants = [_variant(measured) for measured in found]
+    return {"what": what, **circumstances(load_before), "variants": variants}
+
+
+def circumstances(load_before: float) -> dict[str, Any]:
+    """Return when, of what, and on what it was measured."""
     return {
-        "what": "events folded per second, every run compared with the truth group by group",
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
-        "variants": [_variant(measured) for measured in found],
         "machine": machine() | {"load_average_before": load_before},
         "versions": versions(),
     }
@@ -98,6 +104,23 @@ def table(measured: Measured) -> Table:
         speed, ratios = row["events_per_second"], row["ratios"]
         cells = [f"{speed[name]:,}" if speed else "-" for name in ("min", "median", "max")]
         shown.add_row(peer, *cells, *(f"{ratios.get(name, '-')}" for name in bases))
+    return shown
+
+
+def cost_table(line: Line) -> Table:
+    """Return how the cost of an event grows with one thing."""
+    slope = f"x {line.growth:.2f} from the smallest to the largest"
+    doubling = f", x {line.per_doubling:.3f} per doubling" if line.per_doubling else ""
+    heads = ("CPU us/event", "events/s", "cells a slice", "start s")
+    shown = Table(line.name, *heads, title=slope + doubling)
+    for each in line.points:
+        cells = (
+            f"{each.cost:.2f}",
+            f"{each.rate:,.0f}",
+            f"{each.cells:g}",
+            f"{each.start_seconds:g}",
+        )
+        shown.add_row(f"{each.size:,}", *cells)
     return shown
 
 
