@@ -310,6 +310,7 @@ STAGES = st.sampled_from(["open", "won", "lost"])
 AMOUNTS = st.decimals(0, 100, places=2)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), STAGES, AMOUNTS), min_size=1, max_size=6),
     st.randoms(use_true_random=False),
@@ -357,7 +358,7 @@ def shuffled(events: Iterable[SubjectEvent], random: Any) -> list[list[SubjectEv
     return cut
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(VERSIONS, st.randoms(use_true_random=False))
 def test_a_restated_month_of_snapshots_ends_at_the_platforms_last_numbers(
     versions: list[tuple[int, dict[str, Decimal]]], random: Any
@@ -379,7 +380,7 @@ def test_a_restated_month_of_snapshots_ends_at_the_platforms_last_numbers(
     assert books.take(*events) == 0  # the whole month again
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(VERSIONS, st.randoms(use_true_random=False))
 def test_a_restated_month_of_slices_ends_at_the_platforms_last_numbers(
     versions: list[tuple[int, dict[str, Decimal]]], random: Any
