@@ -46,7 +46,7 @@ def make_api(
     app.include_router(hooks.routes(runtime, raw, sources, kept, gate, url, clock))
     app.include_router(numbers.routes(runtime, raw, sources, gate))
     app.include_router(secrets.routes(runtime, sources, kept, url))
-    app.include_router(definitions.routes(runtime, counts, sources, kept))
+    app.include_router(definitions.routes(runtime, counts, sources))
     app.include_router(reading.routes(runtime))
     app.include_router(letters.routes(runtime, counts))
     return app

@@ -10,6 +10,7 @@ from metrics_ingest.domain.commands import (
     DefineMetric,
     DefineSource,
     KeepSecrets,
+    OpenHook,
     ReplayDeadLetters,
     ResumeSource,
     RotateHook,
@@ -21,12 +22,13 @@ from metrics_ingest.handlers.folding import FoldSlice, fold_slice
 from metrics_ingest.handlers.hooks import accept_hook
 from metrics_ingest.handlers.letters import replay
 from metrics_ingest.handlers.rekeying import RekeySlice, rekey_slice
-from metrics_ingest.handlers.secrets import keep_secrets, rotate_hook
+from metrics_ingest.handlers.secrets import keep_secrets, open_hook, rotate_hook
 
 HANDLERS: Mapping[type, Callable[..., Any]] = {
     AcceptEvents: accept,
     AcceptCalls: accept_calls,
     AcceptHook: accept_hook,
+    OpenHook: open_hook,
     RotateHook: rotate_hook,
     KeepSecrets: keep_secrets,
     RekeySlice: rekey_slice,
