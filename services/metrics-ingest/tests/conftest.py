@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import uvicorn
 
 from event_contracts.facts import FactBatch, FactsMessage, Watermark
 from event_contracts.raw import RawEvent
@@ -331,6 +332,19 @@ async def stage() -> AsyncIterator[Stage]:
         yield made
     if runtime._failed.done():
         runtime._failed.exception()
+
+
+@pytest.fixture
+async def address(stage: Any) -> AsyncIterator[str]:
+    """The stage's door on a port of its own."""
+    config = uvicorn.Config(stage.app, "127.0.0.1", 0, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await serving
 
 
 @pytest.fixture

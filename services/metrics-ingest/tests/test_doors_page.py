@@ -4,13 +4,11 @@ import asyncio
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import uvicorn
 
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain.signatures import SCHEMES
@@ -18,19 +16,6 @@ from metrics_ingest.domain.signatures import SCHEMES
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "doors.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"(?ms)^```sh\n# run: (\w+)\n(.*?)^```", PAGE))
 TOOLS = ("sh", "curl", "openssl")
-
-
-@pytest.fixture
-async def address(stage: Any) -> AsyncIterator[str]:
-    """The stage's door on a port of its own."""
-    config = uvicorn.Config(stage.app, "127.0.0.1", 0, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await serving
 
 
 def test_the_page_names_every_rule() -> None:

@@ -15,6 +15,7 @@ from metrics_ingest.handlers import events
 from metrics_ingest.settings import IngestSettings
 from service_kit.errors import SettingError
 from service_kit.settings import Settings
+from service_kit.web import bodies
 
 BATCH = "application/cloudevents-batch+json"
 
@@ -127,6 +128,32 @@ async def test_a_broker_that_does_not_answer_is_503_in_time(
     refused = await door().send(event(make))
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
     assert int(refused.headers["retry-after"]) >= 1
+
+
+async def test_whoever_sends_a_body_drop_by_drop_is_sent_away_and_others_are_served(
+    stage: Any, address: str, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
+    await stage.declare()
+    key = (await stage.key("acme"))["Authorization"]
+    named = {"Authorization": key, "Content-Type": BATCH, "X-Paceline-Source": "shop"}
+    head = "".join(f"{name}: {text}\r\n" for name, text in named.items())
+    slow = [await _opened(address, head) for _ in range(50)]
+
+    async with httpx.AsyncClient(base_url=address, headers=named) as http:
+        assert (await http.post("/v1/events", json=[event(make)])).status_code == 202
+    for reader, writer in slow:
+        assert b" 408 " in await reader.readline()
+        assert b"connection: close" in (await reader.read()).lower()  # to its end
+        writer.close()
+
+
+async def _opened(address: str, head: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = address.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    start = f"POST /v1/events HTTP/1.1\r\nHost: x\r\n{head}Content-Length: 4000000\r\n\r\n["
+    writer.write(start.encode())
+    return reader, writer
 
 
 @given(

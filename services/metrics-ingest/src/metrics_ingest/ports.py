@@ -116,13 +116,8 @@ class KnownSecret:
 class HookStore(Sources, Protocol):
     """Addresses and secrets of webhooks in one transaction."""
 
-    @property
-    def can_seal(self) -> bool:
-        """Whether there is a key to seal secrets with."""
-        ...
-
-    async def is_open(self, tenant: str, source: str) -> bool:
-        """Whether the source has an address that does not end."""
+    async def token(self, tenant: str, source: str) -> str | None:
+        """Return the token of the address that does not end, None when there is none yet."""
         ...
 
     async def open_hook(self, tenant: str, source: str, overlap_seconds: int) -> str:

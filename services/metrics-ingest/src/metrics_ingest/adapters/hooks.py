@@ -47,11 +47,6 @@ class MongoHooks:
         self._now_ms = clock.now_ms()
         self._definitions = definitions
 
-    @property
-    def can_seal(self) -> bool:
-        """Whether there is a key to seal secrets with."""
-        return self._vault.can_seal
-
     async def source(self, tenant: str, name: str) -> Source | None:
         """Return the current version of a source."""
         return await self._definitions.source(tenant, name)
@@ -76,12 +71,13 @@ class MongoHooks:
         await self._tx[HOOKS].insert_many([query | fields | {"_id": _hash(token)}])
         return token
 
-    async def is_open(self, tenant: str, source: str) -> bool:
-        """Whether the source has an address that does not end."""
-        found = await self._tx[HOOKS].find_one(
-            {"tenant": tenant, "source": source, "ended_ms": None}
-        )
-        return found is not None
+    async def token(self, tenant: str, source: str) -> str | None:
+        """Return the token of the address that does not end, None when there is none yet."""
+        query = {"tenant": tenant, "source": source, "ended_ms": None}
+        found = await self._tx[HOOKS].find_one(query)
+        if found is None:
+            return None
+        return self._vault.open(bytes(found["sealed"]), _about_hook(tenant, source))
 
     async def secrets(self, tenant: str, source: str) -> Sequence[KnownSecret]:
         """Return the source's secrets, the oldest first."""
@@ -161,15 +157,6 @@ class StoredHooks:
         """Return the secrets as they may be shown."""
         found = await self._db[SECRETS].find_one({"_id": key_of(tenant, source)})
         return [_shown(row) for row in found["secrets"]] if found is not None else []
-
-    async def token(self, tenant: str, source: str) -> str | None:
-        """Return the token of the current address, to be shown again."""
-        found = await self._db[HOOKS].find_one(
-            {"tenant": tenant, "source": source, "ended_ms": None}
-        )
-        if found is None:
-            return None
-        return self._vault.open(bytes(found["sealed"]), _about_hook(tenant, source))
 
     def forget(self) -> None:
         """Ask for everything the next time: something has just been changed."""

@@ -26,11 +26,6 @@ class Vault:
         self._keys: Mapping[bytes, bytes] = {_id_of(key): _stretched(key) for key in keys}
         self._first = _id_of(keys[0]) if keys else b""
 
-    @property
-    def can_seal(self) -> bool:
-        """Whether there is a key."""
-        return bool(self._first)
-
     def seal(self, text: str, about: str) -> bytes:
         """Return what :meth:`open` reads with the same ``about``; UserError without a key."""
         if not self._first:

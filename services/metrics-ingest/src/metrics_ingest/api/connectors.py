@@ -6,13 +6,11 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from metrics_ingest.adapters.connectors import connectors
 from metrics_ingest.adapters.definitions import MongoDefinitions, StoredSources
-from metrics_ingest.adapters.hooks import StoredHooks
 from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.domain.commands import AddConnector
 from metrics_ingest.domain.connectors import Connector, Wanted
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.connectors import Added
-from metrics_ingest.handlers.secrets import open_first
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
@@ -24,9 +22,7 @@ SourceWriter = Annotated[Caller, Depends(require("sources:write"))]
 METRICS = "metrics:write"
 
 
-def routes(
-    runtime: Runtime, counts: Counts, sources: StoredSources, hooks: StoredHooks
-) -> APIRouter:
+def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRouter:
     """Return the routes of the connectors; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
 
@@ -53,7 +49,6 @@ def routes(
             added: Added = await HANDLERS[AddConnector](
                 command, store, announcements, runtime.settings.prefix
             )
-            await open_first(caller.tenant, added.source, hooks.inside(tx, store))
             return added
 
         added = await runtime.api.run(body)

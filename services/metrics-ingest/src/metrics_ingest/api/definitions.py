@@ -6,13 +6,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from metrics_ingest.adapters.definitions import MongoDefinitions, StoredSources
-from metrics_ingest.adapters.hooks import StoredHooks
 from metrics_ingest.adapters.queries import Queries
 from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.handlers import HANDLERS
-from metrics_ingest.handlers.secrets import open_first
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
@@ -38,22 +36,16 @@ class MetricBody(Metric, frozen=True):
     reason: str = ""
 
 
-def routes(
-    runtime: Runtime, counts: Counts, sources: StoredSources, hooks: StoredHooks
-) -> APIRouter:
+def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRouter:
     """Return the routes of the definitions; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
-    _source_routes(router, runtime, counts, sources, hooks)
+    _source_routes(router, runtime, counts, sources)
     _metric_routes(router, runtime, counts)
     return router
 
 
 def _source_routes(
-    router: APIRouter,
-    runtime: Runtime,
-    counts: Counts,
-    sources: StoredSources,
-    hooks: StoredHooks,
+    router: APIRouter, runtime: Runtime, counts: Counts, sources: StoredSources
 ) -> None:
     queries = Queries(runtime.store)
 
@@ -66,7 +58,6 @@ def _source_routes(
             told = AnnouncementsRoute(outbox, counts)
             prefix = runtime.settings.prefix
             written: Source = await HANDLERS[DefineSource](command, store, told, prefix)
-            await open_first(caller.tenant, written, hooks.inside(tx, store))
             return written
 
         defined = await runtime.api.run(body)

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from metrics_ingest.adapters.definitions import MongoDefinitions, StoredSources
 from metrics_ingest.adapters.hooks import StoredHooks
-from metrics_ingest.domain.commands import KeepSecrets, RotateHook
+from metrics_ingest.domain.commands import KeepSecrets, OpenHook, RotateHook
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.hooks import mapping_of
 from metrics_ingest.ports import KnownSecret
-from service_kit.errors import UserError
 from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
 from service_kit.store import Tx
@@ -51,18 +50,10 @@ def routes(
 
     @router.get("/v1/sources/{name}/hook")
     async def get_hook(name: str, caller: Writer) -> Response:
-        """Return the address that the vendor is told. Whoever knows it may call it."""
+        """Return the address that the vendor is told, made at the first look; keep it secret."""
         source = await sources.source(caller.tenant, name)
         mapping_of(source)
-        token = await hooks.token(caller.tenant, name)
-        if token is None:
-            raise UserError(
-                "not-found",
-                "path.name",
-                f"{name} has no address yet; POST /v1/sources/{name}/hook/rotate makes one",
-                f"{name} 尚无地址；请用 POST /v1/sources/{name}/hook/rotate 生成",
-                status=404,
-            )
+        token = await run(OpenHook(caller.tenant, caller.actor, name))
         signature = source.signature if source is not None else None
         return answer(_address(public_url, name, token) | {"signature": signature})
 

@@ -39,6 +39,15 @@ class AcceptHook:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenHook:
+    """Look up the address of a source's webhook; the first look makes it."""
+
+    tenant: str
+    actor: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class RotateHook:
     """Give a source's webhook a new address; the old ones hold for ``overlap_seconds`` more."""
 

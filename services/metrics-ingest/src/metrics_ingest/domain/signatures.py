@@ -45,11 +45,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A rule: how a request is read, the default names, and what its secret is."""
+    """A rule: how a request is read, and the names that it looks for unless others are given."""
 
     read: Callable[[Signed, Sequence[str]], Proof]
     names: tuple[str, ...] = ()
-    secret: str = "the secret that the vendor shows"
 
 
 def verify(scheme: str, request: Signed, secrets: Sequence[str], now_ms: int) -> None:
@@ -62,7 +61,7 @@ def verify(scheme: str, request: Signed, secrets: Sequence[str], now_ms: int) ->
     proof = rule.read(request, names)
     right = False
     for secret in secrets:
-        for text in rule_results(proof, secret):
+        for text in _results(proof, secret):
             for given in proof.given:
                 right |= hmac.compare_digest(_bytes(given), _bytes(text))
     if not right:
@@ -101,8 +100,7 @@ def scheme_of(text: str) -> tuple[Scheme, tuple[str, ...]]:
     return scheme, names
 
 
-def rule_results(proof: Proof, secret: str) -> list[str]:
-    """Return every signature that would be right for the secret."""
+def _results(proof: Proof, secret: str) -> list[str]:
     return [text for text in proof.right(secret) if text is not None]
 
 
@@ -222,23 +220,22 @@ def _shared(request: Signed, names: Sequence[str]) -> Proof:
     return Proof((_header(request, names[0]),), lambda secret: [secret])
 
 
+# Beside each: what its secret is.
 SCHEMES: Mapping[str, Scheme] = {
-    "standard-webhooks": Scheme(_standard, ("webhook",), "whsec_ and base64"),
-    "hubspot-v3": Scheme(_hubspot_v3, ("x-hubspot-signature-v3",), "the app's client secret"),
-    "hubspot-v2": Scheme(_hubspot_v2, ("x-hubspot-signature",), "the app's client secret"),
-    "hubspot-v1": Scheme(_hubspot_v1, ("x-hubspot-signature",), "the app's client secret"),
-    "hub-sha256": Scheme(_hub_sha256, ("x-hub-signature-256",), "the app's secret"),
-    "stripe": Scheme(_stripe, ("stripe-signature",), "the endpoint's signing secret"),
-    "slack": Scheme(
-        _slack, ("x-slack-signature", "x-slack-request-timestamp"), "the signing secret"
-    ),
-    "shopify": Scheme(_shopify, ("x-shopify-hmac-sha256",), "the app's client secret"),
+    "standard-webhooks": Scheme(_standard, ("webhook",)),  # whsec_ and base64
+    "hubspot-v3": Scheme(_hubspot_v3, ("x-hubspot-signature-v3",)),  # the app's client secret
+    "hubspot-v2": Scheme(_hubspot_v2, ("x-hubspot-signature",)),
+    "hubspot-v1": Scheme(_hubspot_v1, ("x-hubspot-signature",)),
+    "hub-sha256": Scheme(_hub_sha256, ("x-hub-signature-256",)),  # the app's secret
+    "stripe": Scheme(_stripe, ("stripe-signature",)),  # the endpoint's signing secret
+    "slack": Scheme(_slack, ("x-slack-signature", "x-slack-request-timestamp")),
+    "shopify": Scheme(_shopify, ("x-shopify-hmac-sha256",)),  # the app's client secret
     "oceanengine": Scheme(_hex_body, ("x-open-signature",)),
     "tencent": Scheme(_tencent, ("signature",)),
-    "google-lead-form": Scheme(_google, (), "the form's google_key"),
-    "basic": Scheme(_basic, (), "user:password"),
-    "header": Scheme(_shared, ("x-api-key",), "the header's whole value"),
-    "timestamped": Scheme(_timestamped, ("x-signature", "x-timestamp"), "what both sides agreed"),
+    "google-lead-form": Scheme(_google),  # the form's google_key
+    "basic": Scheme(_basic),  # user:password
+    "header": Scheme(_shared, ("x-api-key",)),  # the header's whole value
+    "timestamped": Scheme(_timestamped, ("x-signature", "x-timestamp")),  # what both agreed on
 }
 
 

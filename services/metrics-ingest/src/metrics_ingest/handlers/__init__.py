@@ -12,6 +12,7 @@ from metrics_ingest.domain.commands import (
     DefineSource,
     KeepSecrets,
     LoadRates,
+    OpenHook,
     ReplayDeadLetters,
     ResumeSource,
     RotateHook,
@@ -26,7 +27,7 @@ from metrics_ingest.handlers.hooks import accept_hook
 from metrics_ingest.handlers.letters import replay
 from metrics_ingest.handlers.rates import load_rates
 from metrics_ingest.handlers.rekeying import RekeySlice, rekey_slice
-from metrics_ingest.handlers.secrets import keep_secrets, rotate_hook
+from metrics_ingest.handlers.secrets import keep_secrets, open_hook, rotate_hook
 from metrics_ingest.handlers.subjects import ApplySubjects, apply_subjects
 from metrics_ingest.handlers.trying import try_metric
 
@@ -34,6 +35,7 @@ HANDLERS: Mapping[type, Callable[..., Any]] = {
     AcceptEvents: accept,
     AcceptCalls: accept_calls,
     AcceptHook: accept_hook,
+    OpenHook: open_hook,
     RotateHook: rotate_hook,
     KeepSecrets: keep_secrets,
     RekeySlice: rekey_slice,

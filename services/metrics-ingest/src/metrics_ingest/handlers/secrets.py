@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 
 from metrics_ingest.domain.check_signature import check_kept, check_secrets
-from metrics_ingest.domain.commands import KeepSecrets, RotateHook
-from metrics_ingest.domain.definitions import HOOK_DOOR, Source
+from metrics_ingest.domain.commands import KeepSecrets, OpenHook, RotateHook
 from metrics_ingest.handlers.hooks import mapping_of
 from metrics_ingest.ports import HookStore, KnownSecret
 from service_kit.errors import UserError
 
 
-async def open_first(tenant: str, source: Source, store: HookStore) -> None:
-    """Give a source with a hook its first address, unless secrets cannot be kept here."""
-    if (
-        HOOK_DOOR in source.doors
-        and store.can_seal
-        and not await store.is_open(tenant, source.name)
-    ):
-        await store.open_hook(tenant, source.name, 0)
+async def open_hook(command: OpenHook, store: HookStore) -> str:
+    """Return the token of the webhook's address; the first look makes it. Raises UserError."""
+    await _check_source(command.tenant, command.source, store)
+    token = await store.token(command.tenant, command.source)
+    if token is None:
+        token = await store.open_hook(command.tenant, command.source, 0)
+        await store.note(command.tenant, command.actor, "hook.opened", command.source, {})
+    return token
 
 
 async def rotate_hook(command: RotateHook, store: HookStore) -> str:
