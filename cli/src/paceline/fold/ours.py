@@ -49,6 +49,7 @@ async def run(
     ``known``: the window has also seen one event in a thousand of the job.
     """
     job = filled.job
+    place.renew_documents()
     settings = place.settings(filled.prefix, f"{name}_", job.partitions)
     outcome = Outcome(f"paceline, {_counted(processes)}", filled.truth.records)
     samples = filled.samples if known else []
@@ -68,7 +69,6 @@ async def run(
             "peak_mib": watched.peak // MEBIBYTE,
         }
     finally:
-        await store.client.drop_database(settings.database)
         await store.close()
     return outcome
 

@@ -42,6 +42,16 @@ class Place:
         self._documents.start()
         return self
 
+    def renew_documents(self) -> None:
+        """Begin with an empty document server.
+
+        To drop a database takes the embedded one minutes; a new one is there in a second.
+        """
+        self._documents.stop()
+        shutil.rmtree(self.folder / "documents", ignore_errors=True)
+        self._documents = DocumentStore(self.folder / "documents", free_port())
+        self._documents.start()
+
     def __exit__(self, *_: object) -> None:
         self._kafka.stop()
         self._documents.stop()
