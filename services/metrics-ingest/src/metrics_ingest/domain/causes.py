@@ -12,6 +12,7 @@ MISSING_FIELD = "missing-field"
 WRONG_KIND = "wrong-kind"
 OUT_OF_RANGE = "out-of-range"
 BAD_TIME = "bad-time"
+SCHEMA_VIOLATION = "schema-violation"
 SPANS_DAYS = "spans-days"
 SOURCE_PAUSED = "source-paused"
 
@@ -43,6 +44,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     BAD_TIME: (
         "{where} is no instant: {detail}. Mend the mapping or the sender, then replay.",
         "{where} 不是有效时间：{detail}。请修正映射或发送方后重放。",
+    ),
+    SCHEMA_VIOLATION: (
+        "{where} does not fit the schema: {detail}. Mend the schema or the sender, then replay.",
+        "{where} 不符合 schema：{detail}。请修正 schema 或发送方后重放。",
     ),
     SPANS_DAYS: (
         "The row covers {detail} ({where}); it cannot be split. Ask for one row a day.",

@@ -60,7 +60,8 @@ class Mapping(Part, frozen=True):
     ``each`` is the path of the list whose items are the events of a body; an item is then read as
     ``{"item", "root", "query"}`` (domain.mapping.items). ``skip`` are conditions on mapped fields
     under which an event is none (a test, a hint). ``drop`` are the paths of secrets, taken out
-    before anything is kept.
+    before anything is kept. ``schema`` is the JSON Schema of an event (domain.schemas), ``wire``
+    what stands before the JSON of a topic's records (domain.mapping.wire).
     """
 
     id: tuple[str, ...]
@@ -72,6 +73,8 @@ class Mapping(Part, frozen=True):
     each: str | None = None
     skip: tuple["Condition", ...] = ()
     drop: tuple[str, ...] = ()
+    schema: dict[str, Any] | None = None
+    wire: str = "json"
 
 
 class ContributionKind(StrEnum):

@@ -89,9 +89,13 @@ class SourcePlan:
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
         reader = self.reader(door)
-        event = reader.arrived(decode(body), received_ms)
-        if reader.skips(event):
-            return None
+        event = decode(body)
+        if reader.careful:
+            arrived = reader.arrived(event, received_ms)
+            if reader.skips(arrived):
+                return None
+            reader.check(event)
+            event = arrived
         kind = reader.type_of(event)
         at_ms = reader.time_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
