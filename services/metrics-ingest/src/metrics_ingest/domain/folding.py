@@ -12,6 +12,7 @@ from event_contracts.raw import RawEvent
 from metrics_ingest.domain.causes import (
     SOURCE_PAUSED,
     UNKNOWN_SOURCE,
+    Skipped,
     Unfit,
     unfit_of,
 )
@@ -146,14 +147,14 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         return
     try:
         plan, event = _read(plan, raw)
+    except Skipped:
+        folded.counts_of(name).skipped += 1
+        return
     except Unfit as unfit:
         folded.letters.append(Letter(arrival, unfit.cause, unfit.where, unfit.detail))
         counts = folded.counts_of(name)
         counts.dead += 1
         counts.bad += unfit.cause != SOURCE_PAUSED
-        return
-    if event is None:
-        folded.counts_of(name).skipped += 1
         return
     folded.fresh[arrival.key] = content_stamp(event, plan.head)
     source = folded.sources.get(name)
@@ -162,7 +163,7 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
     source.add(arrival, event)
 
 
-def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped | None]:
+def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped]:
     if raw.error is not None:
         raise unfit_of(raw.error)
     if plan is None:
@@ -182,5 +183,5 @@ def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: R
     except Unfit:
         counts.conflicts += 1
         return
-    if event is not None and conflicts(first, content_stamp(event, plan.head)):
+    if conflicts(first, content_stamp(event, plan.head)):
         counts.conflicts += 1

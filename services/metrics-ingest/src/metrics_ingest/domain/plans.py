@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
+from metrics_ingest.domain.causes import UNKNOWN_DOOR, Skipped, Unfit
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.conditions import Fields, predicate_of
 from metrics_ingest.domain.definitions import (
@@ -83,8 +83,8 @@ class SourcePlan:
         """Whether events of this type are business records."""
         return kind in self._records or ALL_TYPES in self._records
 
-    def read(self, door: str, body: bytes, received_ms: int) -> Mapped | None:
-        """Map an event, None when its mapping skips it; raises Unfit.
+    def read(self, door: str, body: bytes, received_ms: int) -> Mapped:
+        """Map an event; raises Unfit, Skipped when its mapping says that it is none.
 
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
@@ -93,7 +93,7 @@ class SourcePlan:
         if reader.careful:
             arrived = reader.arrived(event, received_ms)
             if reader.skips(arrived):
-                return None
+                raise Skipped(door)
             reader.check(event)
             event = arrived
         kind = reader.type_of(event)
