@@ -10,9 +10,9 @@ from decimal import localcontext
 
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain.causes import (
+    SKIPPED,
     SOURCE_PAUSED,
     UNKNOWN_SOURCE,
-    Skipped,
     Unfit,
     unfit_of,
 )
@@ -147,10 +147,10 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         return
     try:
         plan, event = _read(plan, raw)
-    except Skipped:
-        folded.counts_of(name).skipped += 1
-        return
     except Unfit as unfit:
+        if unfit.cause == SKIPPED:
+            folded.counts_of(name).skipped += 1
+            return
         folded.letters.append(Letter(arrival, unfit.cause, unfit.where, unfit.detail))
         counts = folded.counts_of(name)
         counts.dead += 1
