@@ -28,7 +28,6 @@ from service_kit.errors import UserError
 from service_kit.records import Partition, Record
 
 RECEIVED_MS = 1_795_219_200_000  # 2026-11-21T00:00:00Z, after all samples
-SKIPPED = "skipped"
 
 
 Landed = dict[str, Any]
@@ -88,7 +87,7 @@ class Run:
             event = self.plan.read(door, body, RECEIVED_MS)
         except Unfit as unfit:
             return str(unfit.cause)
-        return SKIPPED if event is None else landed(self.plan, self.source, identity, event)
+        return landed(self.plan, self.source, identity, event)
 
 
 def landed(plan: SourcePlan, source: Source, identity: str, event: Mapped) -> Landed:

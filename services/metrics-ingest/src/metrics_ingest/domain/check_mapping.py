@@ -12,6 +12,8 @@ from metrics_ingest.domain.definitions import Condition, FieldMapping, Kind, Map
 from metrics_ingest.domain.mapping.fields import CASES
 from metrics_ingest.domain.mapping.items import parse_each, parse_steps
 from metrics_ingest.domain.mapping.paths import PathError, parse
+from metrics_ingest.domain.mapping.wire import WIRES
+from metrics_ingest.domain.schemas import SchemaError, check_schema
 from metrics_ingest.domain.times import FORMATS
 from service_kit.errors import UserError
 
@@ -102,6 +104,13 @@ def _check_minor(field: FieldMapping, mapping: Mapping, where: str) -> None:
 def _check_door(mapping: Mapping, where: str) -> None:
     if mapping.each is not None:
         _parsed(parse_each, mapping.each, f"{where}.each")
+    if mapping.wire not in WIRES:
+        _refuse(f"{where}.wire", f"one of: {', '.join(WIRES)}", f"可选：{', '.join(WIRES)}")
+    if mapping.schema is not None:
+        try:
+            check_schema(mapping.schema)
+        except SchemaError as error:
+            _refuse(f"{where}.schema{error.where}", error.en, error.zh)
     if len(mapping.drop) > _MOST:
         _refuse(f"{where}.drop", f"at most {_MOST} paths", f"最多 {_MOST} 个路径")
     for index, path in enumerate(mapping.drop):

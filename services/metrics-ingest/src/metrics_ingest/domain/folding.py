@@ -11,6 +11,7 @@ from decimal import localcontext
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import (
+    SKIPPED,
     SOURCE_PAUSED,
     UNKNOWN_SOURCE,
     Unfit,
@@ -152,15 +153,15 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         return
     try:
         plan, event = _read(plan, raw)
-        diverted = [] if event is None else plan.divert(raw, event)
+        diverted = plan.divert(raw, event)
     except Unfit as unfit:
+        if unfit.cause == SKIPPED:
+            folded.counts_of(name).skipped += 1
+            return
         folded.letters.append(Letter(arrival, unfit.cause, unfit.where, unfit.detail))
         counts = folded.counts_of(name)
         counts.dead += 1
         counts.bad += unfit.cause != SOURCE_PAUSED
-        return
-    if event is None:
-        folded.counts_of(name).skipped += 1
         return
     folded.fresh[arrival.key] = content_stamp(event, plan.head)
     source = folded.sources.get(name)
@@ -169,7 +170,7 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
     source.add(arrival, event, diverted)
 
 
-def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped | None]:
+def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped]:
     if raw.error is not None:
         raise unfit_of(raw.error)
     if plan is None:
@@ -191,7 +192,7 @@ def _is_new_version(first: int, plan: SourcePlan | None, raw: RawEvent) -> bool:
         _, event = _read(plan, raw)
     except Unfit:
         return False
-    if event is None or plan.diverter.plan_for(event.type) is None:
+    if plan.diverter.plan_for(event.type) is None:
         return False
     return first != content_stamp(event, plan.head)
 
@@ -206,5 +207,5 @@ def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: R
     except Unfit:
         counts.conflicts += 1
         return
-    if event is not None and conflicts(first, content_stamp(event, plan.head)):
+    if conflicts(first, content_stamp(event, plan.head)):
         counts.conflicts += 1

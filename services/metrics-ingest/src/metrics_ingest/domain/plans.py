@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
-from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
+from metrics_ingest.domain.causes import UNKNOWN_DOOR, Skipped, Unfit
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.conditions import Fields
 from metrics_ingest.domain.contributions import Diverter
@@ -165,15 +165,19 @@ class SourcePlan:
         """Whether events of this type are business records."""
         return kind in self._records or ALL_TYPES in self._records
 
-    def read(self, door: str, body: bytes, received_ms: int) -> Mapped | None:
-        """Map an event, None when its mapping skips it; raises Unfit.
+    def read(self, door: str, body: bytes, received_ms: int) -> Mapped:
+        """Map an event; raises Unfit, Skipped when its mapping says that it is none.
 
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
         reader = self.reader(door)
-        event = reader.arrived(decode(body), received_ms)
-        if reader.skips(event):
-            return None
+        event = decode(body)
+        if reader.careful:
+            arrived = reader.arrived(event, received_ms)
+            if reader.skips(arrived):
+                raise Skipped(door)
+            reader.check(event)
+            event = arrived
         kind = reader.type_of(event)
         at_ms = reader.time_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)

@@ -87,8 +87,6 @@ def _one(
         event = plan.read(door, body, now_ms)
     except Unfit as unfit:
         return Tried(identity, None, None, (_unfit(unfit),)), None
-    if event is None:
-        return Tried(identity, None, None, (_skipped(),)), None
     raw = RawEvent(
         tenant=tenant,
         source=plan.source.name,
@@ -148,15 +146,6 @@ def _unmet(condition: Condition, event: Mapped, where: str) -> Why:
 def _unfit(unfit: Unfit) -> Why:
     texts = [sentence(unfit.cause, unfit.where, unfit.detail, chinese=zh) for zh in (False, True)]
     return Why(unfit.cause, unfit.where, *texts)
-
-
-def _skipped() -> Why:
-    return Why(
-        "skipped",
-        "$.skip",
-        "the mapping says that this is no event",
-        "映射规定此条不是事件",
-    )
 
 
 def _twice() -> Why:

@@ -12,6 +12,7 @@ from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.causes import UNKNOWN_DOOR, UNREADABLE, Unfit, error_text
 from metrics_ingest.domain.definitions import TOPIC_DOOR
 from metrics_ingest.domain.mapping import Reader, items_of
+from metrics_ingest.domain.mapping.wire import unwrapped
 from metrics_ingest.handlers.events import RECORD_BYTES, too_large
 from metrics_ingest.ports import RawLog
 from service_kit import strict_json
@@ -59,7 +60,7 @@ def rekeyed(record: Record, door: ForeignDoor, now_ms: int) -> list[RawEvent]:
     """
     place = f"{door.topic}/{record.partition.number}/{record.offset}"
     try:
-        text = cloudevents.from_kafka(record.headers, record.value)
+        text = cloudevents.from_kafka(record.headers, _json_of(record.value, door))
         if text is None:
             return []
         items = _items(door, text)
@@ -68,6 +69,10 @@ def rekeyed(record: Record, door: ForeignDoor, now_ms: int) -> list[RawEvent]:
     if len(items) == 1:
         return [_rekeyed(door, place, items[0], text, now_ms)]
     return [_rekeyed(door, f"{place}/{n}", item, text, now_ms) for n, item in enumerate(items)]
+
+
+def _json_of(value: bytes | None, door: ForeignDoor) -> bytes | None:
+    return value if door.reader is None else unwrapped(door.reader.mapping.wire, value)
 
 
 def _items(door: ForeignDoor, text: bytes) -> list[bytes | UserError]:

@@ -10,6 +10,7 @@ from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping
 from metrics_ingest.domain.mapping.fields import Field, in_whole_units, is_plain_field
 from metrics_ingest.domain.mapping.paths import RECEIVED, hash_of
+from metrics_ingest.domain.schemas import Schema
 from metrics_ingest.domain.values import Received, Value, text_of
 
 ID_LIMIT = 512
@@ -41,7 +42,8 @@ class Reader:
     """One door's mapping, ready to read events. ``zone`` holds for times that carry none.
 
     ``plain`` tells that it has dotted names only: no composed paths, no skipping, nothing
-    translated, scaled or written in another way than ISO.
+    translated, scaled or written in another way than ISO, and no schema. ``careful`` tells that
+    an event may be none, has to fit a schema, or needs its time of arrival.
     """
 
     def __init__(self, mapping: Mapping, zone: ZoneInfo) -> None:
@@ -59,6 +61,8 @@ class Reader:
             for each in mapping.skip
         ]
         self._arrives = uses_arrival(mapping)
+        self._schema = None if mapping.schema is None else Schema(mapping.schema)
+        self.careful = bool(self._skips or self._schema or self._arrives)
         self.plain = is_plain_mapping(mapping)
 
     def _field(self, name: str) -> Field:
@@ -67,6 +71,11 @@ class Reader:
     def arrived(self, body: dict[str, object], received_ms: int) -> dict[str, object]:
         """Return the body with its time of arrival, if the mapping looks at it."""
         return body | {RECEIVED: Received(received_ms)} if self._arrives else body
+
+    def check(self, body: dict[str, object]) -> None:
+        """Raise Unfit unless the event (of a body with several: the item) fits the schema."""
+        if self._schema is not None:
+            self._schema.check(body if self.mapping.each is None else body.get("item"))
 
     def skips(self, body: object) -> bool:
         """Whether the mapping says that this is no event; raises Unfit."""
@@ -144,6 +153,7 @@ def is_plain_mapping(mapping: Mapping) -> bool:
     return (
         mapping.time_format == "iso"
         and not mapping.skip
+        and mapping.schema is None
         and all(is_plain_field(field) for field in fields)
     )
 
