@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
 from metrics_ingest.domain.cells import Amount
+from metrics_ingest.domain.conditions import Fields
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
     Definitions,
@@ -17,8 +18,7 @@ from metrics_ingest.domain.definitions import (
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
-from metrics_ingest.domain.measures import Fields, MeasurePlan
-from metrics_ingest.domain.measures import predicate_of as predicate_of
+from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.values import Value
 
 _ZERO = Decimal(0)
