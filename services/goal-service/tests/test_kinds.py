@@ -266,6 +266,16 @@ async def test_a_cumulative_metric_runs_on_from_all_that_stood_before(
     ]
 
 
+async def test_time_without_facts_costs_a_running_total_nothing(door: Any, stage: Any) -> None:
+    facts = await Facts(stage, "followers", "cumulative").define()
+    await facts.feed((5, UK, "1"), (TEN, UK, "5"))
+    await facts.feed((TEN - 40 * DAY_MINUTES, UK, "3"))
+    await facts.compact()
+    stage.calls.clear()
+    assert amounts(await series(door, "followers"), "value") == [(9,)]
+    assert stage.calls["find_one:facts"] <= 5
+
+
 async def test_a_goal_on_a_cumulative_metric_counts_what_its_days_add(
     door: Any, stage: Any
 ) -> None:
