@@ -6,6 +6,7 @@ from decimal import Decimal
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import Kind, Measure
 from metrics_ingest.domain.mapping import Mapped
+from metrics_ingest.domain.working_time import ElapsedPlan
 
 _ONE = Decimal(1)
 
@@ -13,11 +14,13 @@ _ONE = Decimal(1)
 class MeasurePlan:
     """One measure, compiled."""
 
-    __slots__ = ("definition", "tests", "types")
+    __slots__ = ("definition", "elapsed", "tests", "types")
 
     def __init__(self, definition: Measure, kinds: Mapping[str, Kind]) -> None:
         self.definition = definition
         self.types = frozenset(definition.types)
+        elapsed = definition.elapsed
+        self.elapsed = None if elapsed is None else ElapsedPlan(elapsed)
         self.tests = tuple(predicate_of(c, kinds[c.field]) for c in definition.where)
 
     def matches(self, event: Mapped) -> bool:
@@ -28,9 +31,11 @@ class MeasurePlan:
         return all(test(fields) for test in self.tests)
 
     def amount(self, event: Mapped) -> Decimal | None:
-        """Return what an event adds: its value, or 1; None when it does not count."""
+        """Return what an event adds: its value, its minutes, or 1; None when it does not count."""
         if not self.matches(event):
             return None
+        if self.elapsed is not None:
+            return self.elapsed.minutes(event.fields, event.at_ms)
         if self.definition.value is None:
             return _ONE
         found = event.fields.get(self.definition.value)
