@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from event_contracts.facts import Cell
+from event_contracts.facts import Cell, GoalControl
 from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
 from event_contracts.progress import DayProgress
@@ -115,8 +115,8 @@ async def test_a_goal_on_a_ratio_has_its_denominators_as_the_part_that_alerting_
     assert (event.form, event.over_metric, event.over_where) == ("ratio", "capture", ())
     await capture.stage.feed(
         *(
-            capture.stage.use("rate", metric="capture", part=part, start=date(2011, 1, 3))
-            for part in ("", "over")
+            capture.stage.row(control, "goal-service:api:goal-service-0")
+            for control in await door.outbox("facts", GoalControl)
         )
     )
     await capture.feed((TEN + 60, UK, "7"), over=(Decimal(100),))
@@ -131,6 +131,20 @@ async def test_a_goal_on_a_ratio_has_its_denominators_as_the_part_that_alerting_
     shown = await door.call("GET", "/v1/goals/rate/progress")
     assert Decimal(shown["value"]) == divide(Decimal(13), Decimal(220))
     assert Decimal(shown["parts"]["over"]["total"]) == 220
+
+
+async def test_cells_without_denominators_add_none(stage: Any) -> None:
+    facts = await Facts(stage, "capture", "ratio").define()
+    use = {"metric": "capture", "part": "over", "denominator": True}
+    await stage.feed(stage.use("rate", **use))
+    await facts.feed((TEN, UK, "2"))
+    await facts.feed((TEN, UK, "0"), over=(Decimal(9),))
+    values = [m.value for m in await stage.sent("progress") if isinstance(m, DayProgress)]
+    assert values == [9]
+    await facts.compact()
+    await stage.feed(stage.use("later", **use))
+    later = [m for m in await stage.sent("progress") if isinstance(m, DayProgress)]
+    assert {m.goal: m.value for m in later} == {"rate": 9, "later": 9}
 
 
 async def test_the_answer_about_a_ratio_goal_can_be_sent_back_as_its_next_version(
@@ -250,6 +264,16 @@ async def test_a_cumulative_metric_runs_on_from_all_that_stood_before(
         ("2011-01-19", FRANCE, 11),
         ("2011-01-19", UK, 103),
     ]
+
+
+async def test_time_without_facts_costs_a_running_total_nothing(door: Any, stage: Any) -> None:
+    facts = await Facts(stage, "followers", "cumulative").define()
+    await facts.feed((5, UK, "1"), (TEN, UK, "5"))
+    await facts.feed((TEN - 40 * DAY_MINUTES, UK, "3"))
+    await facts.compact()
+    stage.calls.clear()
+    assert amounts(await series(door, "followers"), "value") == [(9,)]
+    assert stage.calls["find_one:facts"] <= 5
 
 
 async def test_a_goal_on_a_cumulative_metric_counts_what_its_days_add(

@@ -167,6 +167,29 @@ def test_a_record_of_large_sketches_stays_below_its_limit() -> None:
     assert abs(sketch.estimate().value / 80_000 - 1) < Decimal("0.035")
 
 
+async def test_a_sketch_metric_keeps_fewer_sets_a_day_and_the_rest_is_other(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metrics_ingest.domain.batches.SKETCHED_SETS_A_DAY", 2)
+    await stage.done("POST", "/v1/sources", PAGES)
+    plain = {"name": "pv", "source": "site", "dims": ["channel"]}
+    for metric in (VISITORS, plain):
+        await stage.done("POST", "/v1/metrics", metric)
+    for n, channel in enumerate("abcd"):
+        await stage.append(raw(page(n, "page.viewed", visitor=channel, channel=channel)))
+    await stage.pump()
+    found = await stage.facts()
+    kept = {name: set() for name in ("uv", "pv")}
+    for batch in found:
+        kept[batch.metric] |= {batch.dims[cell.dims]["channel"] for cell in batch.cells}
+    assert len(kept["pv"]) == 4
+    assert len(kept["uv"]) == 3
+    assert "other" in kept["uv"]
+    sketch = merged(b for batch in found if batch.metric == "uv" for b in batch.sketches)
+    assert isinstance(sketch, Distinct)
+    assert sketch.estimate().value == 4
+
+
 @pytest.mark.parametrize(
     ("document", "where"),
     [

@@ -124,11 +124,19 @@ class FactReader:
         return [sheet for facts in found for sheet in facts.sheets]
 
     async def stretches(self, metric: MetricKey, end: int) -> AsyncIterator[tuple[int, int]]:
-        """Yield all the time before ``end`` that may hold cells, in stretches of bounded length."""
-        first = await self._db[FACTS].find_one({"head": head_of(metric)}, sort=[("first", 1)])
-        begin = end if first is None else first["first"] - MARGIN_MINUTES
+        """Yield all the time before ``end`` that may hold cells, in stretches of bounded length.
+
+        Time without facts is passed over: one event of 1970 does not cost half a century.
+        """
+        begin = -(2**40)
         while begin < end:
-            yield begin, min(end, begin + STRETCH_MINUTES)
+            query = {"head": head_of(metric), "last": {"$gte": begin - MARGIN_MINUTES}}
+            found = await self._db[FACTS].find_one(query, sort=[("first", 1)])
+            if found is None:
+                return
+            begin = max(begin, found["first"] - MARGIN_MINUTES)
+            if begin < end:
+                yield begin, min(end, begin + STRETCH_MINUTES)
             begin += STRETCH_MINUTES
 
     async def _folds(self, metric: MetricKey) -> int:

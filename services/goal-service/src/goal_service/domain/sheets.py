@@ -11,7 +11,6 @@ from event_contracts.facts import Cell, FactBatch
 from goal_service.domain.amounts import Sum
 from goal_service.domain.days import FIRST_MINUTE, LAST_MINUTE, is_zone, local_day
 from goal_service.domain.matching import Dims, Index, Use
-from goal_service.domain.parts import is_over
 from service_kit.errors import BadRecord
 from service_kit.sketches import BadSketch, merged
 
@@ -53,7 +52,7 @@ class GoalDay(NamedTuple):
 class Group(NamedTuple):
     """Cells of one set of dimensions: whom they count for, and their sums by (zone, local day).
 
-    ``overs`` are the sums of a metric's own denominators; empty, where it has none.
+    ``overs`` are those of the metric's own denominators.
     """
 
     uses: Sequence[Use]
@@ -62,8 +61,8 @@ class Group(NamedTuple):
     overs: dict[tuple[str, date], Sum]
 
     def counted_for(self, use: Use) -> dict[tuple[str, date], Sum]:
-        """Return what counts for a use: a denominator takes the metric's own, if it has them."""
-        return self.overs if self.overs and is_over(use.part) else self.sums
+        """Return what counts for a use."""
+        return self.overs if use.denominator else self.sums
 
 
 def check_batch(batch: FactBatch) -> None:

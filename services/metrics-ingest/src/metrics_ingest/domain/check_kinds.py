@@ -25,7 +25,7 @@ _NEEDS: dict[MetricKind, tuple[str, ...]] = {
     MetricKind.CUMULATIVE: (),
     MetricKind.RATIO: ("over",),
     MetricKind.UNIQUE: ("of",),
-    MetricKind.QUANTILE: ("value", "quantile"),
+    MetricKind.QUANTILE: ("quantile",),
     MetricKind.UNITS: ("of", "threshold"),
     MetricKind.CONVERSION: ("over", "of", "window_days"),
 }
@@ -37,7 +37,6 @@ _WHY = {
         "分母的 types、value 与 where",
     ),
     "of": ("the field whose different values are counted", "按其不同取值计数的字段"),
-    "value": ("the field whose quantile is shown", "要求分位数的字段"),
     "quantile": ("a share between 0 and 1, such as 0.5", "0 到 1 之间的比例，例如 0.5"),
     "threshold": ("what a unit has to come to", "每个单元要达到的数值"),
     "window_days": ("within how many days it counts", "在多少天之内有效"),
@@ -87,9 +86,15 @@ def _check_present(metric: Metric) -> None:
             f"a {kind} metric has no {name}; leave it out",
             f"{kind} 类指标没有 {name}；请省略",
         )
-    if kind is MetricKind.UNIQUE and metric.value is not None:
+    if kind is MetricKind.QUANTILE and metric.value is None and metric.elapsed is None:
         _refuse(
             "$.value",
+            "a quantile metric needs value (or elapsed): the number whose quantile is shown",
+            "quantile 类指标需要 value（或 elapsed）：要求分位数的数值",
+        )
+    if kind is MetricKind.UNIQUE and (metric.value or metric.elapsed) is not None:
+        _refuse(
+            "$.value" if metric.value is not None else "$.elapsed",
             "a unique metric counts the values of the field in of; leave value out",
             "unique 类指标统计 of 字段的不同取值；请省略 value",
         )

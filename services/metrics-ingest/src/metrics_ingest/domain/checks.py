@@ -9,6 +9,7 @@ import msgspec
 
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.check_contributions import check_contributions, check_subject_metric
+from metrics_ingest.domain.check_elapsed import check_elapsed
 from metrics_ingest.domain.check_kinds import check_kind, check_kind_kept
 from metrics_ingest.domain.check_mapping import check_mapping
 from metrics_ingest.domain.check_money import check_metric_money, check_source_money
@@ -115,6 +116,7 @@ def _check_fields(metric: Metric, source: Source) -> None:
 
 
 def _check_measure(measure: Measure, at: str, kinds: dict[str, Kind], source: str) -> None:
+    check_elapsed(measure, at, kinds)
     if measure.value is not None:
         kind = _kind(kinds, measure.value, f"{at}.value", source)
         if kind is Kind.STRING:

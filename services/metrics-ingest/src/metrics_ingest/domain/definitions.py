@@ -1,5 +1,6 @@
 """What a tenant declares: sources with a mapping per door, and the metrics folded from them."""
 
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -178,20 +179,37 @@ OVER_KINDS = (MetricKind.RATIO, MetricKind.CONVERSION)
 SKETCH_KINDS = (MetricKind.UNIQUE, MetricKind.QUANTILE)
 
 
+class Elapsed(Part, frozen=True):
+    """Working minutes of an event: from its time field ``since`` to ``until`` (None: its own time).
+
+    A working day has the local ``hours`` of ``zone`` ("24:00" is its end); working days are the ISO
+    ``weekdays`` (1 is Monday) without ``off`` and with ``on``, days of make-up work.
+    """
+
+    since: str
+    zone: str
+    until: str | None = None
+    hours: tuple[str, str] = ("09:00", "18:00")
+    weekdays: tuple[int, ...] = (1, 2, 3, 4, 5)
+    off: tuple[date, ...] = ()
+    on: tuple[date, ...] = ()
+
+
 class Measure(Part, frozen=True):
-    """What is summed: ``value`` (None: 1 for each event) over the matching events.
+    """What is summed over the matching events: ``value``, ``elapsed``, else 1 for each.
 
     An event matches when its type is in ``types`` (empty: any) and it meets every condition of
-    ``where``; one without the value's field adds nothing.
+    ``where``; one without the fields of its value adds nothing.
     """
 
     types: tuple[str, ...] = ()
     value: str | None = None
     where: tuple[Condition, ...] = ()
+    elapsed: Elapsed | None = None
 
 
 class Metric(Part, frozen=True):
-    """A metric: its own measure (``types``, ``value``, ``where``) and what its kind needs beside.
+    """A metric: its own measure (as in Measure) and what its kind needs beside.
 
     additive: the sum. ratio: the sum over that of ``over``, kept apart. unique: how many different
     values the field ``of`` has (HLL). quantile: the ``quantile`` (0 < q < 1) of ``value`` (KLL).
@@ -226,6 +244,7 @@ class Metric(Part, frozen=True):
     by: str = "cohort"
     rates: str = "day"
     budget: dict[str, Decimal] = {}
+    elapsed: Elapsed | None = None
 
 
 class Definitions(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import Kind, Measure
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.money import Conversion
+from metrics_ingest.domain.working_time import ElapsedPlan
 
 _ONE = Decimal(1)
 
@@ -14,7 +15,7 @@ _ONE = Decimal(1)
 class MeasurePlan:
     """One measure, compiled."""
 
-    __slots__ = ("convert", "definition", "tests", "types")
+    __slots__ = ("convert", "definition", "elapsed", "tests", "types")
 
     def __init__(
         self, definition: Measure, kinds: Mapping[str, Kind], convert: Conversion | None = None
@@ -23,6 +24,8 @@ class MeasurePlan:
         self.definition = definition
         self.convert = convert
         self.types = frozenset(definition.types)
+        elapsed = definition.elapsed
+        self.elapsed = None if elapsed is None else ElapsedPlan(elapsed)
         self.tests = tuple(predicate_of(c, kinds[c.field]) for c in definition.where)
 
     def matches(self, event: Mapped) -> bool:
@@ -33,9 +36,11 @@ class MeasurePlan:
         return all(test(fields) for test in self.tests)
 
     def amount(self, event: Mapped) -> Decimal | None:
-        """Return what an event adds: its value, or 1; None when it does not count."""
+        """Return what an event adds: its value, its minutes, or 1; None when it does not count."""
         if not self.matches(event):
             return None
+        if self.elapsed is not None:
+            return self.elapsed.minutes(event.fields, event.at_ms)
         value = self.definition.value
         if value is None:
             return _ONE

@@ -82,7 +82,9 @@ class MetricPlan:
 
 def own_measure(metric: Metric) -> Measure:
     """Return what the metric itself sums."""
-    return Measure(types=metric.types, value=metric.value, where=metric.where)
+    return Measure(
+        types=metric.types, value=metric.value, where=metric.where, elapsed=metric.elapsed
+    )
 
 
 def _sum(plan: MetricPlan, event: Mapped) -> Amount | None:

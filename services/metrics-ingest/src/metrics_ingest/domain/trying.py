@@ -22,6 +22,7 @@ from metrics_ingest.domain.folding import Arrival, fold
 from metrics_ingest.domain.mapping import Mapped, decode
 from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
+from metrics_ingest.domain.working_time import MOST_DAYS
 
 STATEFUL = (MetricKind.UNITS, MetricKind.CONVERSION)
 """Kinds whose cells need the history of each subject."""
@@ -124,6 +125,15 @@ def _missed(measure: MeasurePlan, event: Mapped, at: str) -> Iterator[Why]:
         if not test(event.fields):
             yield _unmet(condition, event, f"{at}.where[{number}]")
             return
+    elapsed = measure.elapsed
+    if elapsed is not None and elapsed.minutes(event.fields, event.at_ms) is None:
+        since = elapsed.definition.since
+        yield Why(
+            "no-time-between",
+            f"{at}.elapsed",
+            f"it needs {since}, before the end and within {MOST_DAYS} days of it",
+            f"需要 {since}，且早于结束时间、相隔不超过 {MOST_DAYS} 天",
+        )
     value = measure.definition.value
     if value is not None and value not in event.fields:
         yield Why("field-absent", f"{at}.value", f"the event has no {value}", f"事件中没有 {value}")
