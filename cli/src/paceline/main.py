@@ -12,6 +12,7 @@ from paceline import (
     lights,
     people,
     prepare,
+    rates,
     send,
     topics,
     up,
@@ -31,6 +32,7 @@ app.command()(goals.goals)
 app.command()(lights.lights)
 app.command()(people.people)
 app.command()(watch.watch)
+app.add_typer(rates.app, name="rates")
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
 app.command()(demo.demo)

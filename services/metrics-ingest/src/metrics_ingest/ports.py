@@ -107,13 +107,13 @@ class LetterStore(Sources, Protocol):
     """The dead letters in one transaction of a replay."""
 
     async def new_letters(
-        self, tenant: str, ids: Sequence[str], source: str | None, cause: str | None, limit: int
+        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], limit: int
     ) -> list[KeptLetter]:
-        """Return letters in state new, the oldest first."""
+        """Return letters in state new, the oldest first; ``group``: source, cause and where."""
         ...
 
-    async def mark_replayed(self, ids: Sequence[str]) -> None:
-        """Move letters to the state replayed."""
+    async def mark_replayed(self, ids: Sequence[str], replay_id: str) -> None:
+        """Move letters to the state replayed, and count the attempt."""
         ...
 
     async def note(

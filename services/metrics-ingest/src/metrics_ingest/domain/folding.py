@@ -16,6 +16,7 @@ from metrics_ingest.domain.causes import (
     unfit_of,
 )
 from metrics_ingest.domain.cells import CellKey, CellSum
+from metrics_ingest.domain.definitions import Source
 from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
 from metrics_ingest.domain.values import EXACT
@@ -35,12 +36,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An event that cannot count, and why."""
+    """An event that cannot count, and why; ``source`` is its own, if it is declared."""
 
     arrival: Arrival
-    cause: str
-    where: str
-    detail: str
+    unfit: Unfit
+    source: Source | None = None
+
+    @property
+    def cause(self) -> str:
+        """Why."""
+        return self.unfit.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
     try:
         plan, event = _read(plan, raw)
     except Unfit as unfit:
-        folded.letters.append(Letter(arrival, unfit.cause, unfit.where, unfit.detail))
+        folded.letters.append(Letter(arrival, unfit, plan.source if plan else None))
         counts = folded.counts_of(name)
         counts.dead += 1
         counts.bad += unfit.cause != SOURCE_PAUSED
@@ -164,7 +169,7 @@ def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped]:
         raise Unfit(UNKNOWN_SOURCE, raw.source, "not declared")
     if plan.source.paused is not None:
         raise Unfit(SOURCE_PAUSED, raw.source, plan.source.paused)
-    return plan, plan.read(raw.door, bytes(raw.body))
+    return plan, plan.read(raw.door, bytes(raw.body), raw.received_ms)
 
 
 def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: RawEvent) -> None:
@@ -173,7 +178,7 @@ def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: R
     if plan is None:
         return
     try:
-        event = plan.read(raw.door, bytes(raw.body))
+        event = plan.read(raw.door, bytes(raw.body), raw.received_ms)
     except Unfit:
         counts.conflicts += 1
         return

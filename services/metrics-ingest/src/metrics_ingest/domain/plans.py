@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
-from metrics_ingest.domain.causes import UNKNOWN_DOOR, Unfit
+from metrics_ingest.domain.causes import TIME_FUTURE, TOO_LATE, UNKNOWN_DOOR, Unfit
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
@@ -16,6 +17,7 @@ from metrics_ingest.domain.definitions import (
     Op,
     Source,
 )
+from metrics_ingest.domain.drift import QUARANTINE, Known
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
 from metrics_ingest.domain.money import EFFECT, Conversion, conversion_of, is_quiet
 from metrics_ingest.domain.rates import RateTable
@@ -24,6 +26,7 @@ from metrics_ingest.domain.values import CONVERT, Value
 Fields = Mapping[str, Value]
 Test = Callable[[Fields], bool]
 
+_HOUR_MS = 3_600_000
 NO_RATES = RateTable(())
 _ONE = Amount(Decimal(1))
 _COMPARE: dict[Op, Callable[[Value, Value], bool]] = {
@@ -130,6 +133,10 @@ class SourcePlan:
         named = {kind for plan in self.metrics for kind in plan.definition.types}
         self._typed = {kind: self._for(kind) for kind in named}
         self._records = frozenset(source.records)
+        self._ahead_ms = source.ahead_hours * _HOUR_MS
+        self._late_ms = -(10**15) if source.late_days is None else -source.late_days * 24 * _HOUR_MS
+        strict = source.drift == QUARANTINE
+        self._known = {door: Known.of(m) for door, m in source.doors.items()} if strict else None
 
     def _for(self, kind: str) -> tuple[MetricPlan, ...]:
         plans = self.metrics
@@ -150,20 +157,33 @@ class SourcePlan:
         """Whether events of this type are business records."""
         return kind in self._records or ALL_TYPES in self._records
 
-    def read(self, door: str, body: bytes) -> Mapped:
-        """Map an event; raises Unfit.
+    def read(self, door: str, body: bytes, received_ms: int) -> Mapped:
+        """Map an event that was accepted at ``received_ms``; raises Unfit.
 
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
         reader = self.reader(door)
         event = decode(body)
+        if self._known is not None:
+            self._known[door].check(event)
         kind = reader.type_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
         fields = reader.fields_of(event) if used else {}
         mapped = Mapped(kind, reader.time_of(event), reader.subject_of(event), fields)
+        if not self._late_ms <= mapped.at_ms - received_ms <= self._ahead_ms:
+            self._refuse_time(door, mapped.at_ms > received_ms)
         if self._has_money:
             self._check_money(mapped)
         return mapped
+
+    def _refuse_time(self, door: str, ahead: bool) -> NoReturn:
+        """The clock is that of acceptance: a replay is judged as its event was."""
+        where = " | ".join(self.source.doors[door].time)
+        if ahead:
+            hours = self.source.ahead_hours
+            raise Unfit(TIME_FUTURE, where, f"at most {hours} hours after its acceptance")
+        days = self.source.late_days
+        raise Unfit(TOO_LATE, where, f"at most {days} days before its acceptance")
 
     def _check_money(self, event: Mapped) -> None:
         """Raise Unfit before anything of the event has been added anywhere."""

@@ -98,8 +98,8 @@ def _id(reader: Reader, body: object) -> str:
         raise UserError(
             unfit.cause,
             unfit.where,
-            sentence(unfit.cause, unfit.where, unfit.detail, chinese=False),
-            sentence(unfit.cause, unfit.where, unfit.detail, chinese=True),
+            sentence(unfit.cause, unfit.where, unfit.detail, chinese=False, got=unfit.got),
+            sentence(unfit.cause, unfit.where, unfit.detail, True, unfit.got, unfit.zh),
         ) from None
 
 

@@ -67,7 +67,7 @@ def rekeyed(record: Record, door: ForeignDoor, now_ms: int) -> RawEvent | None:
         body = text
         identity = _foreign_id(door, body)
     except UserError as refusal:
-        error = error_text(UNREADABLE, refusal.where, f"{refusal.code}, {refusal.en}")
+        error = error_text(UNREADABLE, refusal.where, f"{refusal.code}, {refusal.en}", refusal.zh)
         body = msgspec.json.encode(base64.b64encode(body[:KEPT_OF_UNREADABLE]).decode())
     except Unfit as unfit:
         error = error_text(unfit.cause, unfit.where, unfit.detail)
