@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.check_limits import check_source_limits
 from metrics_ingest.domain.check_money import check_metric_money, check_source_money
 from metrics_ingest.domain.definitions import (
     HTTP_DOOR,
@@ -51,6 +52,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
         _check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
     _check_agreement(source)
     check_source_money(source)
+    check_source_limits(source)
     _check_texts(source.records, "$.records")
     for metric in metrics:
         _check_still_fits(metric, source)
