@@ -142,3 +142,49 @@ def test_unknown_paths_are_counted_up_to_a_number_and_not_below_themselves() -> 
     }
     sampled.look({f"n{n}": 1 for n in range(2 * MOST_PATHS)}, known, 9)
     assert (len(sampled.paths), sampled.others, sampled.sampled) == (MOST_PATHS, MOST_PATHS + 4, 4)
+
+
+async def test_fields_that_no_mapping_knows_are_sampled_kept_and_told_until_they_are_mapped(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    first, second = make.cloud(make.order("a", 1)), make.cloud(make.order("b", 1))
+    second["data"]["coupon"] = "X"
+    await stage.send(first, second)
+    await stage.pump()
+    await stage.start()
+    third = make.cloud(make.order("c", 1))
+    third["data"]["coupon"] = "Y"
+    await stage.send(third)
+    stage.clock.ms += HOUR_MS
+    await stage.pump()
+
+    drift = await stage.done("GET", "/v1/sources/shop/drift")
+    found = {each["path"]: (each["count"], each["sort"]) for each in drift["items"]}
+    assert found == {
+        "data.coupon": (2, "string"),
+        "data.event_id": (3, "string"),
+        "data.type": (3, "string"),
+    }
+    assert (drift["sampled"], drift["others"], drift["drift"]) == (3, 0, "ignore")
+    source = make.shop()
+    for door, under in (("http", "data."), ("topic:shop.orders", "")):
+        source["doors"][door]["known"] = [f"{under}coupon"]
+    await stage.done("PUT", "/v1/sources/shop", source)
+    drift = await stage.done("GET", "/v1/sources/shop/drift")
+    assert {each["path"] for each in drift["items"]} == {"data.event_id", "data.type"}
+    assert (await stage.call("GET", "/v1/sources/none/drift")).status_code == 404
+
+
+async def test_a_large_slice_is_sampled_and_written_only_when_a_path_is_new(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    await stage.send(*[make.cloud(make.order(f"e{n}", 1)) for n in range(1000)])
+    await stage.pump()
+    drift = await stage.done("GET", "/v1/sources/shop/drift")
+    assert 16 <= drift["sampled"] <= 36  # eight or a few more of each of two partitions
+    await stage.send(*[make.cloud(make.order(f"f{n}", 1)) for n in range(100)])
+    await stage.pump()
+    same = await stage.done("GET", "/v1/sources/shop/drift")
+    assert same == drift

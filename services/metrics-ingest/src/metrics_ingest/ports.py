@@ -8,6 +8,7 @@ from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import KeptLetter
 from metrics_ingest.domain.rates import Rate
@@ -164,6 +165,10 @@ class FoldStore(Protocol):
 
     async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
         """Add to the counters of the sources."""
+        ...
+
+    async def write_drift(self, sources: Mapping[SourceName, Sampled]) -> None:
+        """Write what samples of these sources have shown."""
         ...
 
     async def pause(self, tenant: str, source: str, reason: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
+from metrics_ingest.adapters.drift import DRIFT
 from metrics_ingest.adapters.folds import STATS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
 from metrics_ingest.adapters.rates import RATES
@@ -27,6 +28,8 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LETTERS, ("key",)),
     (STATS, ("tenant", "source")),
     (RATES, ("tenant", "quote")),
+    (DRIFT, ("partition",)),
+    (DRIFT, ("tenant", "source")),
 )
 
 

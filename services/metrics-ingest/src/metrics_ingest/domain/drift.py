@@ -54,6 +54,17 @@ class Known:
         """Yield the paths of what is not known, not what stands below them."""
         yield from _unknown(event, self._tree, "")
 
+    def has(self, path: str) -> bool:
+        """Whether a path, as :meth:`unknown` writes it, is known by now."""
+        tree = self._tree
+        for name in path.split("."):
+            if name not in tree:
+                return False
+            tree = tree[name]
+            if not tree:
+                return True
+        return True
+
     def check(self, event: object) -> None:
         """Raise Unfit at the first path that is not known."""
         for path, value in self.unknown(event):

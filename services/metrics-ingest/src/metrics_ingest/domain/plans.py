@@ -135,8 +135,8 @@ class SourcePlan:
         self._records = frozenset(source.records)
         self._ahead_ms = source.ahead_hours * _HOUR_MS
         self._late_ms = -(10**15) if source.late_days is None else -source.late_days * 24 * _HOUR_MS
-        strict = source.drift == QUARANTINE
-        self._known = {door: Known.of(m) for door, m in source.doors.items()} if strict else None
+        self._known = {door: Known.of(m) for door, m in source.doors.items()}
+        self._strict = source.drift == QUARANTINE
 
     def _for(self, kind: str) -> tuple[MetricPlan, ...]:
         plans = self.metrics
@@ -153,6 +153,10 @@ class SourcePlan:
         """Return the metrics that look at events of this type."""
         return self._typed.get(kind, self._untyped)
 
+    def known(self, door: str) -> Known | None:
+        """Return what the door's mapping knows of events, None when the source has no such door."""
+        return self._known.get(door)
+
     def is_record(self, kind: str) -> bool:
         """Whether events of this type are business records."""
         return kind in self._records or ALL_TYPES in self._records
@@ -164,7 +168,7 @@ class SourcePlan:
         """
         reader = self.reader(door)
         event = decode(body)
-        if self._known is not None:
+        if self._strict:
             self._known[door].check(event)
         kind = reader.type_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
