@@ -10,6 +10,7 @@ import pytest
 from event_contracts.raw import RawEvent
 from event_contracts.wire import partition_of
 from metrics_ingest.domain.causes import error_text
+from service_kit.testing.fake_mongo import Fault
 
 
 def without(event: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -95,6 +96,40 @@ async def test_a_mended_mapping_and_a_replay_count_the_event_once(stage: Any, ma
     }
     record = (await stage.done("GET", "/v1/records?source=shop"))["items"][0]
     assert (record["id"], record["received_ms"]) == ("a", letter["received_ms"])
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize("where", ["bulk_write:dead_letters", "bulk_write:outbox", "commit:"])
+async def test_a_replay_that_is_cut_off_anywhere_sends_each_event_once(
+    stage: Any, make: Any, fault: Fault, where: str
+) -> None:
+    await stage.declare()
+    source = make.shop()
+    for n in range(5):
+        await stage.send(make.cloud(make.order(f"e{n}", None, 1) | {"total": 2}))
+    await stage.pump()
+    for at, door in (("data.", "http"), ("", "topic:shop.orders")):
+        source["doors"][door]["fields"]["gross"]["paths"].append(f"{at}total")
+    await stage.done("PUT", "/v1/sources/shop", source)
+    cut = 0
+
+    async def point(what: str) -> Fault | None:
+        nonlocal cut
+        if what == where and not cut:
+            cut += 1
+            return fault
+        return None
+
+    stage.mongo.point = point
+    first = await stage.call("POST", "/v1/dead-letters/replay", {"source": "shop"})
+    stage.mongo.point = None
+    assert cut == 1
+    assert first.status_code in (202, 503)
+    await stage.done("POST", "/v1/dead-letters/replay", {"source": "shop"})
+    await stage.pump()
+    assert await stage.total("gross_revenue") == (Decimal(10), 5)
+    assert len(await stage.rows("raw")) == 5
+    assert {each["attempts"] for each in await stage.letters(state="replayed")} == {1}
 
 
 async def test_a_bad_event_sent_again_is_one_letter_with_a_count(stage: Any, make: Any) -> None:
