@@ -88,7 +88,7 @@ class Connection:
         """Send ``body`` as JSON and return the answer; raises ApiError."""
         return self._call("POST", path, content=strict_json.dumps(body))
 
-    def put(self, path: str, content: bytes, kind: str) -> Any:
+    def upload(self, path: str, content: bytes, kind: str) -> Any:
         """Send ``content`` of a media type and return the answer; raises ApiError."""
         return self._call("PUT", path, content=content, headers={"Content-Type": kind})
 

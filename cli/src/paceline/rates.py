@@ -29,7 +29,7 @@ def load(
         fail(f"{file}: {error.strerror}")
     door = connect("metrics-ingest", url, key, json)
     try:
-        done = door.put(PATH, content, "text/csv")
+        done = door.upload(PATH, content, "text/csv")
     except ApiError as error:
         fail(f"{file}: {error}")
     console.print(f"added {done['added']}, revised {done['revised']}, same {done['unchanged']}")
