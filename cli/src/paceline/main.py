@@ -14,6 +14,7 @@ from paceline import (
     metrics,
     people,
     prepare,
+    rates,
     send,
     topics,
     up,
@@ -36,6 +37,7 @@ app.add_typer(metrics.app, name="metrics")
 app.add_typer(metrics.sources, name="sources")
 app.command()(watch.watch)
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(rates.app, name="rates")
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
 app.command()(demo.demo)

@@ -55,6 +55,9 @@ DWELL = {
 }
 
 
+AT = 1_777_888_800_000  # 2026-05-04 10:00 UTC
+
+
 def page(number: int, type: str, **fields: Any) -> dict[str, Any]:
     at = f"2026-05-04T10:{number % 60:02d}:00Z"
     return {"id": str(number), "type": type, "at": at, "channel": "seo", **fields}
@@ -63,7 +66,7 @@ def page(number: int, type: str, **fields: Any) -> dict[str, Any]:
 def raw(event: dict[str, Any]) -> RawEvent:
     body = msgspec.Raw(msgspec.json.encode(event))
     return RawEvent(
-        tenant="acme", source="site", id=event["id"], door="http", received_ms=0, body=body
+        tenant="acme", source="site", id=event["id"], door="http", received_ms=AT, body=body
     )
 
 

@@ -9,6 +9,7 @@ from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import KeptLetter
 from metrics_ingest.domain.rates import Rate
@@ -153,13 +154,13 @@ class LetterStore(Sources, Protocol):
     """The dead letters in one transaction of a replay."""
 
     async def new_letters(
-        self, tenant: str, ids: Sequence[str], source: str | None, cause: str | None, limit: int
+        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], limit: int
     ) -> list[KeptLetter]:
-        """Return letters in state new, the oldest first."""
+        """Return letters in state new, the oldest first; ``group``: source, cause and where."""
         ...
 
-    async def mark_replayed(self, ids: Sequence[str]) -> None:
-        """Move letters to the state replayed."""
+    async def mark_replayed(self, ids: Sequence[str], replay_id: str) -> None:
+        """Move letters to the state replayed, and count the attempt."""
         ...
 
     async def note(
@@ -214,6 +215,10 @@ class FoldStore(PlanStore, Protocol):
 
     async def supersede(self, keys: Collection[bytes]) -> None:
         """Close the new letters of ids that have been accepted after all."""
+        ...
+
+    async def write_drift(self, sources: Mapping[SourceName, Sampled]) -> None:
+        """Write what samples of these sources have shown."""
         ...
 
     async def pause(self, tenant: str, source: str, reason: str) -> None:

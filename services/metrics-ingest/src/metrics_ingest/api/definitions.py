@@ -1,15 +1,18 @@
 """/v1/sources and /v1/metrics: declared, changed, listed."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, NoReturn
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from metrics_ingest.adapters.definitions import MongoDefinitions, StoredSources
+from metrics_ingest.adapters.drift import drift_of_source
 from metrics_ingest.adapters.queries import Queries
 from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.domain.drift import Known, Sampled
 from metrics_ingest.handlers import HANDLERS
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
@@ -107,6 +110,16 @@ def _source_routes(
             _missing("source", name)
         return answer({"source": name, **await queries.stats(caller.tenant, name)})
 
+    @router.get("/v1/sources/{name}/drift")
+    async def get_drift(name: str, caller: SourceReader) -> Response:
+        """Return which fields no mapping knows, by samples: of so many events, how many had each.
+
+        What has been mapped, or named in ``known``, since is left out.
+        """
+        source = await queries.source(caller.tenant, name) or _missing("source", name)
+        sampled = await drift_of_source(runtime.store, caller.tenant, name)
+        return answer({"source": name, "drift": source.drift, **_drift(source, sampled)})
+
 
 def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
     queries = Queries(runtime.store)
@@ -158,6 +171,17 @@ def metric_of(body: MetricBody) -> Metric:
     fields = msgspec.structs.asdict(body)
     del fields["reason"]
     return Metric(**fields | {"version": 0})
+
+
+def _drift(source: Source, sampled: Sampled) -> dict[str, Any]:
+    known = [Known.of(mapping) for mapping in source.doors.values()]
+    paths = sorted(sampled.paths.items(), key=lambda item: (-item[1].count, item[0]))
+    items = [
+        {"path": path} | asdict(seen)
+        for path, seen in paths
+        if not any(each.has(path) for each in known)
+    ]
+    return {"sampled": sampled.sampled, "others": sampled.others, "items": items}
 
 
 def _listed(items: list[Any], limit: int) -> Response:

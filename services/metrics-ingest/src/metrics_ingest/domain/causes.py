@@ -3,6 +3,7 @@
 The place and the sort of what was found are told, never the value: it may be a secret.
 """
 
+from metrics_ingest.domain.words import in_chinese, sort_in_chinese
 from service_kit.errors import BadRecord
 
 UNREADABLE = "unreadable"
@@ -94,13 +95,15 @@ SENTENCES: dict[str, tuple[str, str]] = {
 class Unfit(BadRecord):
     """An event that cannot be mapped: ``where`` is the place, ``detail`` what would be right.
 
-    ``got`` is the sort of what was found instead, empty where ``detail`` says it all.
+    ``got`` is the sort of what was found instead, empty where ``detail`` says it all. ``detail`` is
+    told in Chinese by domain.words, or as ``zh`` says.
     """
 
-    def __init__(self, cause: str, where: str, detail: str, got: str = "") -> None:
+    def __init__(self, cause: str, where: str, detail: str, got: str = "", zh: str = "") -> None:
         super().__init__(cause, detail)
         self.where = where
         self.got = got
+        self.zh = zh or in_chinese(detail) or ""
 
 
 class Skipped(Unfit):
@@ -110,24 +113,33 @@ class Skipped(Unfit):
         super().__init__(SKIPPED, where, "the mapping skips it")
 
 
-def sentence(cause: str, where: str, detail: str, chinese: bool) -> str:
+def sentence(
+    cause: str, where: str, detail: str, chinese: bool, got: str = "", zh: str = ""
+) -> str:
     """Return what a person is told about the cause; an unknown cause is told as it stands."""
+    told = (zh or in_chinese(detail) or detail) if chinese else detail
+    if got:
+        told += f"，实际为{sort_in_chinese(got)}" if chinese else f", this is {got}"
     texts = SENTENCES.get(cause)
     if texts is None:
-        return f"{cause}: {where}: {detail}"
-    return texts[chinese].format(where=where, detail=detail)
+        return f"{cause}: {where}: {told}"
+    return texts[chinese].format(where=where, detail=told)
 
 
-def error_text(cause: str, where: str, detail: str) -> str:
+_BETWEEN = "\n"
+
+
+def error_text(cause: str, where: str, detail: str, zh: str = "") -> str:
     """Return what a door writes into a raw event that it could not read."""
-    return f"{cause} | {where} | {detail}"
+    return _BETWEEN.join(part.replace(_BETWEEN, " ") for part in (cause, where, detail, zh))
 
 
 def unfit_of(text: str) -> Unfit:
     """Read what :func:`error_text` wrote; anything else is unreadable."""
-    cause, _, rest = text.partition(" | ")
-    where, _, detail = rest.partition(" | ")
-    return Unfit(cause, where, detail) if cause in SENTENCES else Unfit(UNREADABLE, "", text)
+    # Until 2026-11 the parts, three of them, were joined by a bar.
+    parts = text.split(_BETWEEN) if _BETWEEN in text else text.split(" | ", 2)
+    cause, where, detail, zh = (*parts, "", "", "")[:4]
+    return Unfit(cause, where, detail, zh=zh) if cause in SENTENCES else Unfit(UNREADABLE, "", text)
 
 
 def sort_of(value: object) -> str:

@@ -11,6 +11,7 @@ from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.check_contributions import check_contributions, check_subject_metric
 from metrics_ingest.domain.check_elapsed import check_elapsed
 from metrics_ingest.domain.check_kinds import check_kind, check_kind_kept
+from metrics_ingest.domain.check_limits import check_source_limits
 from metrics_ingest.domain.check_mapping import check_mapping
 from metrics_ingest.domain.check_money import check_metric_money, check_source_money
 from metrics_ingest.domain.check_signature import check_signature
@@ -56,6 +57,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
     _check_agreement(source)
     check_source_money(source)
     check_signature(source)
+    check_source_limits(source)
     _check_texts(source.records, "$.records")
     check_contributions(source, kinds_of(source))
     for metric in metrics:

@@ -138,10 +138,21 @@ class AddConnector:
 
 @dataclass(frozen=True, slots=True)
 class ReplayDeadLetters:
-    """Send dead letters again: those named, or all of a source with a cause."""
+    """Send dead letters again: those named, or all of a source with a cause and place.
+
+    ``replay_id`` is written into each, and names the replay in the audit trail.
+    """
 
     tenant: str
     actor: str
+    replay_id: str
     ids: tuple[str, ...] = ()
     source: str | None = None
     cause: str | None = None
+    where: str | None = None
+
+    @property
+    def group(self) -> dict[str, str]:
+        """What the letters have in common, as far as it is named."""
+        named = {"source": self.source, "cause": self.cause, "where": self.where}
+        return {name: value for name, value in named.items() if value is not None}

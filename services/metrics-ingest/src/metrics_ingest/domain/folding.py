@@ -18,6 +18,7 @@ from metrics_ingest.domain.causes import (
     unfit_of,
 )
 from metrics_ingest.domain.cells import CellKey, CellSum
+from metrics_ingest.domain.definitions import Source
 from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
 from metrics_ingest.domain.values import EXACT
@@ -37,12 +38,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An event that cannot count, and why."""
+    """An event that cannot count, and why; ``source`` is its own, if it is declared."""
 
     arrival: Arrival
-    cause: str
-    where: str
-    detail: str
+    unfit: Unfit
+    source: Source | None = None
+
+    @property
+    def cause(self) -> str:
+        """Why."""
+        return self.unfit.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         if unfit.cause == SKIPPED:
             folded.counts_of(name).skipped += 1
             return
-        folded.letters.append(Letter(arrival, unfit.cause, unfit.where, unfit.detail))
+        folded.letters.append(Letter(arrival, unfit, plan.source if plan else None))
         counts = folded.counts_of(name)
         counts.dead += 1
         counts.bad += unfit.cause != SOURCE_PAUSED

@@ -3,11 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
-from metrics_ingest.domain.causes import UNKNOWN_DOOR, Skipped, Unfit
+from metrics_ingest.domain.causes import (
+    TIME_FUTURE,
+    TOO_LATE,
+    UNKNOWN_DOOR,
+    Skipped,
+    Unfit,
+)
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.conditions import Fields
 from metrics_ingest.domain.contributions import Diverter
@@ -20,12 +27,14 @@ from metrics_ingest.domain.definitions import (
     MetricKind,
     Source,
 )
+from metrics_ingest.domain.drift import QUARANTINE, Known
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
 from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.money import EFFECT, Conversion, conversion_of, is_quiet
 from metrics_ingest.domain.rates import RateTable
 from metrics_ingest.domain.values import Value
 
+_HOUR_MS = 3_600_000
 NO_RATES = RateTable(())
 _ZERO = Decimal(0)
 _ANY: frozenset[str] = frozenset()
@@ -147,6 +156,10 @@ class SourcePlan:
         self._typed = {kind: self._for(kind) for kind in named}
         self._records = frozenset(source.records)
         self.diverter = Diverter(source, self.metrics, kinds)
+        self._ahead_ms = source.ahead_hours * _HOUR_MS
+        self._late_ms = -(10**15) if source.late_days is None else -source.late_days * 24 * _HOUR_MS
+        self._known = {door: Known.of(m) for door, m in source.doors.items()}
+        self._strict = source.drift == QUARANTINE
 
     def _for(self, kind: str) -> tuple[MetricPlan, ...]:
         plans = self.metrics
@@ -163,12 +176,18 @@ class SourcePlan:
         """Return the metrics that look at events of this type."""
         return self._typed.get(kind, self._untyped)
 
+    def known(self, door: str) -> Known | None:
+        """Return what the door's mapping knows of events, None when the source has no such door."""
+        return self._known.get(door)
+
     def is_record(self, kind: str) -> bool:
         """Whether events of this type are business records."""
         return kind in self._records or ALL_TYPES in self._records
 
     def read(self, door: str, body: bytes, received_ms: int) -> Mapped:
-        """Map an event; raises Unfit, Skipped when its mapping says that it is none.
+        """Map an event that was accepted at ``received_ms``.
+
+        Raises Unfit, Skipped when its mapping says that it is none.
 
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
@@ -180,12 +199,16 @@ class SourcePlan:
                 raise Skipped(door)
             reader.check(event)
             event = arrived
+        if self._strict:
+            self._known[door].check(event)
         kind = reader.type_of(event)
         at_ms = reader.time_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
         used = used or self.diverter.plan_for(kind) is not None
         fields = reader.fields_of(event) if used else {}
         mapped = Mapped(kind, at_ms, reader.subject_of(event), fields)
+        if not self._late_ms <= at_ms - received_ms <= self._ahead_ms:
+            self._refuse_time(door, at_ms > received_ms)
         if self._has_money:
             self._check_money(mapped)
         return mapped
@@ -193,6 +216,15 @@ class SourcePlan:
     def divert(self, raw: RawEvent, event: Mapped) -> list[SubjectEvent]:
         """Return what an accepted event sends to its subjects; raises Unfit."""
         return self.diverter.divert(raw, event, self.metrics_for(event.type))
+
+    def _refuse_time(self, door: str, ahead: bool) -> NoReturn:
+        """The clock is that of acceptance: a replay is judged as its event was."""
+        where = " | ".join(self.source.doors[door].time)
+        if ahead:
+            hours = self.source.ahead_hours
+            raise Unfit(TIME_FUTURE, where, f"at most {hours} hours after its acceptance")
+        days = self.source.late_days
+        raise Unfit(TOO_LATE, where, f"at most {days} days before its acceptance")
 
     def _check_money(self, event: Mapped) -> None:
         """Raise Unfit before anything of the event has been added anywhere."""

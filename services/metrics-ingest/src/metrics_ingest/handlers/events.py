@@ -114,7 +114,8 @@ def _id(reader: Reader, body: dict[str, object], now_ms: int) -> str:
 def refusal_of(unfit: Unfit) -> UserError:
     """Return what a sender is told of an event that cannot be mapped."""
     cause, where, detail = unfit.cause, unfit.where, unfit.detail
-    english, chinese = (sentence(cause, where, detail, language) for language in (False, True))
+    english = sentence(cause, where, detail, chinese=False, got=unfit.got)
+    chinese = sentence(cause, where, detail, True, unfit.got, unfit.zh)
     return UserError(cause, where, english, chinese)
 
 

@@ -17,6 +17,7 @@ from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.domain.plans import MetricPlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
+from metrics_ingest.handlers import drifting
 from metrics_ingest.ports import DaySet, FoldPost, FoldStore, OlderIds, SourceName
 
 WINDOW_MS = 72 * 3600 * 1000
@@ -45,6 +46,7 @@ class Effect:
     new_letters: set[bytes] = field(default_factory=set)
     superseded: set[bytes] = field(default_factory=set)
     quality: dict[SourceName, pausing.Record] = field(default_factory=dict)
+    drift: drifting.Looked = field(default_factory=drifting.Looked)
     told_ms: int | None = None
     folded: Folded = field(default_factory=Folded)
     others: int = 0
@@ -102,6 +104,7 @@ async def _fold(
         await store.write_records(source.records)
     await store.add_stats(_stats(folded), now_ms)
     await _judge(store, partition, folded, effect)
+    effect.drift = await drifting.look(command.arrivals, plans, store, partition, now_ms)
 
 
 async def _moved_plans(
@@ -290,6 +293,7 @@ def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: 
     partition.letters |= effect.new_letters
     partition.letters -= effect.superseded
     partition.quality.update(effect.quality)
+    drifting.remember_drift(effect.drift, partition)
     if effect.told_ms is not None:
         partition.completeness.told(effect.told_ms)
     return spill(memory, partition, older)

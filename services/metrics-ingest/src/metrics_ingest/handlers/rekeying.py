@@ -98,7 +98,7 @@ def _rekeyed(
 def _unreadable(
     door: ForeignDoor, place: str, body: bytes, refusal: UserError, now_ms: int
 ) -> RawEvent:
-    error = error_text(UNREADABLE, refusal.where, f"{refusal.code}, {refusal.en}")
+    error = error_text(UNREADABLE, refusal.where, f"{refusal.code}, {refusal.en}", refusal.zh)
     kept = base64.b64encode(body[:KEPT_OF_UNREADABLE]).decode()
     return _event(door, place, msgspec.json.encode(kept), error, now_ms)
 
