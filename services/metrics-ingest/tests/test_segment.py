@@ -13,7 +13,7 @@ import pytest
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain import segment
 
-NOON = "2026-11-04T01:15:27.903Z"
+NOON = "2011-05-06T11:15:27.903Z"
 
 
 def mapping() -> dict[str, Any]:
