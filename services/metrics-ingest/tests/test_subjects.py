@@ -1,5 +1,7 @@
 """The second hop on the kit's own session and applier: each subject once, whatever happens."""
 
+import random
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +14,7 @@ from event_contracts.wire import decoder_of, encode
 from metrics_ingest.adapters import subject_store
 from metrics_ingest.domain import batches
 from service_kit.guards import Guards
-from service_kit.records import Partition
+from service_kit.records import Partition, Slice
 from service_kit.testing.fake_mongo import Fault
 
 LONDON_MIDNIGHT = 21_743_940  # 2011-05-05 23:00 UTC, midnight in London
@@ -230,6 +232,60 @@ async def test_commits_that_get_lost_apply_each_event_once(stage: Any) -> None:
     stage.mongo.point = None
     assert lost == {Fault.DONE: 0, Fault.NOT_DONE: 0}
     assert await stage.total("spend") == (Decimal(8), 1)
+
+
+async def test_a_worker_that_was_replaced_changes_nothing_any_more(stage: Any) -> None:
+    await declare(stage)
+    zombie = stage.subjects
+    await stage.send(cell("a", 1, 10), source="ads")
+    await stage.pump()
+    await stage.start_subjects()
+    await stage.settle()
+    for number, records in stage.log.subjects.items():
+        partition = Partition("subjects", number)
+        await zombie.apply([Slice(partition, 0, len(records), tuple(records))])
+    assert await stage.total("spend") == (Decimal(10), 1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_workers_that_die_and_rows_that_come_again_end_at_the_truth(
+    stage: Any, seed: int
+) -> None:
+    rng = random.Random(seed)
+    await declare(stage)
+    metric = {"name": "units", "kind": "unit-threshold", "of": "lead", "threshold": 3}
+    await stage.done("POST", "/v1/metrics", metric | {"source": "ads", "types": ["click"]})
+    told: dict[str, tuple[int, int]] = {}
+    clicks: Counter[str] = Counter()
+
+    async def point(what: str) -> Fault | None:
+        lost = what == "commit:" and rng.random() < 0.2
+        return rng.choice([Fault.DONE, Fault.NOT_DONE]) if lost else None
+
+    for step in range(30):
+        campaign, as_of, spend = rng.choice("xyz"), rng.randrange(1_000_000), rng.randrange(100)
+        told[campaign] = max(told.get(campaign, (-1, 0)), (as_of, spend))
+        lead = rng.choice("1234")
+        clicks[lead] += 1
+        stage.mongo.point = point
+        await stage.send(
+            cell(f"a{step}", as_of, spend, campaign),
+            event(f"c{step}", "click", lead=lead),
+            source="ads",
+        )
+        await stage.pump()
+        if rng.random() < 0.5:
+            await stage.relay_subjects()
+            rows = await stage.rows("subjects")
+            stage.deliver(rng.choice(rows))
+        await stage.settle(at_once=rng.randrange(1, 4))
+        stage.mongo.point = None
+        if rng.random() < 0.3:
+            await stage.start_subjects()
+    await stage.settle()
+    assert (await stage.total("spend"))[0] == sum(spend for _, spend in told.values())
+    assert (await stage.total("units"))[0] == sum(n >= 3 for n in clicks.values())
+    assert stage.subjects.halted == {}
 
 
 async def test_the_watermark_passes_both_hops_behind_what_it_covers(stage: Any) -> None:

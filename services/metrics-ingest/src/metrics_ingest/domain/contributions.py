@@ -208,16 +208,16 @@ class Diverter:
             for kind in each.types
         }
         self._rest = self.plans.get(ALL_TYPES)
-
-    def __bool__(self) -> bool:
-        return bool(self.plans or self.metrics)
+        self._active = bool(self.plans or self.metrics)
 
     def plan_for(self, kind: str) -> ContributionPlan | None:
         """Return the plan of events of this type; None: they are deltas."""
         return self._typed.get(kind, self._rest)
 
-    def plain(self, kind: str, metrics: Iterable["MetricPlan"]) -> tuple["MetricPlan", ...]:
+    def plain(self, kind: str, metrics: tuple["MetricPlan", ...]) -> tuple["MetricPlan", ...]:
         """Return those metrics that get an event of this type as it comes."""
+        if not self._active:
+            return metrics
         if self.plan_for(kind) is not None:
             return ()
         return tuple(m for m in metrics if m.definition.kind not in METRIC_ROLES)
@@ -230,7 +230,9 @@ class Diverter:
         Everything that can be wrong with it is found here, while it can be a dead letter: a whole
         state is booked once on trial (a rate of its currency may be missing).
         """
-        found = []
+        found: list[SubjectEvent] = []
+        if not self._active:
+            return found
         plan = self.plan_for(event.type)
         if plan is not None:
             found.append(plan.event_of(raw, event))
