@@ -7,7 +7,7 @@ from itertools import permutations
 
 import datasketches
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service_kit.sketches import LG_M, BadSketch, Distinct, Ranks, merged, read
@@ -69,6 +69,7 @@ def test_neither_the_order_of_merging_nor_the_split_changes_the_estimate() -> No
     assert found == {distinct(range(50_000)).estimate()}
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 3_000), max_size=400), min_size=1, max_size=6))
 def test_any_split_of_visitors_counts_what_all_of_them_count(parts: list[list[int]]) -> None:
     whole, blobs = Distinct(), []

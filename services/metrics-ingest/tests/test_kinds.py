@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_contracts.facts import FactBatch
@@ -109,6 +109,7 @@ def test_one_event_may_feed_both_sides_of_a_ratio() -> None:
     assert (cell.sum, batch.over, cell.count) == (2, (3,), 3)
 
 
+@settings(deadline=None)
 @given(
     kinds=st.lists(st.sampled_from(["read.started", "read.finished", "page.viewed"]), max_size=40),
     cuts=st.lists(st.integers(0, 40), max_size=5),
