@@ -10,7 +10,8 @@ import pytest
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.definitions import Mapping
 from metrics_ingest.domain.mapping import Reader, decode, items_of
-from metrics_ingest.domain.mapping.paths import PathError, getter, parse
+from metrics_ingest.domain.mapping.finding import getter
+from metrics_ingest.domain.mapping.paths import PathError, parse
 from service_kit.errors import UserError
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -21,5 +21,10 @@ def connectors() -> dict[str, Connector]:
 
 def read(file: str) -> Connector:
     """Return the connector that a file holds."""
-    found: Any = yaml.safe_load((FOLDER / file).read_text(encoding="utf-8"))
-    return msgspec.convert(found | {"name": file.removesuffix(".yaml")}, Connector)
+    name = file.removesuffix(".yaml")
+    return msgspec.convert(document(name) | {"name": name}, Connector)
+
+
+def document(name: str) -> Any:
+    """Return a shipped connector as it is written."""
+    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))

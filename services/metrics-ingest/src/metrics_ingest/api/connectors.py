@@ -4,7 +4,7 @@ from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from metrics_ingest.adapters.connectors import connectors
+from metrics_ingest.adapters.connectors import connectors, document
 from metrics_ingest.adapters.definitions import MongoDefinitions, StoredSources
 from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.domain.commands import AddConnector
@@ -33,8 +33,8 @@ def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRoute
 
     @router.get("/v1/connectors/{name}")
     async def get_connector(name: str, caller: Reader) -> Response:
-        """Return a connector whole."""
-        return answer(_connector(name))
+        """Return a connector as it is written."""
+        return answer(document(_connector(name).name))
 
     @router.post("/v1/connectors/{name}", status_code=201)
     async def post_connector(name: str, request: Request, caller: SourceWriter) -> Response:

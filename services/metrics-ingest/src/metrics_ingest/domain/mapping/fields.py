@@ -8,7 +8,8 @@ from metrics_ingest.domain import times
 from metrics_ingest.domain.causes import WRONG_KIND, Unfit
 from metrics_ingest.domain.currencies import is_currency, minor_exponent
 from metrics_ingest.domain.definitions import FieldMapping, Kind
-from metrics_ingest.domain.mapping.paths import Texts, getter, is_plain, parse
+from metrics_ingest.domain.mapping.finding import Texts, getter
+from metrics_ingest.domain.mapping.paths import is_plain, parse
 from metrics_ingest.domain.values import CONVERT, EXACT, Value, bounded, decimal_of, text_of
 
 Convert = Callable[[object, str], Value | None]

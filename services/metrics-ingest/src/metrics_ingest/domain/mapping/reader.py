@@ -9,7 +9,8 @@ from metrics_ingest.domain.causes import MISSING_FIELD, OUT_OF_RANGE, UNREADABLE
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping
 from metrics_ingest.domain.mapping.fields import Field, in_whole_units, is_plain_field
-from metrics_ingest.domain.mapping.paths import RECEIVED, hash_of
+from metrics_ingest.domain.mapping.finding import hash_of
+from metrics_ingest.domain.mapping.paths import RECEIVED
 from metrics_ingest.domain.schemas import Schema
 from metrics_ingest.domain.values import Received, Value, text_of
 
