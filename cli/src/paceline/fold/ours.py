@@ -40,6 +40,10 @@ class Watched:
     cpu: dict[str, float] = field(default_factory=dict)
     memory: list[tuple[float, int]] = field(default_factory=list)
 
+    def sizes(self) -> list[tuple[float, int]]:
+        """Return resident memory in MiB at seconds after the first fetch."""
+        return [(round(at - self.began, 1), size // MEBIBYTE) for at, size in self.memory]
+
 
 async def run(
     place: Place, filled: Filled, name: str, processes: int, ids: int, *, known: bool = True
@@ -67,6 +71,7 @@ async def run(
             "ids_before": ids + len(samples),
             "start_seconds": round(watched.loading, 2),
             "peak_mib": watched.peak // MEBIBYTE,
+            "mib_over_time": watched.sizes(),
         }
     finally:
         await store.close()

@@ -139,7 +139,9 @@ def line(outcome: Outcome) -> str:
         return f"{outcome.peer}: skipped: {outcome.skipped}"
     if outcome.wrong:
         return f"{outcome.peer}: VOID, not the truth: {'; '.join(outcome.wrong)}"
-    more = ", ".join(f"{name} {value}" for name, value in outcome.more.items())
+    more = ", ".join(
+        f"{name} {value}" for name, value in outcome.more.items() if type(value) is not list
+    )
     cpu = ", ".join(f"{name} {seconds:g} s" for name, seconds in outcome.cpu.items())
     return f"{outcome.peer}: {outcome.rate:,.0f} events/s, {outcome.seconds:.2f} s; {cpu}; {more}"
 
