@@ -46,7 +46,7 @@ def door(at: str) -> dict[str, Any]:
 
 SOURCES = [
     {"name": "shop", "doors": {"http": door("data."), "topic:orders": door("")}},
-    {"name": "odd|name", "zone": "Europe/Berlin", "doors": {"http": door("")}},
+    {"name": "odd|name", "zone": "Europe/Berlin", "late_days": 73, "doors": {"http": door("")}},
     {"name": "kept", "records": ["order"], "doors": {"http": door("")}},
     {"name": "off", "paused": "bad", "doors": {"http": door("")}},
 ]
@@ -131,6 +131,8 @@ times = st.sampled_from(
         "1969-12-31T23:59:59Z",
         "9999-01-01T00:00:00Z",
         "2026-11-03T24:00:00Z",
+        "2027-01-16T07:59:00Z",  # a day after acceptance at most
+        "2027-01-16T08:01:00Z",
         "２026-11-03T02:18:45Z",
         "",
         5,
@@ -220,7 +222,8 @@ def summary(folded: Folded) -> dict[str, Any]:
         },
         "counts": folded.counts,
         "letters": sorted(
-            (each.arrival.offset, each.cause, each.where, each.detail) for each in folded.letters
+            (each.arrival.offset, each.unfit.cause, each.unfit.where, str(each.unfit))
+            for each in folded.letters
         ),
         "fresh": fresh | folded.fresh,
     }
@@ -290,7 +293,7 @@ def test_a_number_with_too_many_digits_sends_the_slice_the_general_way() -> None
     tenants = {"acme": TenantPlan.of(Definitions("acme", 1, (source,), (metric,)))}
     folded, plain, in_columns = both(log, {}, tenants)
     assert in_columns == 0
-    assert [letter.cause for letter in folded.letters] == ["out-of-range"]
+    assert [letter.unfit.cause for letter in folded.letters] == ["out-of-range"]
     assert summary(folded) == summary(plain)
 
 
@@ -301,7 +304,7 @@ def test_a_number_with_too_many_digits_sends_the_slice_the_general_way() -> None
         {"restates_days": 28},
         {"drift": "quarantine"},
         {"contributions": [{"kind": "snapshot", "key": ["country"]}]},
-        {"doors": {"http": door("") | {"time_format": "epoch"}}},
+        {"doors": {"http": door("") | {"time_format": "epoch_ms"}}},
         {"doors": {"http": door("") | {"each": "items[]"}}},
         {"doors": {"http": door("") | {"skip": [{"field": "channel", "op": "eq", "value": "x"}]}}},
     ],

@@ -7,13 +7,17 @@ from typing import Any, Protocol
 from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
+from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.bulk_columns import Mask
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import Arrival, BusinessRecord
 from metrics_ingest.domain.generations import Generation, Words
 from metrics_ingest.domain.letters import KeptLetter
 from metrics_ingest.domain.plans import TenantPlan
+from metrics_ingest.domain.rates import Rate
+from metrics_ingest.domain.subjects import State, Subject
 from metrics_ingest.domain.window import Block
 
 SourceName = tuple[str, str]
@@ -79,17 +83,24 @@ class DefinitionStore(Sources, Protocol):
         ...
 
 
-class LetterStore(Sources, Protocol):
-    """The dead letters in one transaction of a replay."""
+class RateStore(Protocol):
+    """The rates of exchange in one transaction of a load."""
 
-    async def new_letters(
-        self, tenant: str, ids: Sequence[str], source: str | None, cause: str | None, limit: int
-    ) -> list[KeptLetter]:
-        """Return letters in state new, the oldest first."""
+    async def year(self, tenant: str, base: str, quote: str, year: int) -> list[Rate]:
+        """Return all versions of the pair's rates of a year."""
         ...
 
-    async def mark_replayed(self, ids: Sequence[str]) -> None:
-        """Move letters to the state replayed."""
+    async def write_year(
+        self, tenant: str, base: str, quote: str, year: int, rates: Sequence[Rate]
+    ) -> None:
+        """Write all versions of the pair's rates of a year."""
+        ...
+
+    async def move_head(self, tenant: str) -> int:
+        """Move the head of the tenant's definitions, so that every fold reads them anew.
+
+        Returns where it stands then: the version of the load.
+        """
         ...
 
     async def note(
@@ -99,8 +110,72 @@ class LetterStore(Sources, Protocol):
         ...
 
 
-class FoldStore(Protocol):
-    """What a fold reads and writes in its transaction."""
+@dataclass(frozen=True, slots=True)
+class KnownSecret:
+    """A secret as it may be shown: not itself."""
+
+    fingerprint: str
+    created_ms: int
+
+
+class HookStore(Sources, Protocol):
+    """Addresses and secrets of webhooks in one transaction."""
+
+    async def token(self, tenant: str, source: str) -> str | None:
+        """Return the token of the address that does not end, None when there is none yet."""
+        ...
+
+    async def open_hook(self, tenant: str, source: str, overlap_seconds: int) -> str:
+        """Make a new address and return its token; earlier ones end after the overlap."""
+        ...
+
+    async def secrets(self, tenant: str, source: str) -> Sequence[KnownSecret]:
+        """Return the source's secrets, the oldest first."""
+        ...
+
+    async def write_secrets(
+        self, tenant: str, source: str, new: Collection[str], kept: Collection[str]
+    ) -> Sequence[KnownSecret]:
+        """Make these, and of those that are there the kept, the source's secrets."""
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
+class Declared(Sources, Protocol):
+    """What is declared, outside of a transaction."""
+
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return the current version of a metric."""
+        ...
+
+
+class LetterStore(Sources, Protocol):
+    """The dead letters in one transaction of a replay."""
+
+    async def new_letters(
+        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], limit: int
+    ) -> list[KeptLetter]:
+        """Return letters in state new, the oldest first; ``group``: source, cause and where."""
+        ...
+
+    async def mark_replayed(self, ids: Sequence[str], replay_id: str) -> None:
+        """Move letters to the state replayed, and count the attempt."""
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
+class PlanStore(Protocol):
+    """The definitions, and the dimension sets of metrics' days, in a transaction."""
 
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' definitions; a tenant without any is left out."""
@@ -118,6 +193,18 @@ class FoldStore(Protocol):
         """Write the whole sets of these days."""
         ...
 
+    async def write_letters(self, letters: Sequence[KeptLetter]) -> None:
+        """Keep dead letters: one that is there is counted and becomes new again."""
+        ...
+
+    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
+        """Add to the counters of the sources."""
+        ...
+
+
+class FoldStore(PlanStore, Protocol):
+    """What a fold reads and writes in its transaction."""
+
     async def write_seen(self, start: int, block: Block) -> None:
         """Keep the ids of the slice that begins at offset ``start``."""
         ...
@@ -130,16 +217,12 @@ class FoldStore(Protocol):
         """Keep business records."""
         ...
 
-    async def write_letters(self, letters: Sequence[KeptLetter]) -> None:
-        """Keep dead letters: one that is there is counted and becomes new again."""
-        ...
-
     async def supersede(self, keys: Collection[bytes]) -> None:
         """Close the new letters of ids that have been accepted after all."""
         ...
 
-    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
-        """Add to the counters of the sources."""
+    async def write_drift(self, sources: Mapping[SourceName, Sampled]) -> None:
+        """Write what samples of these sources have shown."""
         ...
 
     async def pause(self, tenant: str, source: str, reason: str) -> None:
@@ -160,6 +243,18 @@ class RawRecords(Protocol):
 
     def arrivals(self, rows: Sequence[int]) -> list[Arrival]:
         """Read these rows one by one."""
+        ...
+
+
+class SubjectStore(PlanStore, Protocol):
+    """What the loop over subjects reads and writes in its transaction."""
+
+    async def states(self, subjects: Sequence[Subject]) -> dict[Subject, str]:
+        """Return the states that are kept, as they were written."""
+        ...
+
+    async def write_states(self, states: Mapping[Subject, State]) -> None:
+        """Keep these states."""
         ...
 
 
@@ -194,6 +289,20 @@ class Facts(Protocol):
 
     def complete(self, origin: str, at_ms: int) -> None:
         """Tell every log that all accepted before ``at_ms`` on the origin stands before this."""
+        ...
+
+
+class FoldPost(Facts, Protocol):
+    """Where a fold's facts go, and its events that need their subject's history."""
+
+    def divert(
+        self,
+        source: SourceName,
+        definitions: int,
+        as_of_ms: int,
+        events: Sequence[SubjectEvent],
+    ) -> None:
+        """Send each event of a source to the log of its subject, in their order."""
         ...
 
 

@@ -76,6 +76,8 @@ def _leaves_of(mapping: Mapping) -> dict[Path, Any]:
         subject=mapping.subject,
         fields=mapping.fields,
         drop=mapping.drop,
+        known=mapping.known,
+        wire=mapping.wire,
     )
     if mapping != plain:
         raise ValueError("more than paths")

@@ -62,17 +62,17 @@ class Columns:
 
 
 class Pile:
-    """Collects events. ``newest_ms`` is the newest acceptance among them."""
+    """Collects events."""
 
     def __init__(self, plan: BulkPlan, door: BulkDoor) -> None:
         self.decode: Callable[[bytes], Any] = door.decode
         self.rows: list[int] = []
         self.events: list[Any] = []
-        self.newest_ms = 0
         self._plan = plan
         self._door = door
         self._rows = array("q")
         self._codes = array("q")
+        self._received = array("q")
         self._places: defaultdict[Any, int] = defaultdict(count().__next__)
         self._times: list[str | None] = []
         self._subjects: list[Words] = []
@@ -84,10 +84,15 @@ class Pile:
     def __bool__(self) -> bool:
         return bool(self.rows or self._rows)
 
+    @property
+    def newest_ms(self) -> int:
+        """The newest acceptance among the events."""
+        return max(self._received)
+
     def take_apart(self) -> None:
         """Make columns of the events that have come since the last time."""
         events, plan, door = self.events, self._plan, self._door
-        self.newest_ms = max(self.newest_ms, *map(attrgetter("received_ms"), events))
+        self._received.extend(map(attrgetter("received_ms"), events))
         found = door.columns(events)
         fit = np.ones(len(events), np.bool_)
         fields = self._fields(found, fit)
@@ -129,7 +134,8 @@ class Pile:
         fit = np.ones(len(rows), np.bool_)
         fit[self._unfit] = False
         at_ms = _instants(plan, door, self._times)
-        fit &= at_ms != REFUSED
+        after = at_ms - np.frombuffer(self._received, np.int64)
+        fit &= (at_ms != REFUSED) & (plan.plan.late_ms <= after) & (after <= plan.plan.ahead_ms)
         found = [None if raw[0] is None else plan.shape(raw) for raw in self._places]
         fit &= np.array([shape is not None for shape in found], np.bool_)[codes]
         shapes = [_NO_SHAPE if shape is None else shape for shape in found]

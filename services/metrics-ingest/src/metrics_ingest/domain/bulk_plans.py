@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from metrics_ingest.domain.bulk_doors import BulkDoor
 from metrics_ingest.domain.causes import WRONG_KIND, Unfit
 from metrics_ingest.domain.cells import Amount, Dims
-from metrics_ingest.domain.definitions import Contribution, Metric, Source
+from metrics_ingest.domain.definitions import Contribution, Metric, MetricKind, Source
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, kinds_of
 from metrics_ingest.domain.stamps import MASK, TYPE, field_weight, hash_of, weight
@@ -113,8 +113,7 @@ class BulkPlan:
 
 def bulk_plan(plan: SourcePlan) -> BulkPlan | None:
     """Return the plan for folding a source in bulk, None if it is not plain enough."""
-    metrics = [metric.definition for metric in plan.metrics]
-    if not _plain(plan.source) or not all(map(_adds_up, metrics)):
+    if not _plain(plan.source) or not all(map(_adds_up, plan.metrics)):
         return None
     doors = {}
     for door, mapping in plan.source.doors.items():
@@ -134,16 +133,20 @@ def _plain(source: Source) -> bool:
         version=source.version,
         contributions=source.contributions,
         signature=source.signature,
+        ahead_hours=source.ahead_hours,
+        late_days=source.late_days,
     )
     return source == plain and all(
         each == Contribution(types=each.types) for each in source.contributions
     )
 
 
-def _adds_up(metric: Metric) -> bool:
-    return metric == Metric(
+def _adds_up(plan: MetricPlan) -> bool:
+    metric = plan.definition
+    return plan.convert is None and metric == Metric(
         name=metric.name,
         source=metric.source,
+        kind=MetricKind.CUMULATIVE if metric.kind is MetricKind.CUMULATIVE else MetricKind.ADDITIVE,
         types=metric.types,
         value=metric.value,
         where=metric.where,

@@ -11,6 +11,7 @@ from metrics_ingest.domain.batches import (
     days_with_unknown_sets,
     fact_batches,
     limit,
+    sets_a_day,
     sets_met,
 )
 from metrics_ingest.domain.bulk_columns import Mask
@@ -22,7 +23,8 @@ from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
-from metrics_ingest.ports import DaySet, Facts, FoldStore, OlderIds, RawRecords, SourceName
+from metrics_ingest.handlers import drifting
+from metrics_ingest.ports import DaySet, FoldPost, FoldStore, OlderIds, RawRecords, SourceName
 
 WINDOW_MS = 72 * 3600 * 1000
 PRUNE_EVERY_MS = 3600 * 1000
@@ -56,6 +58,7 @@ class Effect:
     new_letters: set[bytes] = field(default_factory=set)
     superseded: set[bytes] = field(default_factory=set)
     quality: dict[SourceName, pausing.Record] = field(default_factory=dict)
+    drift: drifting.Looked = field(default_factory=drifting.Looked)
     told_ms: int | None = None
     folded: Folded = field(default_factory=Folded)
     others: int = 0
@@ -64,7 +67,7 @@ class Effect:
 async def fold_slice(
     command: FoldSlice,
     store: FoldStore,
-    facts: Facts,
+    facts: FoldPost,
     memory: Memory,
     partition: PartitionMemory,
     older: OlderIds,
@@ -88,7 +91,7 @@ async def fold_slice(
 async def _fold(
     command: FoldSlice,
     store: FoldStore,
-    facts: Facts,
+    facts: FoldPost,
     memory: Memory,
     partition: PartitionMemory,
     older: OlderIds,
@@ -109,6 +112,10 @@ async def _fold(
         await store.write_records(source.records)
     await store.add_stats(_stats(folded), now_ms)
     await _judge(store, partition, folded, effect)
+    samples = (
+        command.records.arrivals(drifting.rows_of(len(prepared.ids))) if command.records else []
+    )
+    effect.drift = await drifting.look(samples, plans, store, partition, now_ms)
 
 
 async def _read(
@@ -159,9 +166,11 @@ def _find(partition: PartitionMemory, older: OlderIds) -> Find:
 
 
 async def _publish(
-    store: FoldStore, facts: Facts, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
+    store: FoldStore, facts: FoldPost, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
 ) -> None:
     known = await _known_sets(store, memory, folded)
+    for name, source in sorted(folded.sources.items()):
+        facts.divert(name, source.plan.head, as_of_ms, source.diverted)
     for source, metric in _metrics(folded):
         limited = _limited(source, metric, known, effect)
         for batch in fact_batches(source, metric, limited.cells, as_of_ms):
@@ -212,7 +221,7 @@ def _limited(
     sets = known.get((tenant, name))
     if sets is None:
         return Limited(cells=cells)
-    limited = limit(cells, sets)
+    limited = limit(cells, sets, sets_a_day(metric.definition.kind))
     effect.others += limited.others
     for day, new in limited.new.items():
         effect.day_sets[tenant, name, day] = new | sets[day]
@@ -285,7 +294,10 @@ def _stats(folded: Folded) -> dict[SourceName, dict[str, int]]:
         stats[name] = {"accepted": source.accepted, "unmatched": source.unmatched}
     for name, counts in folded.counts.items():
         stats.setdefault(name, {}).update(
-            duplicates=counts.duplicates, conflicts=counts.conflicts, dead_letters=counts.dead
+            duplicates=counts.duplicates,
+            conflicts=counts.conflicts,
+            skipped=counts.skipped,
+            dead_letters=counts.dead,
         )
     return stats
 
@@ -320,6 +332,7 @@ def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: 
     partition.letters |= effect.new_letters
     partition.letters -= effect.superseded
     partition.quality.update(effect.quality)
+    drifting.remember_drift(effect.drift, partition)
     if effect.told_ms is not None:
         partition.completeness.told(effect.told_ms)
     return spill(memory, partition, older)

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 
+from metrics_ingest.adapters.drift import drift_of
 from metrics_ingest.adapters.folds import MongoFoldStore, blocks_of, letter_keys_of
 from metrics_ingest.adapters.older_ids import FileOlderIds
-from metrics_ingest.adapters.routes import Counts, FactsRoute
+from metrics_ingest.adapters.routes import Counts, FoldRoute
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.folding import Folded
 from metrics_ingest.domain.memory import Memory, PartitionMemory
@@ -66,6 +67,7 @@ class FoldHandler:
             remembered.arrived_ms = block.at_ms
             _count_spilled(spill(self.memory, remembered, older))
         remembered.letters = await letter_keys_of(self._store, partition)
+        remembered.drift = await drift_of(self._store, partition)
         self._show()
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> Effect:
@@ -76,7 +78,7 @@ class FoldHandler:
         effect: Effect = await HANDLERS[FoldSlice](
             FoldSlice(batch.partition.topic, number, place, batch.end, records),
             MongoFoldStore(tx, batch.partition, place, now_ms),
-            FactsRoute(outbox, self._counts),
+            FoldRoute(outbox, self._counts),
             self.memory,
             self.memory.partitions[number],
             self._older[number],
@@ -132,6 +134,7 @@ def _count(folded: Folded) -> None:
     for counts in folded.counts.values():
         FOLDED.labels("duplicate").inc(counts.duplicates)
         FOLDED.labels("conflict").inc(counts.conflicts)
+        FOLDED.labels("skipped").inc(counts.skipped)
         FOLDED.labels("dead-letter").inc(counts.dead)
 
 
