@@ -70,9 +70,10 @@ bench: setup ## Measure folding beside its peers, then accepted-to-progress late
 	@$(BIN)/paceline bench fold --variants --json .benchmarks/fold.json
 	@$(BIN)/paceline bench latency --json .benchmarks/latency.json
 
-bench-long: setup ## What an event costs as work grows, one metric's limit, ten minutes sustained
+bench-long: setup ## What an event costs as work grows, memory under a backlog, one metric's limit, ten minutes sustained
 	@mkdir -p .benchmarks
 	@$(BIN)/paceline bench cost --json .benchmarks/cost.json --plot .benchmarks/cost.svg
+	@$(BIN)/paceline bench fold --events 8000000 --window 30000000 --rounds 1 --peers one --json .benchmarks/backlog.json
 	@$(BIN)/paceline bench facts --json .benchmarks/facts.json
 	@$(BIN)/paceline bench sustain --seconds 600 --json .benchmarks/sustain.json
 

@@ -145,7 +145,15 @@ def line(outcome: Outcome) -> str:
         f"{name} {value}" for name, value in outcome.more.items() if type(value) is not list
     )
     cpu = ", ".join(f"{name} {seconds:g} s" for name, seconds in outcome.cpu.items())
-    return f"{outcome.peer}: {outcome.rate:,.0f} events/s, {outcome.seconds:.2f} s; {cpu}; {more}"
+    speed = f"{outcome.peer}: {outcome.rate:,.0f} events/s, {outcome.seconds:.2f} s"
+    return "; ".join(text for text in (speed, cpu, more, _memory(outcome)) if text)
+
+
+def _memory(outcome: Outcome) -> str:
+    """Return the resident memory of the largest process over time, at most eight times."""
+    sizes = outcome.more.get("mib_over_time", [])
+    shown = sizes[:: max(1, len(sizes) // 8)]
+    return "MiB " + ", ".join(f"{size} at {at:g} s" for at, size in shown) if shown else ""
 
 
 def machine() -> dict[str, Any]:
