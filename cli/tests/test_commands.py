@@ -2,6 +2,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,6 +36,11 @@ class Api:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 api.posted.append(body)
                 self._answer(api.answers[self.path].pop(0))
+
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                api.posted.append((self.headers["Content-Type"], body))
+                self._answer(api.answers.get(self.path))
 
             def _answer(self, found: Any) -> None:
                 error = {"error": {"code": "x", "where": "path", "message": "nothing there"}}
@@ -188,6 +194,38 @@ def test_a_replay_goes_on_while_there_are_more(api: Api) -> None:
     code, output = api.run("deadletters", "replay", "--source", "shop", "--cause", "no-time")
     assert (code, output) == (0, "replayed 520\n")
     assert api.posted == [{"source": "shop", "cause": "no-time"}] * 2
+
+
+def test_dead_letters_are_shown_by_group_and_a_group_is_replayed(api: Api) -> None:
+    group = {"source": "shop", "cause": "rate-missing", "where": "USD/CNY", "letters": 2}
+    times = {"occurrences": 5, "first_ms": 1_794_182_400_000, "last_ms": 1_794_182_460_000}
+    api.answers = {
+        "/v1/dead-letters/groups": {"items": [group | times | {"example": "d1"}], "next": None},
+        "/v1/dead-letters/replay": [{"replayed": 2, "unmendable": 0, "more": False}],
+    }
+    code, output = api.run("deadletters", "groups")
+    assert code == 0
+    assert "USD/CNY" in output
+    assert "2026-11-09 00:01:00" in output
+    options = ["--source", "shop", "--cause", "rate-missing", "--where", "USD/CNY"]
+    assert api.run("deadletters", "replay", *options) == (0, "replayed 2\n")
+    assert api.posted == [{"source": "shop", "cause": "rate-missing", "where": "USD/CNY"}]
+
+
+def test_rates_are_loaded_from_a_file_and_listed(api: Api, tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_text("date,base,quote,rate\n2026-11-09,USD,CNY,7.05\n")
+    row = {"date": "2026-11-09", "base": "USD", "quote": "CNY", "rate": "7.05", "per": 1}
+    page = a_page(row | {"source": "PBoC", "version": 3})
+    api.answers = {"/v1/rates": {"added": 1, "revised": 0, "unchanged": 2, "version": 3}}
+    assert api.run("rates", "load", str(file)) == (0, "added 1, revised 0, same 2\n")
+    assert api.posted == [("text/csv", file.read_bytes())]
+    api.answers = {"/v1/rates": page}
+    code, output = api.run("rates", "list", "--quote", "CNY")
+    assert code == 0
+    assert "PBoC" in output
+    assert "7.05" in output
+    assert api.run("rates", "load", str(tmp_path / "none.csv"))[0] == 1
 
 
 def test_a_replay_of_nothing_in_particular_is_refused(api: Api) -> None:

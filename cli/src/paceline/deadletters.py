@@ -1,6 +1,7 @@
 """`paceline deadletters`: records that nothing could apply, and sending them in again."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,32 @@ def listed(
     console.print(table(rows[:limit]))
 
 
+@app.command()
+def groups(
+    source: Annotated[str | None, typer.Option(help="Of this source only.")] = None,
+    cause: Annotated[str | None, typer.Option(help="With this cause only.")] = None,
+    url: Url = None,
+    key: Key = None,
+    json: JsonFile = None,
+) -> None:
+    """Count dead letters by source, cause and place; a group can be replayed by these."""
+    door = connect("metrics-ingest", url, key, json)
+    shown = Table("source", "cause", "where", "letters", "copies", "first", "last", "example")
+    try:
+        for row in door.get(f"{PATH}/groups", source=source, cause=cause)["items"]:
+            times = [_time(row["first_ms"]), _time(row["last_ms"])]
+            counts = [row["letters"], row["occurrences"]]
+            parts = [row["source"], row["cause"], row["where"], *counts, *times, row["example"]]
+            shown.add_row(*map(text, parts))
+    except ApiError as error:
+        fail(str(error))
+    console.print(shown)
+
+
+def _time(epoch_ms: int) -> str:
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%F %T")
+
+
 def counted(rows: list[dict[str, Any]]) -> Table:
     """Return the counts by source, cause and state."""
     shown = Table("source", "cause", "state", "count")
@@ -57,15 +84,17 @@ def replay(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")] = None,
     source: Annotated[str | None, typer.Option(help="All of this source.")] = None,
     cause: Annotated[str | None, typer.Option(help="Of --source, those with this cause.")] = None,
+    where: Annotated[str | None, typer.Option(help="Of --source, those with this place.")] = None,
     url: Url = None,
     key: Key = None,
     json: JsonFile = None,
 ) -> None:
     """Send dead letters in again, each once, after what was wrong has been mended."""
     if not ids and not source:
-        fail("name ids, or --source, perhaps with --cause")
+        fail("name ids, or --source, perhaps with --cause and --where")
     door = connect("metrics-ingest", url, key, json)
-    body: dict[str, Any] = {"ids": ids} if ids else {"source": source, "cause": cause}
+    group = {"source": source, "cause": cause} | ({} if where is None else {"where": where})
+    body: dict[str, Any] = {"ids": ids} if ids else group
     total = 0
     try:
         while True:

@@ -4,14 +4,17 @@ import typer
 
 from paceline import (
     bench,
+    connectors,
     deadletters,
     demo,
     doctor,
     drill,
     goals,
     lights,
+    metrics,
     people,
     prepare,
+    rates,
     send,
     topics,
     up,
@@ -30,7 +33,11 @@ app.command()(send.send)
 app.command()(goals.goals)
 app.command()(lights.lights)
 app.command()(people.people)
+app.add_typer(metrics.app, name="metrics")
+app.add_typer(metrics.sources, name="sources")
 app.command()(watch.watch)
+app.add_typer(connectors.app, name="connectors")
+app.add_typer(rates.app, name="rates")
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
 app.command()(demo.demo)

@@ -267,7 +267,7 @@ async def test_a_series_reads_loose_documents_and_blocks_and_says_how_complete_i
         ({"to": "2011-01-18"}, "time-missing"),
         ({"from": "yesterday", "to": "2011-01-18"}, "time-unreadable"),
         ({"from": "2011-01-19", "to": "2011-01-17"}, "time-reversed"),
-        ({"from": "2011-01-18", "to": "2011-01-18", "grain": "week"}, "grain-unknown"),
+        ({"from": "2011-01-18", "to": "2011-01-18", "grain": "year"}, "grain-unknown"),
         ({"from": "2001-01-18", "to": "2011-01-18", "grain": "minute"}, "too-many-buckets"),
         ({"from": "2011-01-18", "to": "2011-01-18", "moon": "x"}, "dimension-unknown"),
         ({"from": "2011-01-18", "to": "2011-01-18", "by": "moon"}, "dimension-unknown"),
@@ -312,3 +312,32 @@ async def test_a_year_whose_make_up_days_are_not_announced_is_warned_of(door: An
     near = await door.call("POST", "/v1/goals", CHINA, status=201)
     assert near["warnings"] == []
     assert near["calendar"]["on"] == ["2026-05-09"]
+
+
+async def test_the_organisations_calendar_of_a_country_stands_over_its_holidays(door: Any) -> None:
+    own = {"weekdays": [1, 2, 3, 4, 5], "off": ["2026-05-09", "2090-01-03"], "on": ["2026-05-05"]}
+    await door.call("PUT", "/v1/calendars/CN", {"calendar": own})
+    near = await door.call("POST", "/v1/goals", CHINA, status=201)
+    assert near["calendar"]["on"] == ["2026-05-05"]
+    far = CHINA | {"start": "2090-01-01", "end": "2090-03-31"}
+    assert (await door.call("POST", "/v1/goals", far, status=201))["warnings"] == []
+
+
+async def test_days_of_two_years_are_put_side_by_side_by_spring_festival(door: Any) -> None:
+    span = {"from": "2026-02-16", "to": "2026-02-18"}
+    found = await door.call("GET", "/v1/festivals/spring", **span)
+    assert [(each["distance"], each["against"]) for each in found["items"]] == [
+        (-1, "2025-01-28"),
+        (0, "2025-01-29"),
+        (1, "2025-01-30"),
+    ]
+    for wrong, where in (
+        (("2026-02-18", "2026-02-16"), "query.to"),
+        (("2026-01-01", "2028-02-16"), "query.to"),
+        (("soon", "2028-02-16"), "query.from"),
+        (("2099-12-01", "2099-12-31"), "query.from"),
+        (("9999-12-30", "9999-12-31"), "query.from"),
+    ):
+        span = dict(zip(("from", "to"), wrong, strict=True))
+        refused = await door.call("GET", "/v1/festivals/spring", status=422, **span)
+        assert refused["error"]["where"] == where

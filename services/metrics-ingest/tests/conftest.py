@@ -1,5 +1,6 @@
 """A stage for metrics-ingest: its HTTP door, its fold and its re-keyer on in-memory stand-ins."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import uvicorn
 
 from event_contracts.facts import FactBatch, FactsMessage, Watermark
 from event_contracts.raw import RawEvent
@@ -15,6 +17,7 @@ from metrics_ingest.adapters.raw_log import KafkaRawLog
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import make_api
 from metrics_ingest.domain.memory import Memory
+from metrics_ingest.settings import IngestSettings
 from metrics_ingest.stream.folding import FoldHandler
 from metrics_ingest.stream.subjects import GROUP as SUBJECTS_GROUP
 from metrics_ingest.stream.subjects import SubjectsHandler
@@ -34,6 +37,7 @@ NOON_MS = 1_304_683_200_000  # 2011-05-06 12:00 UTC, 13:00 in London
 COUNTS = Counts(raw=2, subjects=2, facts=2, metric_definitions=2)
 EVENTS = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
+SEAL = "a key to seal secrets with, for tests"
 
 
 class HandClock:
@@ -53,6 +57,7 @@ class MemoryLog:
         self.records: dict[int, list[bytes]] = {number: [] for number in range(COUNTS.raw)}
         self.subjects: dict[int, list[Record]] = {number: [] for number in range(COUNTS.subjects)}
         self.broken = False
+        self.slow: asyncio.Event | None = None
 
     async def send(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None
@@ -60,6 +65,8 @@ class MemoryLog:
         assert (topic, key is not None, value is not None) == ("raw", True, True)
         if self.broken:
             raise Infrastructure("no broker")
+        if self.slow is not None:
+            await self.slow.wait()
         self.records[partition].append(value or b"")
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
@@ -86,13 +93,16 @@ class Stage:
         self.keys: dict[str, dict[str, str]] = {}
         self.store = runtime.store
         self.raw = KafkaRawLog(log, "raw", COUNTS.raw)
-        app = make_api(runtime, self.raw, COUNTS)
+        self.now = HandClock()  # the machine's clock
+        self.ingest = IngestSettings(public_url="https://in.example.com", secrets_keys=(SEAL,))
+        self.app = app = make_api(runtime, self.raw, COUNTS, self.ingest, self.now)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://ingest")
         self.handler: FoldHandler
         self.applier: Applier
         self.subjects: Applier
         self.relayed: set[str] = set()
+        self.counts = COUNTS
 
     async def start(self, window_bytes: int = 2**20) -> None:
         """Take both partitions, as a new process does."""
@@ -211,7 +221,7 @@ class Stage:
 
     async def stats(self, source: str = "shop") -> dict[str, int]:
         found = await self.done("GET", f"/v1/sources/{source}/stats")
-        names = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
+        names = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
         return {name: found[name] for name in names if found[name]}
 
     async def letters(self, **query: str) -> list[dict[str, Any]]:
@@ -322,6 +332,19 @@ async def stage() -> AsyncIterator[Stage]:
         yield made
     if runtime._failed.done():
         runtime._failed.exception()
+
+
+@pytest.fixture
+async def address(stage: Any) -> AsyncIterator[str]:
+    """The stage's door on a port of its own."""
+    config = uvicorn.Config(stage.app, "127.0.0.1", 0, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await serving
 
 
 @pytest.fixture

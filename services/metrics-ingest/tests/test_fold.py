@@ -321,7 +321,7 @@ async def test_a_slice_that_is_too_large_for_a_record_is_split(stage: Any, make:
                     "source": "shop",
                     "id": f"e{number}",
                     "door": "http",
-                    "received_ms": 1,
+                    "received_ms": stage.clock.ms,
                     "body": make.cloud(event),
                 }
             ),

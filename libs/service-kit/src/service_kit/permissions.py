@@ -27,6 +27,9 @@ PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
     "dead-letters:write": _ADMIN,
     "metrics:read": _ALL,
     "metrics:write": _ADMIN,
+    # Rates of exchange.
+    "rates:read": frozenset({"admin", "finance"}),
+    "rates:write": frozenset({"admin", "finance"}),
     # Goals and what comes of them; read-all: whatever a goal's visibility says.
     "goals:read": _ALL,
     "goals:read-all": _ADMIN,

@@ -27,3 +27,10 @@ FOLLOWED = counter(
     "Goals moved to a changed policy or leave by the timer and not by the request; a process was "
     "killed.",
 )
+WARNINGS = counter(
+    "goal_warnings",
+    "Warnings in answers about goals, by code. `calendar-year-unknown`: a country's make-up days "
+    "are not known for the year; name them in the organisation's calendar of that country.",
+    ["code"],
+)
+WARNINGS.labels("calendar-year-unknown")

@@ -25,11 +25,13 @@ from service_kit.ticker import tick_every
 SERVICE = "metrics-ingest"
 PORT = 8101
 SUBJECTS_BATCH = 100  # records, each of up to 400 KB of events
+# What the producer holds while a broker is slow, beside the bodies that the gate counts.
+_QUEUE = {"queue.buffering.max.kbytes": 64 * 1024}
 
 
 async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     """Run the service until it is told to stop."""
-    ingest = ingest or IngestSettings()
+    ingest = ingest or IngestSettings.from_environment(runtime.settings)
     settings, store, broker, clock = (
         runtime.settings,
         runtime.store,
@@ -43,7 +45,8 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         facts=await broker.partition_count(FACTS.name),
         metric_definitions=await broker.partition_count(METRIC_DEFINITIONS.name),
     )
-    raw = KafkaRawLog(DirectProducer(settings.access, settings.prefix), RAW.name, counts.raw)
+    producer = DirectProducer(settings.access, settings.prefix, _QUEUE)
+    raw = KafkaRawLog(producer, RAW.name, counts.raw)
     memory = Memory(ingest.window_bytes)
     handler = FoldHandler(store, clock, counts, memory, guards=runtime.guards)
     applier = await runtime.applier(handler, group=SERVICE, gapless=frozenset({RAW.name}))
@@ -76,7 +79,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     rekeyer = Rekeyer(store, foreign, clock, raw, foreign_loop, ingest.look_seconds)
     prober = Prober(clock, memory, broker.ends, foreign, StoredSources(store))
     await runtime.serve(
-        make_api(runtime, raw, counts),
+        make_api(runtime, raw, counts, ingest),
         fold_loop.run(),
         subjects_loop.run(),
         rekeyer.run(),

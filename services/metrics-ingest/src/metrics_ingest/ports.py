@@ -9,8 +9,10 @@ from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import KeptLetter
+from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.subjects import State, Subject
 from metrics_ingest.domain.window import Block
 
@@ -77,17 +79,88 @@ class DefinitionStore(Sources, Protocol):
         ...
 
 
+class RateStore(Protocol):
+    """The rates of exchange in one transaction of a load."""
+
+    async def year(self, tenant: str, base: str, quote: str, year: int) -> list[Rate]:
+        """Return all versions of the pair's rates of a year."""
+        ...
+
+    async def write_year(
+        self, tenant: str, base: str, quote: str, year: int, rates: Sequence[Rate]
+    ) -> None:
+        """Write all versions of the pair's rates of a year."""
+        ...
+
+    async def move_head(self, tenant: str) -> int:
+        """Move the head of the tenant's definitions, so that every fold reads them anew.
+
+        Returns where it stands then: the version of the load.
+        """
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSecret:
+    """A secret as it may be shown: not itself."""
+
+    fingerprint: str
+    created_ms: int
+
+
+class HookStore(Sources, Protocol):
+    """Addresses and secrets of webhooks in one transaction."""
+
+    async def token(self, tenant: str, source: str) -> str | None:
+        """Return the token of the address that does not end, None when there is none yet."""
+        ...
+
+    async def open_hook(self, tenant: str, source: str, overlap_seconds: int) -> str:
+        """Make a new address and return its token; earlier ones end after the overlap."""
+        ...
+
+    async def secrets(self, tenant: str, source: str) -> Sequence[KnownSecret]:
+        """Return the source's secrets, the oldest first."""
+        ...
+
+    async def write_secrets(
+        self, tenant: str, source: str, new: Collection[str], kept: Collection[str]
+    ) -> Sequence[KnownSecret]:
+        """Make these, and of those that are there the kept, the source's secrets."""
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
+class Declared(Sources, Protocol):
+    """What is declared, outside of a transaction."""
+
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return the current version of a metric."""
+        ...
+
+
 class LetterStore(Sources, Protocol):
     """The dead letters in one transaction of a replay."""
 
     async def new_letters(
-        self, tenant: str, ids: Sequence[str], source: str | None, cause: str | None, limit: int
+        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], limit: int
     ) -> list[KeptLetter]:
-        """Return letters in state new, the oldest first."""
+        """Return letters in state new, the oldest first; ``group``: source, cause and where."""
         ...
 
-    async def mark_replayed(self, ids: Sequence[str]) -> None:
-        """Move letters to the state replayed."""
+    async def mark_replayed(self, ids: Sequence[str], replay_id: str) -> None:
+        """Move letters to the state replayed, and count the attempt."""
         ...
 
     async def note(
@@ -142,6 +215,10 @@ class FoldStore(PlanStore, Protocol):
 
     async def supersede(self, keys: Collection[bytes]) -> None:
         """Close the new letters of ids that have been accepted after all."""
+        ...
+
+    async def write_drift(self, sources: Mapping[SourceName, Sampled]) -> None:
+        """Write what samples of these sources have shown."""
         ...
 
     async def pause(self, tenant: str, source: str, reason: str) -> None:

@@ -103,9 +103,10 @@ async def letter(request: Request, visit: Signed, identity: str) -> Response:
 
 @router.post("/dead-letters/replay")
 async def replay(request: Request, form: Form) -> Response:
-    """Send dead letters again: one by its id, or all of a source, perhaps of one cause."""
+    """Send dead letters again: one by its id, or all of a source, of a cause, at a place."""
     names = ("source", "cause")
-    wanted: dict[str, Any] = {name: form.fields[name] for name in names if form.fields.get(name)}
+    group = (*names, "where")
+    wanted: dict[str, Any] = {name: form.fields[name] for name in group if form.fields.get(name)}
     if form.fields.get("id"):
         wanted["ids"] = [form.fields["id"]]
     done = await handlers.replay(form.visit.api, wanted)

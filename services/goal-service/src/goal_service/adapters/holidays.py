@@ -25,6 +25,17 @@ def holidays_of(country: str, year: int) -> HolidayYear | None:
     )
 
 
+@lru_cache(maxsize=256)
+def spring_festival(year: int) -> date:
+    """Return the first day of the lunar year; raises LookupError for one that is not known."""
+    if not 1950 <= year <= 2099:
+        raise LookupError(year)
+    # The package names China's holidays in English when asked to, whatever the machine's language.
+    known: Any = holidays.country_holidays("CN", years=[year], language="en_US")
+    first: date = min(day for day, name in known.items() if "(Spring Festival)" in name)
+    return first
+
+
 def _is_complete(entity: Any, year: int) -> bool:
     """Whether the package has all of the year.
 

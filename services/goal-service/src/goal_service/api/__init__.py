@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from goal_service.api.cascade import cascade_routes
 from goal_service.api.directory import directory_routes
+from goal_service.api.festivals import festival_routes
 from goal_service.api.goals import goal_routes
 from goal_service.api.metrics import metric_routes
 from goal_service.api.people import people_routes
@@ -22,6 +23,7 @@ ROUTES = (
     people_routes,
     import_routes,
     directory_routes,
+    festival_routes,
 )
 
 

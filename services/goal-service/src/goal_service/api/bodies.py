@@ -18,6 +18,7 @@ from goal_service.domain.goals import GoalVersion
 from goal_service.domain.policies import Rules
 from goal_service.domain.remarks import Remark
 from goal_service.domain.targets import read_target
+from goal_service.metrics import WARNINGS
 from service_kit.errors import UserError
 from service_kit.web.answers import language_of
 
@@ -162,7 +163,10 @@ def shown(version: GoalVersion) -> dict[str, Any]:
 
 
 def told(remarks: Iterable[Remark], language: str) -> list[dict[str, str]]:
-    """Return warnings as answers show them, in ``zh`` or ``en``."""
+    """Return warnings as answers show them, in ``zh`` or ``en``; they are counted by code."""
+    remarks = tuple(remarks)
+    for remark in remarks:
+        WARNINGS.labels(remark.code).inc()
     return [
         {
             "code": remark.code,

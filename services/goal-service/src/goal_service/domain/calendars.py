@@ -63,6 +63,27 @@ def resolve(
     return _with_country(own, wish.country, start, end, holidays)
 
 
+def overridden(holidays: HolidaysOf, country: str, own: Calendar) -> HolidaysOf:
+    """Return the holidays with what an organisation says itself of the country's days over them.
+
+    A year of which it names any day counts as known.
+    """
+    off, on = frozenset(own.off), frozenset(own.on)
+    named = {day.year for day in off | on}
+
+    def years(asked: str, number: int) -> HolidayYear | None:
+        year = holidays(asked, number)
+        if year is None or asked != country:
+            return year
+        return HolidayYear(
+            off=(year.off - on) | {day for day in off if day.year == number},
+            on=(year.on - off) | {day for day in on if day.year == number},
+            complete=year.complete or number in named,
+        )
+
+    return years
+
+
 def _with_country(
     own: Calendar, country: str, start: date, end: date, holidays: HolidaysOf
 ) -> tuple[Calendar, tuple[Remark, ...]]:

@@ -11,12 +11,13 @@ from goal_service.domain.drafts import Draft
 from goal_service.domain.goals import (
     GoalVersion,
     Surroundings,
-    metrics_of,
     restating,
     settle,
     stopped,
 )
+from goal_service.domain.kinds import metrics_of
 from goal_service.domain.links import link_of
+from goal_service.handlers.calendars import holidays_for
 from goal_service.handlers.leave import leave_for
 from goal_service.handlers.links import Followed, follow_target, in_its_split
 from goal_service.handlers.policies import policy_unknown
@@ -126,7 +127,7 @@ async def _settled(
     above = await _above(tenant, command.goal, draft.parent, books)
     around = Surroundings(
         definitions=await _definitions(tenant, draft, books),
-        holidays=books.holidays,
+        holidays=await holidays_for(tenant, draft.calendar.country, books),
         parent=above[0] if above else None,
         leave=await leave_for(tenant, draft.level, draft.owner, books),
     )

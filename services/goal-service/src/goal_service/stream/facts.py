@@ -185,6 +185,7 @@ def _use(control: GoalControl) -> Use:
         where=control.where,
         stopped=control.stopped,
         part=control.part,
+        denominator=control.denominator,
     )
 
 

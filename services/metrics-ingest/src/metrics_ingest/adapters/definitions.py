@@ -15,13 +15,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from event_contracts.wire import key_of
+from metrics_ingest.adapters.heads import HEADS, move_head
+from metrics_ingest.adapters.rates import rates_into
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.money import quotes_of
 from service_kit import audit
 from service_kit.store import Document, Store, Tx
 
 SOURCES = "sources"
 METRICS = "metrics"
-HEADS = "definition_heads"
 TOPIC_DOORS = "topic_doors"
 KEEP_SECONDS = 1.0
 KEEP_SOURCES = 10_000
@@ -69,7 +71,10 @@ class MongoDefinitions:
         heads = await self.heads([tenant])
         sources = await self._all(SOURCES, tenant, Source)
         metrics = await self._all(METRICS, tenant, Metric)
-        return Definitions(tenant, heads.get(tenant, 0), tuple(sources), tuple(metrics))
+        rates = await rates_into(self._tx, tenant, quotes_of(sources, metrics))
+        return Definitions(
+            tenant, heads.get(tenant, 0), tuple(sources), tuple(metrics), tuple(rates)
+        )
 
     async def write_source(self, tenant: str, source: Source) -> None:
         """Write a version, make it the current one and move the head."""
@@ -129,7 +134,7 @@ class MongoDefinitions:
         await documents.update_one(
             {"_id": version}, {"$set": fields | {"current": False}}, upsert=True
         )
-        await self._tx[HEADS].update_one({"_id": tenant}, {"$inc": {"version": 1}}, upsert=True)
+        await move_head(self._tx, tenant)
 
 
 class StoredSources:

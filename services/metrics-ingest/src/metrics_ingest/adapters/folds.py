@@ -15,9 +15,11 @@ from pymongo import UpdateOne
 
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import MongoDefinitions
+from metrics_ingest.adapters.drift import write_drift
 from metrics_ingest.adapters.letters import LETTERS, supersede, write_letters
 from metrics_ingest.adapters.records import RECORDS, blocks
 from metrics_ingest.domain.definitions import Definitions
+from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import NEW, KeptLetter
 from metrics_ingest.domain.window import Block
@@ -137,6 +139,10 @@ class MongoFoldStore:
                 for (tenant, source), counts in stats.items()
             ]
         )
+
+    async def write_drift(self, sources: Mapping[SourceName, Sampled]) -> None:
+        """Write what samples of these sources have shown."""
+        await write_drift(self._tx, self._partition, sources)
 
     async def pause(self, tenant: str, source: str, reason: str) -> None:
         """Pause a source: a version of its own, so that the head moves for all workers."""

@@ -1,6 +1,6 @@
 """Dead letters in MongoDB: {_id, tenant, source, event_id, key, cause, where, state, ...}."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,12 @@ from metrics_ingest.domain.letters import NEW, REPLAYED, SUPERSEDED, KeptLetter
 from service_kit.store import Document, Tx
 
 LETTERS = "dead_letters"
-_RENEWED = ("cause", "where", "detail", "at_ms", "offset", "partition", "topic", "state")
+_RENEWED = (
+    *("cause", "where", "detail", "got", "zh", "processor"),
+    *("at_ms", "offset", "partition", "topic", "state"),
+)
+_LATER = ("got", "zh", "processor", "attempts", "replay_id")
+"""Fields that letters kept before 2026-11 lack."""
 
 
 def document_of(letter: KeptLetter) -> Document:
@@ -25,7 +30,11 @@ def document_of(letter: KeptLetter) -> Document:
 
 def letter_of(document: Document) -> KeptLetter:
     """Return the letter that a document keeps."""
-    fields = {name: document[name] for name in KeptLetter.__struct_fields__ if name != "id"}
+    fields = {
+        name: document[name]
+        for name in KeptLetter.__struct_fields__
+        if name != "id" and (name in document or name not in _LATER)
+    }
     return KeptLetter(id=document["_id"], **fields | {"body": bytes(document["body"])})
 
 
@@ -69,20 +78,19 @@ class MongoLetters:
         return await self._definitions.source(tenant, name)
 
     async def new_letters(
-        self, tenant: str, ids: Sequence[str], source: str | None, cause: str | None, limit: int
+        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], limit: int
     ) -> list[KeptLetter]:
         """Return letters in state new, the oldest first."""
-        query: dict[str, Any] = {"tenant": tenant, "state": NEW}
+        query: dict[str, Any] = {"tenant": tenant, "state": NEW, **group}
         query |= {"_id": {"$in": list(ids)}} if ids else {}
-        query |= {"source": source} if source is not None else {}
-        query |= {"cause": cause} if cause is not None else {}
         found = await self._tx[LETTERS].find(query, sort=[("at_ms", 1), ("_id", 1)], limit=limit)
         return [letter_of(document) for document in found]
 
-    async def mark_replayed(self, ids: Sequence[str]) -> None:
-        """Move letters to the state replayed."""
+    async def mark_replayed(self, ids: Sequence[str], replay_id: str) -> None:
+        """Move letters to the state replayed, and count the attempt."""
         await self._tx[LETTERS].update_many(
-            {"_id": {"$in": list(ids)}}, {"$set": {"state": REPLAYED}}
+            {"_id": {"$in": list(ids)}},
+            {"$set": {"state": REPLAYED, "replay_id": replay_id}, "$inc": {"attempts": 1}},
         )
 
     async def note(

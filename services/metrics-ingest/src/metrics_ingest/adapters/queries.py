@@ -5,14 +5,17 @@ from typing import Any
 
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
+from metrics_ingest.adapters.drift import DRIFT
 from metrics_ingest.adapters.folds import STATS
+from metrics_ingest.adapters.hooks import HOOKS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
+from metrics_ingest.adapters.rates import RATES
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
 from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
 from service_kit.store import Document, Store
 
-COUNTERS = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
+COUNTERS = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
 # Groups are counted over at most so many letters.
 _SCANNED = 100_000
 _SCANNED_RECORDS = 1_000
@@ -25,6 +28,10 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LETTERS, ("topic", "partition", "state")),
     (LETTERS, ("key",)),
     (STATS, ("tenant", "source")),
+    (RATES, ("tenant", "quote")),
+    (HOOKS, ("tenant", "source")),
+    (DRIFT, ("partition",)),
+    (DRIFT, ("tenant", "source")),
 )
 
 
@@ -111,21 +118,22 @@ class Queries:
         return None if found is None else letter_of(found)
 
     async def letter_groups(self, tenant: str, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Return how many letters there are by source, cause and place, the largest group first."""
+        """Return how many letters there are by source, cause and place, the largest group first.
+
+        Each with when its first and its last copy came, and the id of its newest letter.
+        """
         names = ("source", "cause", "where")
         cursor = self._db[LETTERS].find(
-            {"tenant": tenant, **wanted}, projection=[*names, "count"], limit=_SCANNED
+            {"tenant": tenant, **wanted},
+            projection=[*names, "count", "at_ms", "received_ms"],
+            limit=_SCANNED,
         )
-        groups: dict[tuple[str, ...], list[int]] = {}
+        groups: dict[tuple[str, ...], dict[str, Any]] = {}
         async for document in cursor:
-            group = groups.setdefault(tuple(document[name] for name in names), [0, 0])
-            group[0] += 1
-            group[1] += document["count"]
-        ordered = sorted(groups.items(), key=lambda item: (-item[1][0], item[0]))
-        return [
-            dict(zip(names, group, strict=True)) | {"letters": letters, "occurrences": copies}
-            for group, (letters, copies) in ordered
-        ]
+            key = tuple(document[name] for name in names)
+            groups[key] = _counted(groups.get(key), document)
+        ordered = sorted(groups.items(), key=lambda item: (-item[1]["letters"], item[0]))
+        return [dict(zip(names, key, strict=True)) | group for key, group in ordered]
 
     async def _page(
         self, collection: str, query: Document, after: Place | None, limit: int
@@ -143,3 +151,17 @@ class Queries:
             .to_list(None)
         )
         return found
+
+
+def _counted(group: dict[str, Any] | None, letter: Document) -> dict[str, Any]:
+    """Return the group with one more letter."""
+    if group is None:
+        group = {"letters": 0, "occurrences": 0, "first_ms": letter["received_ms"], "last_ms": -1}
+    newest = letter["at_ms"] >= group["last_ms"]
+    return {
+        "letters": group["letters"] + 1,
+        "occurrences": group["occurrences"] + letter["count"],
+        "first_ms": min(group["first_ms"], letter["received_ms"]),
+        "last_ms": max(group["last_ms"], letter["at_ms"]),
+        "example": letter["_id"] if newest else group["example"],
+    }

@@ -1,15 +1,18 @@
 """/v1/sources and /v1/metrics: declared, changed, listed."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, NoReturn
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from metrics_ingest.adapters.definitions import MongoDefinitions, StoredSources
+from metrics_ingest.adapters.drift import drift_of_source
 from metrics_ingest.adapters.queries import Queries
 from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.domain.drift import Known, Sampled
 from metrics_ingest.handlers import HANDLERS
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
@@ -39,21 +42,25 @@ class MetricBody(Metric, frozen=True):
 def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRouter:
     """Return the routes of the definitions; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
-    _source_routes(router, runtime, sources)
+    _source_routes(router, runtime, counts, sources)
     _metric_routes(router, runtime, counts)
     return router
 
 
-def _source_routes(router: APIRouter, runtime: Runtime, sources: StoredSources) -> None:
+def _source_routes(
+    router: APIRouter, runtime: Runtime, counts: Counts, sources: StoredSources
+) -> None:
     queries = Queries(runtime.store)
 
     async def define(caller: Caller, wanted: SourceBody, exists: bool) -> Source:
-        source = _source_of(wanted)
+        source = source_of(wanted)
         command = DefineSource(caller.tenant, caller.actor, source, exists, wanted.reason)
 
         async def body(tx: Tx, outbox: Outbox) -> Source:
             store = MongoDefinitions(tx, runtime.clock.now_ms())
-            written: Source = await HANDLERS[DefineSource](command, store, runtime.settings.prefix)
+            told = AnnouncementsRoute(outbox, counts)
+            prefix = runtime.settings.prefix
+            written: Source = await HANDLERS[DefineSource](command, store, told, prefix)
             return written
 
         defined = await runtime.api.run(body)
@@ -103,12 +110,22 @@ def _source_routes(router: APIRouter, runtime: Runtime, sources: StoredSources) 
             _missing("source", name)
         return answer({"source": name, **await queries.stats(caller.tenant, name)})
 
+    @router.get("/v1/sources/{name}/drift")
+    async def get_drift(name: str, caller: SourceReader) -> Response:
+        """Return which fields no mapping knows, by samples: of so many events, how many had each.
+
+        What has been mapped, or named in ``known``, since is left out.
+        """
+        source = await queries.source(caller.tenant, name) or _missing("source", name)
+        sampled = await drift_of_source(runtime.store, caller.tenant, name)
+        return answer({"source": name, "drift": source.drift, **_drift(source, sampled)})
+
 
 def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
     queries = Queries(runtime.store)
 
     async def define(caller: Caller, wanted: MetricBody, exists: bool) -> Metric:
-        metric = _metric_of(wanted)
+        metric = metric_of(wanted)
         command = DefineMetric(caller.tenant, caller.actor, metric, exists, wanted.reason)
 
         async def body(tx: Tx, outbox: Outbox) -> Metric:
@@ -142,16 +159,29 @@ def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
         return answer(await queries.metric(caller.tenant, name) or _missing("metric", name))
 
 
-def _source_of(body: SourceBody) -> Source:
+def source_of(body: SourceBody) -> Source:
+    """Return the source that a body declares; what is ours in it is not read."""
     fields = msgspec.structs.asdict(body)
     del fields["reason"]
     return Source(**fields | {"version": 0, "paused": None})
 
 
-def _metric_of(body: MetricBody) -> Metric:
+def metric_of(body: MetricBody) -> Metric:
+    """Return the metric that a body defines; what is ours in it is not read."""
     fields = msgspec.structs.asdict(body)
     del fields["reason"]
     return Metric(**fields | {"version": 0})
+
+
+def _drift(source: Source, sampled: Sampled) -> dict[str, Any]:
+    known = [Known.of(mapping) for mapping in source.doors.values()]
+    paths = sorted(sampled.paths.items(), key=lambda item: (-item[1].count, item[0]))
+    items = [
+        {"path": path} | asdict(seen)
+        for path, seen in paths
+        if not any(each.has(path) for each in known)
+    ]
+    return {"sampled": sampled.sampled, "others": sampled.others, "items": items}
 
 
 def _listed(items: list[Any], limit: int) -> Response:

@@ -1,6 +1,7 @@
 """/v1/dead-letters: what could not count, why, and sending it again."""
 
 from typing import Annotated, Any
+from uuid import uuid4
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,14 +12,15 @@ from metrics_ingest.adapters.routes import Counts, ReplaysRoute
 from metrics_ingest.api.pages import place_of, token_of
 from metrics_ingest.domain.causes import sentence
 from metrics_ingest.domain.commands import ReplayDeadLetters
-from metrics_ingest.domain.letters import NEW, KeptLetter, shown
+from metrics_ingest.domain.letters import NEW, KeptLetter
+from metrics_ingest.domain.secrets import shown
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.letters import Replayed
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
 from service_kit.store import Tx
-from service_kit.web import Caller, answer, read_body, require
+from service_kit.web import Caller, answer, page, read_body, require
 from service_kit.web.answers import language_of
 
 Reader = Annotated[Caller, Depends(require("dead-letters:read"))]
@@ -26,11 +28,12 @@ Writer = Annotated[Caller, Depends(require("dead-letters:write"))]
 
 
 class ReplayBody(msgspec.Struct, frozen=True):
-    """Which letters: these ids, or those of a source, perhaps of one cause."""
+    """Which letters: these ids, or those of a source, perhaps of one cause and place."""
 
     ids: tuple[str, ...] = ()
     source: str | None = None
     cause: str | None = None
+    where: str | None = None
 
 
 def routes(runtime: Runtime, counts: Counts) -> APIRouter:
@@ -49,9 +52,7 @@ def routes(runtime: Runtime, counts: Counts) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
         """List letters, the oldest first, and count them by source, cause and place."""
-        wanted = {"state": state}
-        wanted |= {"source": source} if source is not None else {}
-        wanted |= {"cause": cause} if cause is not None else {}
+        wanted = _wanted(state, source, cause)
         place = place_of(after)
         rows = await queries.letters(caller.tenant, wanted, place, limit)
         groups = await queries.letter_groups(caller.tenant, wanted) if place is None else []
@@ -63,6 +64,19 @@ def routes(runtime: Runtime, counts: Counts) -> APIRouter:
                 "next": None if last is None else token_of(last.at_ms, last.id),
             }
         )
+
+    @router.get("/v1/dead-letters/groups")
+    async def get_groups(
+        caller: Reader,
+        source: str | None = None,
+        cause: str | None = None,
+        state: str = NEW,
+    ) -> Response:
+        """Count letters by source, cause and place, the most first, each with an example's id.
+
+        A group can be replayed by its source, cause and place.
+        """
+        return page(await queries.letter_groups(caller.tenant, _wanted(state, source, cause)), None)
 
     @router.get("/v1/dead-letters/{identity}")
     async def get_letter(identity: str, request: Request, caller: Reader) -> Response:
@@ -79,7 +93,13 @@ def routes(runtime: Runtime, counts: Counts) -> APIRouter:
         """Send letters again, each once; ask again while ``more`` is true."""
         wanted = await read_body(request, ReplayBody)
         command = ReplayDeadLetters(
-            caller.tenant, caller.actor, wanted.ids, wanted.source, wanted.cause
+            caller.tenant,
+            caller.actor,
+            uuid4().hex,
+            wanted.ids,
+            wanted.source,
+            wanted.cause,
+            wanted.where,
         )
 
         async def body(tx: Tx, outbox: Outbox) -> Replayed:
@@ -93,9 +113,26 @@ def routes(runtime: Runtime, counts: Counts) -> APIRouter:
     return router
 
 
+def _wanted(state: str, source: str | None, cause: str | None) -> dict[str, str]:
+    named = {"state": state, "source": source, "cause": cause}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _chinese(request: Request) -> bool:
+    return language_of(request.headers.get("accept-language", "")) == "zh"
+
+
 def _item(letter: KeptLetter, request: Request) -> dict[str, Any]:
-    chinese = language_of(request.headers.get("accept-language", "")) == "zh"
     fields = msgspec.structs.asdict(letter)
-    for name in ("tenant", "body", "error"):
+    for name in ("tenant", "body", "error", "zh"):
         del fields[name]
-    return fields | {"message": sentence(letter.cause, letter.where, letter.detail, chinese)}
+    told = (letter.cause, letter.where, letter.detail)
+    message = sentence(*told, _chinese(request), letter.got, letter.zh)
+    failure = {
+        "code": letter.cause,
+        "at_ms": letter.at_ms,
+        "path": letter.where,
+        "expected": letter.detail,
+        "got": letter.got,
+    }
+    return fields | {"message": message, "failure": failure}

@@ -3,6 +3,7 @@
 The place and the sort of what was found are told, never the value: it may be a secret.
 """
 
+from metrics_ingest.domain.words import in_chinese, sort_in_chinese
 from service_kit.errors import BadRecord
 
 UNREADABLE = "unreadable"
@@ -12,7 +13,15 @@ MISSING_FIELD = "missing-field"
 WRONG_KIND = "wrong-kind"
 OUT_OF_RANGE = "out-of-range"
 BAD_TIME = "bad-time"
+SKIPPED = "skipped"
+SCHEMA_VIOLATION = "schema-violation"
+SPANS_DAYS = "spans-days"
 SOURCE_PAUSED = "source-paused"
+CURRENCY_UNKNOWN = "currency-unknown"
+RATE_MISSING = "rate-missing"
+TIME_FUTURE = "time-future"
+TOO_LATE = "too-late"
+SCHEMA_DRIFT = "schema-drift"
 
 SENTENCES: dict[str, tuple[str, str]] = {
     UNREADABLE: (
@@ -43,39 +52,94 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{where} is no instant: {detail}. Mend the mapping or the sender, then replay.",
         "{where} 不是有效时间：{detail}。请修正映射或发送方后重放。",
     ),
+    SKIPPED: (
+        "{where} says that this is no event: {detail}.",
+        "{where} 表明这不是事件：{detail}。",
+    ),
+    SCHEMA_VIOLATION: (
+        "{where} does not fit the schema: {detail}. Mend the schema or the sender, then replay.",
+        "{where} 不符合 schema：{detail}。请修正 schema 或发送方后重放。",
+    ),
+    SPANS_DAYS: (
+        "The row covers {detail} ({where}); it cannot be split. Ask for one row a day.",
+        "该行覆盖{detail}（{where}），无法拆分。请按天请求数据。",
+    ),
     SOURCE_PAUSED: (
         "The source was paused: {detail}. Mend and resume it, then replay.",
         "数据源已暂停：{detail}。请修正并恢复后重放。",
+    ),
+    CURRENCY_UNKNOWN: (
+        "{where} names no currency: {detail}. Mend the mapping or the sender, then replay.",
+        "{where} 不是有效币种：{detail}。请修正映射或发送方后重放。",
+    ),
+    RATE_MISSING: (
+        "The rate {where} is missing: {detail}. Load it, then replay.",
+        "缺少汇率 {where}：{detail}。请载入后重放。",
+    ),
+    TIME_FUTURE: (
+        "{where} lies too far ahead: {detail}. Mend the sender's clock or zone, or allow more by "
+        "ahead_hours of the source, then replay.",
+        "{where} 超前过多：{detail}。请修正发送方的时钟或时区，或调大数据源的 ahead_hours 后重放。",
+    ),
+    TOO_LATE: (
+        "{where} lies too far back: {detail}. Allow more by late_days of the source, then replay.",
+        "{where} 过早：{detail}。请调大数据源的 late_days 后重放。",
+    ),
+    SCHEMA_DRIFT: (
+        "{where} is not known to the mapping: {detail}. Map it, or name it in known, then replay.",
+        "映射不认识 {where}：{detail}。请加入映射或列入 known 后重放。",
     ),
 }
 
 
 class Unfit(BadRecord):
-    """An event that cannot be mapped: ``where`` is the place, ``detail`` what would be right."""
+    """An event that cannot be mapped: ``where`` is the place, ``detail`` what would be right.
 
-    def __init__(self, cause: str, where: str, detail: str) -> None:
+    ``got`` is the sort of what was found instead, empty where ``detail`` says it all. ``detail`` is
+    told in Chinese by domain.words, or as ``zh`` says.
+    """
+
+    def __init__(self, cause: str, where: str, detail: str, got: str = "", zh: str = "") -> None:
         super().__init__(cause, detail)
         self.where = where
+        self.got = got
+        self.zh = zh or in_chinese(detail) or ""
 
 
-def sentence(cause: str, where: str, detail: str, chinese: bool) -> str:
+class Skipped(Unfit):
+    """What its mapping says is no event: it is counted, and no dead letter."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(SKIPPED, where, "the mapping skips it")
+
+
+def sentence(
+    cause: str, where: str, detail: str, chinese: bool, got: str = "", zh: str = ""
+) -> str:
     """Return what a person is told about the cause; an unknown cause is told as it stands."""
+    told = (zh or in_chinese(detail) or detail) if chinese else detail
+    if got:
+        told += f"，实际为{sort_in_chinese(got)}" if chinese else f", this is {got}"
     texts = SENTENCES.get(cause)
     if texts is None:
-        return f"{cause}: {where}: {detail}"
-    return texts[chinese].format(where=where, detail=detail)
+        return f"{cause}: {where}: {told}"
+    return texts[chinese].format(where=where, detail=told)
 
 
-def error_text(cause: str, where: str, detail: str) -> str:
+_BETWEEN = "\n"
+
+
+def error_text(cause: str, where: str, detail: str, zh: str = "") -> str:
     """Return what a door writes into a raw event that it could not read."""
-    return f"{cause} | {where} | {detail}"
+    return _BETWEEN.join(part.replace(_BETWEEN, " ") for part in (cause, where, detail, zh))
 
 
 def unfit_of(text: str) -> Unfit:
     """Read what :func:`error_text` wrote; anything else is unreadable."""
-    cause, _, rest = text.partition(" | ")
-    where, _, detail = rest.partition(" | ")
-    return Unfit(cause, where, detail) if cause in SENTENCES else Unfit(UNREADABLE, "", text)
+    # Until 2026-11 the parts, three of them, were joined by a bar.
+    parts = text.split(_BETWEEN) if _BETWEEN in text else text.split(" | ", 2)
+    cause, where, detail, zh = (*parts, "", "", "")[:4]
+    return Unfit(cause, where, detail, zh=zh) if cause in SENTENCES else Unfit(UNREADABLE, "", text)
 
 
 def sort_of(value: object) -> str:

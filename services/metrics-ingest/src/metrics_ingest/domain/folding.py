@@ -11,12 +11,14 @@ from decimal import localcontext
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import (
+    SKIPPED,
     SOURCE_PAUSED,
     UNKNOWN_SOURCE,
     Unfit,
     unfit_of,
 )
 from metrics_ingest.domain.cells import CellKey, CellSum
+from metrics_ingest.domain.definitions import Source
 from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
 from metrics_ingest.domain.values import EXACT
@@ -36,12 +38,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An event that cannot count, and why."""
+    """An event that cannot count, and why; ``source`` is its own, if it is declared."""
 
     arrival: Arrival
-    cause: str
-    where: str
-    detail: str
+    unfit: Unfit
+    source: Source | None = None
+
+    @property
+    def cause(self) -> str:
+        """Why."""
+        return self.unfit.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +106,13 @@ class SourceFold:
 class Counts:
     """Outcomes of one source's records that add nothing to a metric.
 
-    ``bad`` are the dead ones that were tried: what a paused source sends says nothing about it.
+    ``skipped`` are those that their mapping calls no events; ``bad`` are the dead ones that were
+    tried: what a paused source sends says nothing about it.
     """
 
     duplicates: int = 0
     conflicts: int = 0
+    skipped: int = 0
     dead: int = 0
     bad: int = 0
 
@@ -150,9 +158,12 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         return
     try:
         plan, event = _read(plan, raw)
-        diverted = plan.diverter.divert(raw, event, plan.metrics_for(event.type))
+        diverted = plan.divert(raw, event)
     except Unfit as unfit:
-        folded.letters.append(Letter(arrival, unfit.cause, unfit.where, unfit.detail))
+        if unfit.cause == SKIPPED:
+            folded.counts_of(name).skipped += 1
+            return
+        folded.letters.append(Letter(arrival, unfit, plan.source if plan else None))
         counts = folded.counts_of(name)
         counts.dead += 1
         counts.bad += unfit.cause != SOURCE_PAUSED
@@ -171,7 +182,7 @@ def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped]:
         raise Unfit(UNKNOWN_SOURCE, raw.source, "not declared")
     if plan.source.paused is not None:
         raise Unfit(SOURCE_PAUSED, raw.source, plan.source.paused)
-    return plan, plan.read(raw.door, bytes(raw.body))
+    return plan, plan.read(raw.door, bytes(raw.body), raw.received_ms)
 
 
 def _is_new_version(first: int, plan: SourcePlan | None, raw: RawEvent) -> bool:
@@ -186,9 +197,9 @@ def _is_new_version(first: int, plan: SourcePlan | None, raw: RawEvent) -> bool:
         _, event = _read(plan, raw)
     except Unfit:
         return False
-    return plan.diverter.plan_for(event.type) is not None and first != content_stamp(
-        event, plan.head
-    )
+    if plan.diverter.plan_for(event.type) is None:
+        return False
+    return first != content_stamp(event, plan.head)
 
 
 def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: RawEvent) -> None:
@@ -197,7 +208,7 @@ def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: R
     if plan is None:
         return
     try:
-        event = plan.read(raw.door, bytes(raw.body))
+        event = plan.read(raw.door, bytes(raw.body), raw.received_ms)
     except Unfit:
         counts.conflicts += 1
         return

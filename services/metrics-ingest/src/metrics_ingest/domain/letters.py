@@ -1,9 +1,5 @@
 """A dead letter as it is kept: what arrived, why it cannot count, and what became of it."""
 
-import re
-from decimal import Decimal
-from typing import Any
-
 import msgspec
 import xxhash
 
@@ -12,22 +8,24 @@ from event_contracts.wire import hash16
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.folding import Letter
 from metrics_ingest.domain.mapping import Reader, decode
+from metrics_ingest.domain.secrets import without_secrets
 
 NEW = "new"
 REPLAYED = "replayed"
 SUPERSEDED = "superseded"
 
-_SECRET = re.compile(
-    r"secret|token|passw|api_?key|write_?key|google_key|authori[sz]ation|credential", re.IGNORECASE
-)
-HIDDEN = "***"
+PROCESSOR = "metrics-ingest/1"
+"""Who refused: to be counted up when the meaning of a letter's fields changes."""
 
 
 class KeptLetter(msgspec.Struct, frozen=True, kw_only=True):
     """``id`` is the same for the same payload under the same id: copies are counted, not kept.
 
     ``state`` is new, replayed, or superseded (the event was sent again and accepted). Times are
-    epoch milliseconds: of the last copy, and ``received_ms`` of the first.
+    epoch milliseconds: of the last copy, and ``received_ms`` of the first. ``detail`` is what would
+    be right (``zh``: in Chinese), ``got`` the sort of what was there. ``attempts`` is how often it
+    was sent again, ``replay_id`` in which replay last. ``body`` is without its secrets
+    (domain.secrets).
     """
 
     id: str
@@ -47,6 +45,11 @@ class KeptLetter(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     state: str = NEW
     count: int = 1
+    got: str = ""
+    zh: str = ""
+    processor: str = ""
+    attempts: int = 0
+    replay_id: str | None = None
 
     @property
     def key(self) -> bytes:
@@ -57,24 +60,30 @@ class KeptLetter(msgspec.Struct, frozen=True, kw_only=True):
 def kept(letter: Letter, topic: str, partition: int, at_ms: int) -> KeptLetter:
     """Return the letter as it is kept."""
     raw = letter.arrival.event
+    unfit = letter.unfit
     body = bytes(raw.body)
     payload = xxhash.xxh3_128_hexdigest(body)
+    mapping = letter.source.doors.get(raw.door) if letter.source is not None else None
     return KeptLetter(
-        id=hash16(raw.tenant, raw.source, raw.id, payload).hex(),
+        # What is sent again is the same letter, though it comes without its secrets.
+        id=raw.replay_of or hash16(raw.tenant, raw.source, raw.id, payload).hex(),
         tenant=raw.tenant,
         source=raw.source,
         event_id=raw.id,
         door=raw.door,
-        cause=letter.cause,
-        where=letter.where[:1000],
-        detail=letter.detail[:1000],
+        cause=unfit.cause,
+        where=unfit.where[:1000],
+        detail=unfit.detail[:1000],
         at_ms=at_ms,
         received_ms=raw.received_ms,
         topic=topic,
         partition=partition,
         offset=letter.arrival.offset,
-        body=body,
+        body=without_secrets(body, mapping),
         error=raw.error,
+        got=unfit.got,
+        zh=unfit.zh[:1000],
+        processor=PROCESSOR,
     )
 
 
@@ -88,7 +97,7 @@ def again(letter: KeptLetter, reader: Reader | None) -> RawEvent | None:
     if letter.error is not None:
         try:
             body = decode(letter.body)
-            identity = reader.id_of(body) if reader is not None else ""
+            identity = reader.id_of(body, letter.received_ms) if reader is not None else ""
         except Unfit:
             return None
         if not identity:
@@ -102,18 +111,3 @@ def again(letter: KeptLetter, reader: Reader | None) -> RawEvent | None:
         body=msgspec.Raw(letter.body),
         replay_of=letter.id,
     )
-
-
-def shown(body: bytes) -> Any:
-    """Return a kept body for a person's eyes: values under names of secrets are hidden."""
-    try:
-        found = msgspec.json.Decoder(float_hook=Decimal).decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return body.decode("utf-8", "replace")
-    return _hidden(found)
-
-
-def _hidden(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: HIDDEN if _SECRET.search(k) else _hidden(v) for k, v in value.items()}
-    return [_hidden(item) for item in value] if isinstance(value, list) else value

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.pausing import Record
 from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.watermarks import Completeness
@@ -23,6 +24,8 @@ class PartitionMemory:
     letters: set[bytes] = field(default_factory=set)
     completeness: Completeness = field(default_factory=Completeness)
     quality: dict[tuple[str, str], Record] = field(default_factory=dict)
+    drift: dict[tuple[str, str], Sampled] = field(default_factory=dict)
+    drift_written_ms: int = 0
     arrived_ms: int = 0
     pruned_ms: int = 0
 

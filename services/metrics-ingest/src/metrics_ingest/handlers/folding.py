@@ -10,12 +10,14 @@ from metrics_ingest.domain.batches import (
     days_with_unknown_sets,
     fact_batches,
     limit,
+    sets_a_day,
 )
 from metrics_ingest.domain.folding import Arrival, Folded, SourceFold, fold
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.domain.plans import MetricPlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
+from metrics_ingest.handlers import drifting
 from metrics_ingest.ports import DaySet, FoldPost, FoldStore, OlderIds, SourceName
 
 WINDOW_MS = 72 * 3600 * 1000
@@ -44,6 +46,7 @@ class Effect:
     new_letters: set[bytes] = field(default_factory=set)
     superseded: set[bytes] = field(default_factory=set)
     quality: dict[SourceName, pausing.Record] = field(default_factory=dict)
+    drift: drifting.Looked = field(default_factory=drifting.Looked)
     told_ms: int | None = None
     folded: Folded = field(default_factory=Folded)
     others: int = 0
@@ -101,6 +104,7 @@ async def _fold(
         await store.write_records(source.records)
     await store.add_stats(_stats(folded), now_ms)
     await _judge(store, partition, folded, effect)
+    effect.drift = await drifting.look(command.arrivals, plans, store, partition, now_ms)
 
 
 async def _moved_plans(
@@ -180,7 +184,7 @@ def _limited(
     if not metric.dims or not cells:
         return Limited(cells=cells)
     sets = {day: known[tenant, name, day] for day in days_of(cells)}
-    limited = limit(cells, sets)
+    limited = limit(cells, sets, sets_a_day(metric.definition.kind))
     effect.others += limited.others
     for day, new in limited.new.items():
         effect.day_sets[tenant, name, day] = new | sets[day]
@@ -251,7 +255,10 @@ def _stats(folded: Folded) -> dict[SourceName, dict[str, int]]:
         stats[name] = {"accepted": source.accepted, "unmatched": source.unmatched}
     for name, counts in folded.counts.items():
         stats.setdefault(name, {}).update(
-            duplicates=counts.duplicates, conflicts=counts.conflicts, dead_letters=counts.dead
+            duplicates=counts.duplicates,
+            conflicts=counts.conflicts,
+            skipped=counts.skipped,
+            dead_letters=counts.dead,
         )
     return stats
 
@@ -286,6 +293,7 @@ def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: 
     partition.letters |= effect.new_letters
     partition.letters -= effect.superseded
     partition.quality.update(effect.quality)
+    drifting.remember_drift(effect.drift, partition)
     if effect.told_ms is not None:
         partition.completeness.told(effect.told_ms)
     return spill(memory, partition, older)

@@ -14,8 +14,9 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many letters were sent again, which cannot be mended, and whether more are waiting."""
+    """How many letters were sent again, how many cannot be mended, and whether more are waiting."""
 
+    replay_id: str
     replayed: int
     unmendable: int
     more: bool
@@ -31,12 +32,10 @@ async def replay(command: ReplayDeadLetters, store: LetterStore, replays: Replay
         raise UserError(
             "nothing-named",
             "$",
-            "name ids, or a source and, if you like, a cause",
-            "请给出 ids，或给出 source（可加 cause）",
+            "name ids, or a source and, if you like, a cause and a place",
+            "请给出 ids，或给出 source（可加 cause 和 where）",
         )
-    letters = await store.new_letters(
-        command.tenant, command.ids, command.source, command.cause, MOST + 1
-    )
+    letters = await store.new_letters(command.tenant, command.ids, command.group, MOST + 1)
     readers: dict[tuple[str, str], Reader | None] = {}
     sent = []
     for letter in letters[:MOST]:
@@ -45,12 +44,12 @@ async def replay(command: ReplayDeadLetters, store: LetterStore, replays: Replay
             replays.publish(event)
             sent.append(letter.id)
     if sent:
-        await store.mark_replayed(sent)
+        await store.mark_replayed(sent, command.replay_id)
         subject = command.source or "ids"
-        detail = {"letters": len(sent), "cause": command.cause}
+        detail = {"letters": len(sent), "cause": command.cause, "replay": command.replay_id}
         await store.note(command.tenant, command.actor, "dead-letters.replayed", subject, detail)
     tried = min(len(letters), MOST)
-    return Replayed(len(sent), tried - len(sent), len(letters) > MOST)
+    return Replayed(command.replay_id, len(sent), tried - len(sent), len(letters) > MOST)
 
 
 async def _reader(

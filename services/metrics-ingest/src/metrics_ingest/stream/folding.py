@@ -8,6 +8,7 @@ import msgspec
 
 from event_contracts.raw import RawEvent
 from event_contracts.wire import decoder_of, hash16
+from metrics_ingest.adapters.drift import drift_of
 from metrics_ingest.adapters.folds import MongoFoldStore, blocks_of, letter_keys_of
 from metrics_ingest.adapters.older_ids import SqliteOlderIds
 from metrics_ingest.adapters.routes import Counts, FoldRoute
@@ -66,6 +67,7 @@ class FoldHandler:
             remembered.arrived_ms = block.at_ms
             _count_spilled(spill(self.memory, remembered, older))
         remembered.letters = await letter_keys_of(self._store, partition)
+        remembered.drift = await drift_of(self._store, partition)
         self._show()
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> Effect:
@@ -159,6 +161,7 @@ def _count(folded: Folded) -> None:
     for counts in folded.counts.values():
         FOLDED.labels("duplicate").inc(counts.duplicates)
         FOLDED.labels("conflict").inc(counts.conflicts)
+        FOLDED.labels("skipped").inc(counts.skipped)
         FOLDED.labels("dead-letter").inc(counts.dead)
 
 

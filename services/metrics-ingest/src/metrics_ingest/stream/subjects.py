@@ -11,7 +11,7 @@ from event_contracts.topics import RAW, SUBJECTS
 from event_contracts.wire import decoder_of, hash16
 from metrics_ingest.adapters.routes import Counts, FactsRoute
 from metrics_ingest.adapters.subject_store import MongoSubjectStore
-from metrics_ingest.domain.causes import UNREADABLE
+from metrics_ingest.domain.causes import UNREADABLE, Unfit
 from metrics_ingest.domain.folding import Arrival, Letter
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.handlers import HANDLERS
@@ -154,4 +154,5 @@ def _letter(record: Record, detail: str, now_ms: int) -> Letter:
         body=msgspec.Raw(msgspec.json.encode(repr(record.value))),
         error=detail,
     )
-    return Letter(Arrival(record.offset, hash16("", "", identity), event), UNREADABLE, "", detail)
+    arrival = Arrival(record.offset, hash16("", "", identity), event)
+    return Letter(arrival, Unfit(UNREADABLE, "", detail))

@@ -1,0 +1,90 @@
+"""What dead letters say, in Chinese: the English sentences stand in the code where they are raised.
+
+``{}`` stands for what is filled in; words of JSON's sorts in there are translated, names are not.
+"""
+
+import re
+
+_SORTS = {
+    "null": "null",
+    "boolean": "布尔值",
+    "string": "文本",
+    "text": "文本",
+    "object": "对象",
+    "array": "数组",
+    "number": "数字",
+    "nothing": "空值",
+    "id": "ID",
+    "type": "类型",
+    "time": "时间",
+    "subject": "主体",
+}
+
+PHRASES = {
+    "not declared": "未声明",
+    "no mapping": "没有映射",
+    "a JSON object is wanted": "需要 JSON 对象",
+    "a number is wanted, this is a {}": "需要数字，此处为{}",
+    "a text is wanted, this is a {}": "需要文本，此处为{}",
+    "a whole number is wanted, this has a fraction": "需要整数，此处有小数部分",
+    "at most {} digits before the point": "小数点前最多 {} 位",
+    "at most {} digits after the point": "小数点后最多 {} 位",
+    "at most 64 bits": "最多 64 位二进制",
+    "at most {} characters": "最多 {} 个字符",
+    "a text like {} is wanted": "需要形如 {} 的文本",
+    "there is no such date and time": "不存在该日期时间",
+    "years from {} to {} are taken": "只接受 {} 至 {} 年",
+    "the id is an empty text": "ID 为空文本",
+    "an id has at most {} characters": "ID 最多 {} 个字符",
+    "the field {} is required": "字段 {} 为必填",
+    "every event needs its {}": "每个事件都需要{}",
+    "an ISO 4217 code such as CNY is wanted": "需要 ISO 4217 代码，例如 CNY",
+    "a rate of {} or before it is wanted": "需要 {} 当日或之前的汇率",
+    "a budget rate in the metric {} is wanted": "指标 {} 需要预算汇率",
+    "at most {} hours after its acceptance": "最多晚于接收时间 {} 小时",
+    "at most {} days before its acceptance": "最多早于接收时间 {} 天",
+    "a field that the mapping names is wanted": "需要映射中列出的字段",
+    "the source's contribution is named by it": "数据源的 contribution 以它命名",
+    "a number of parts from 1 to {} is wanted": "需要 1 到 {} 之间的部分数",
+    "minor units need an ISO 4217 currency ({})": "最小货币单位需要 ISO 4217 币种（{}）",
+    "a text that holds JSON is wanted, this is a {}": "需要内容为 JSON 的文本，此处为{}",
+    "the text is no JSON: {}": "该文本不是 JSON：{}",
+    "a list is wanted, this is a {}": "需要列表，此处为{}",
+    "nested too deep": "嵌套过深",
+    "it takes more than {} steps": "校验超过 {} 步",
+    "the schema does not end on this event": "schema 对该事件的校验不会结束",
+    "a whole number of {} since 1970 is wanted": "需要自 1970 年起的整数（{}）",
+    "a date like {} is wanted": "需要形如 {} 的日期",
+    "a date with its hour like 2026-11-10 09 is wanted": "需要带小时的日期，例如 2026-11-10 09",
+    "two dates like 2026-11-10..2026-11-10 are wanted": "需要两个日期，例如 2026-11-10..2026-11-10",
+    "{} days from {} on": "自 {1} 起共 {0} 天",
+    "a date, midnight in UTC, is wanted": "需要日期（UTC 零点）",
+    "there is no such date": "不存在该日期",
+    "{} of the last {} records were bad": "最近 {1} 条记录中有 {0} 条有误",
+}
+
+
+_LONGEST = 300
+
+
+def _pattern(phrase: str) -> re.Pattern[str]:
+    return re.compile("(.+)".join(re.escape(part) for part in phrase.split("{}")), re.DOTALL)
+
+
+_PATTERNS = [(_pattern(en), zh) for en, zh in PHRASES.items()]
+
+
+def in_chinese(text: str) -> str | None:
+    """Return a sentence of a dead letter in Chinese, None if nobody has said how."""
+    if len(text) > _LONGEST:
+        return None
+    for pattern, zh in _PATTERNS:
+        found = pattern.fullmatch(text)
+        if found:
+            return zh.format(*(_SORTS.get(part, part) for part in found.groups()))
+    return None
+
+
+def sort_in_chinese(sort: str) -> str:
+    """Return the word for a sort of value; anything else stays."""
+    return _SORTS.get(sort, sort)

@@ -1,0 +1,76 @@
+"""A few events of every slice are looked at for fields that no mapping knows.
+
+The hot path does not pay for it: SAMPLES events of a slice, whatever its size, and a write only
+when a path is new or a minute has passed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.drift import Sampled
+from metrics_ingest.domain.folding import Arrival
+from metrics_ingest.domain.mapping import decode
+from metrics_ingest.domain.memory import PartitionMemory
+from metrics_ingest.domain.plans import SourcePlan
+from metrics_ingest.ports import FoldStore, SourceName
+
+SAMPLES = 8
+WRITE_EVERY_MS = 60_000
+
+Plans = Mapping[SourceName, SourcePlan]
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a slice's samples make of the sources' drift; ``written_ms``: when it was written."""
+
+    sources: dict[SourceName, Sampled] = field(default_factory=dict)
+    written_ms: int | None = None
+
+
+async def look(
+    arrivals: Sequence[Arrival],
+    plans: Plans,
+    store: FoldStore,
+    partition: PartitionMemory,
+    now_ms: int,
+) -> Looked:
+    """Sample a slice; memory is left as it is until the slice is committed."""
+    looked = Looked()
+    is_new = False
+    for name, sampled in _sample(arrivals, plans, now_ms).items():
+        before = partition.drift.get(name, Sampled())
+        merged = Sampled()
+        merged.merge(before)
+        merged.merge(sampled)
+        is_new |= before.sampled == 0 or merged.paths.keys() != before.paths.keys()
+        looked.sources[name] = merged
+    if looked.sources and (is_new or now_ms - partition.drift_written_ms >= WRITE_EVERY_MS):
+        await store.write_drift(partition.drift | looked.sources)
+        looked.written_ms = now_ms
+    return looked
+
+
+def remember_drift(looked: Looked, partition: PartitionMemory) -> None:
+    """Take over what a committed slice has shown."""
+    partition.drift.update(looked.sources)
+    if looked.written_ms is not None:
+        partition.drift_written_ms = looked.written_ms
+
+
+def _sample(arrivals: Sequence[Arrival], plans: Plans, now_ms: int) -> dict[SourceName, Sampled]:
+    found: dict[SourceName, Sampled] = {}
+    for arrival in arrivals[:: max(1, len(arrivals) // SAMPLES)]:
+        raw = arrival.event
+        name = raw.tenant, raw.source
+        plan = plans.get(name)
+        known = None if plan is None else plan.known(raw.door)
+        if known is None or raw.error is not None:
+            continue
+        try:
+            event = decode(bytes(raw.body))
+        except Unfit:
+            continue
+        found.setdefault(name, Sampled()).look(event, known, now_ms)
+    return found

@@ -1,0 +1,107 @@
+"""Row M4: money in the organisation's currency, by the day's rate and by the budget's."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from paceline.trial.stage import Stage, Tenant, noon
+from paceline.trial.system import until
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+LINES = ("revenue", "revenue_planned", "revenue_planned.rate_effect")
+
+
+async def _declare(team: Tenant) -> None:
+    """Deals in any currency, taken in CNY: at the day's rate, and at 7.10 for a dollar."""
+    fields = {
+        "amount": {"paths": ["data.amount"], "kind": "decimal", "currency": "currency"},
+        "currency": {"paths": ["data.currency"]},
+    }
+    mapping = {"id": ["id"], "type": ["type"], "time": ["time"], "fields": fields}
+    source = {"name": "deals", "zone": "Asia/Shanghai", "doors": {"http": mapping}}
+    await team.api.call("POST", "metrics-ingest", "/v1/sources", source)
+    money = {"source": "deals", "value": "amount", "unit": "CNY", "currency": "CNY"}
+    await team.metric("revenue", **money)
+    await team.metric("revenue_planned", **money, rates="budget", budget={"USD": "7.10"})
+
+    async def known() -> bool:
+        found = await team.api.all("goal-service", "/v1/metrics")
+        return set(LINES) <= {metric["name"] for metric in found}
+
+    await until(known, 60, "goal-service knows the rate effect")
+
+
+async def _load(team: Tenant, *rates: tuple[date, str]) -> dict[str, Any]:
+    """Load rates of the dollar as the operator's file has them."""
+    rows = "".join(f"{day},USD,CNY,{rate},1,PBoC\n" for day, rate in rates)
+    return dict(
+        await team.api.call(
+            "PUT",
+            "metrics-ingest",
+            "/v1/rates",
+            f"date,base,quote,rate,per,source\n{rows}".encode(),
+            headers={"Content-Type": "text/csv"},
+        )
+    )
+
+
+def _deal(team: Tenant, day: date, amount: Any, currency: str = "usd") -> dict[str, Any]:
+    """Return a deal at half past midnight of the organisation's day: of the day before in UTC."""
+    at = datetime(day.year, day.month, day.day, 0, 30, tzinfo=SHANGHAI)
+    return team.event(at, 0, data={"amount": amount, "currency": currency})
+
+
+async def _series(team: Tenant, metric: str, first: date, last: date) -> dict[str, Decimal]:
+    span = {"from": str(first), "to": str(last), "zone": "Asia/Shanghai", "grain": "day"}
+    points = await team.api.all("goal-service", f"/v1/metrics/{metric}/series", **span)
+    return {p["at"]: Decimal(p["value"]) for p in points if p["count"]}
+
+
+@pytest.mark.row("M4", "dollars-at-two-rates")
+@pytest.mark.row("M3", "rate-missing-replayed")
+async def test_dollars_count_at_the_days_rate_at_the_budget_rate_and_the_effect_stands_apart(
+    stage: Stage,
+) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant("Asia/Shanghai")
+    await _declare(team)
+    span = (monday, monday + timedelta(days=4))
+    goals = {name: await team.goal(*span, 50_000, metric=name) for name in LINES[:2]}
+    effect = await team.goal(
+        *span, 1_000, metric=LINES[2], policy={"grain": "day"}, name="rate effect"
+    )
+    saturday = monday - timedelta(days=2)
+    deals = [_deal(team, monday, "20000"), _deal(team, monday, 10_000, "USD")]
+    await team.api.send(deals, "deals")
+
+    async def kept() -> list[Any]:
+        found: list[Any] = await team.api.all("metrics-ingest", "/v1/dead-letters")
+        return found if len(found) == 2 else []
+
+    letters = await until(kept, 60, "two dead letters")
+    assert {(each["cause"], each["where"]) for each in letters} == {("rate-missing", "USD/CNY")}
+
+    # Monday has no rate of its own: Saturday's is the last before it.
+    loaded = await _load(team, (saturday, "7.05"), (monday + timedelta(days=1), "7.30"))
+    assert (loaded["added"], loaded["revised"]) == (2, 0)
+    for _ in range(2):
+        await team.api.call(
+            "POST", "metrics-ingest", "/v1/dead-letters/replay", {"source": "deals"}
+        )
+
+    await team.total_becomes(goals["revenue"], "211500")
+    await team.total_becomes(goals["revenue_planned"], "213000")
+    await team.total_becomes(effect, "-1500")
+    totals = [await _series(team, name, monday, monday) for name in LINES]
+    assert totals == [{str(monday): Decimal(n)} for n in (211_500, 213_000, -1_500)]
+
+    # A rate revised later restates nothing that was folded, and the old one stays known.
+    assert (await _load(team, (saturday, "7.00")))["revised"] == 1
+    await team.api.send([_deal(team, monday, 1)], "deals")
+    await team.total_becomes(goals["revenue"], "211507")
+    listed = await team.api.all("metrics-ingest", "/v1/rates", quote="CNY", revisions="true")
+    assert [r["rate"] for r in listed if r["date"] == str(saturday)] == ["7.05", "7.00"]
