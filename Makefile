@@ -68,12 +68,13 @@ demo: setup ## Start everything embedded and play the demonstration
 bench: setup ## Measure accepted-to-progress latency
 	@$(BIN)/paceline bench latency
 
-drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, replay the shop's whole year
+drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, replay the shop's whole year, overload and hostile input
 	@$(BIN)/paceline drill $(DRILL)
 	@for guard in cas head exit lane; do \
 		$(BIN)/paceline drill --kills 3 --events 48000 --rate 1000 --seed 3 --break $$guard; \
 		test $$? -eq 1 || { echo "the drill did not see that $$guard was off"; exit 1; }; done
 	@PACELINE_WHOLE_YEAR=1 $(BIN)/python -m pytest tests/retail
+	@PACELINE_HOSTILE=20 PACELINE_OVERLOAD=60 $(BIN)/python -m pytest tests/limits services/metrics-ingest/tests/test_hostile.py
 
 compose-check: setup ## Run docker-compose.yml on an engine under load and kills (CHECK='--break lost'), or say why not
 	@$(BIN)/python deploy/check $(CHECK)

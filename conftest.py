@@ -7,7 +7,7 @@ import pytest
 
 pytest_plugins = ["service_kit.testing.servers"]
 
-SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
+SHARED = Path(__file__).resolve().parent.parent / "shared"
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +16,20 @@ def shared_data() -> Path:
 
     A machine without it skips the test; with PACELINE_REQUIRE_DATA=1 the test fails instead.
     """
-    if SHARED_DATA.is_dir():
-        return SHARED_DATA
-    missing = f"there is no {SHARED_DATA}"
+    return _beside("data")
+
+
+@pytest.fixture(scope="session")
+def shared_samples() -> Path:
+    """The folder of vendors' payloads beside the repository; missing as :func:`shared_data`."""
+    return _beside("samples")
+
+
+def _beside(name: str) -> Path:
+    folder = SHARED / name
+    if folder.is_dir():
+        return folder
+    missing = f"there is no {folder}"
     if os.environ.get("PACELINE_REQUIRE_DATA") == "1":
         pytest.fail(missing)
     pytest.skip(missing)

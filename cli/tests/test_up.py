@@ -180,10 +180,10 @@ def test_services_get_their_addresses_by_the_environment(up: Up) -> None:
 def test_every_group_has_a_first_position_in_every_partition_it_reads(up: Up) -> None:
     found = asyncio.run(positions(up.now))
     expected = {
-        (group, topic.name, number)
+        (topic.group_of(service), topic.name, number)
         for topic in TOPICS
-        for group in topic.consumers
-        if group != "subscribers"
+        for service in topic.consumers
+        if service != "subscribers"
         for number in range(4)
     }
     assert {(p.group, p.partition.topic, p.partition.number) for p in found} == expected

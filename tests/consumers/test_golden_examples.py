@@ -38,12 +38,22 @@ class StandingClock:
 
 
 async def metrics_ingest(store: Store) -> Handler:
+    from goal_service.stream import Stream
     from metrics_ingest.adapters.definitions import MongoDefinitions
     from metrics_ingest.adapters.routes import Counts
-    from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping, Metric, Source
+    from metrics_ingest.domain.definitions import (
+        Contribution,
+        ContributionKind,
+        FieldMapping,
+        Kind,
+        Mapping,
+        Metric,
+        Source,
+    )
     from metrics_ingest.domain.memory import Memory
     from metrics_ingest.settings import IngestSettings
     from metrics_ingest.stream.folding import FoldHandler
+    from metrics_ingest.stream.subjects import SubjectsHandler
 
     def door(prefix: str) -> Mapping:
         gross = FieldMapping(paths=(f"{prefix}gross",), kind=Kind.DECIMAL, required=True)
@@ -61,18 +71,57 @@ async def metrics_ingest(store: Store) -> Handler:
         zone="Europe/London",
         version=1,
     )
-    metric = Metric(
+    gross = Metric(
         name="gross_revenue", source="orders", value="gross", dims=("country",), version=1
     )
+    names = ("account", "day", "campaign", "row", "rows", "read_at", "deal", "stage")
+    amounts = {name: FieldMapping(paths=(name,), kind=Kind.DECIMAL) for name in ("spend", "amount")}
+    reports = Source(
+        name="ads",
+        doors={
+            "http": Mapping(
+                id=("id",),
+                type=("type",),
+                time=("time",),
+                fields=amounts | {name: FieldMapping(paths=(name,)) for name in names},
+            )
+        },
+        contributions=(
+            Contribution(
+                kind=ContributionKind.SLICE,
+                types=("report.row",),
+                key=("account", "day"),
+                cell=("campaign",),
+                as_of="read_at",
+                part="row",
+                parts="rows",
+            ),
+            Contribution(kind=ContributionKind.ENTITY, types=("deal.changed",), key=("deal",)),
+        ),
+        restates_days=28,
+        version=1,
+    )
+    spend = Metric(name="spend", source="ads", types=("report.row",), value="spend", version=1)
+    won = Metric(name="won", source="ads", types=("deal.changed",), value="amount", version=1)
 
     async def define(tx: Tx) -> None:
         definitions = MongoDefinitions(tx, NOW_MS)
-        await definitions.write_source("shop", source)
-        await definitions.write_metric("shop", metric)
+        for each in (source, reports):
+            await definitions.write_source("shop", each)
+        for metric in (gross, spend, won):
+            await definitions.write_metric("shop", metric)
 
     await (await store.session()).run(define)
-    counts = Counts(raw=PARTITIONS, facts=PARTITIONS, metric_definitions=PARTITIONS)
-    return FoldHandler(store, StandingClock(), counts, Memory(IngestSettings().window_bytes))
+    counts = Counts(
+        raw=PARTITIONS, subjects=PARTITIONS, facts=PARTITIONS, metric_definitions=PARTITIONS
+    )
+    memory = Memory(IngestSettings().window_bytes)
+    return Stream(
+        {
+            "raw": FoldHandler(store, StandingClock(), counts, memory),
+            "subjects": SubjectsHandler(store, StandingClock(), counts, Guards()),
+        }
+    )
 
 
 async def goal_service(store: Store) -> Handler:
@@ -130,19 +179,21 @@ class Reader:
     def __init__(self, service: str, topic: str) -> None:
         self.service = service
         self.partition = Partition(topic, 1)
+        self.group = next(t for t in TOPICS if t.name == topic).group_of(service)
         self.store = Store(FakeMongo(), "paceline_reader")
         self.end = 0
         self.applier: Applier
 
     async def start(self) -> "Reader":
-        await offsets.seed(self.store, self.service, self.partition, 0, "topic")
+        group = self.group
+        await offsets.seed(self.store, group, self.partition, 0, "topic")
         fence = Fence(self.store, "reader-0", "boot")
         await fence.raise_flag()
         self.applier = Applier(
             store=self.store,
             session=await self.store.session(),
             fence=fence,
-            group=self.service,
+            group=group,
             handler=await MAKERS[self.service](self.store),
             bounds=_bounds,
             gapless=frozenset({self.partition.topic}),
@@ -265,3 +316,19 @@ async def test_metrics_ingest_folds_the_examples_to_the_digit() -> None:
     sent = [decode(value) for topic, value in await reader.sent() if topic == "facts"]
     batches = [each for each in sent if isinstance(each, FactBatch)]
     assert sum(cell.sum for each in batches for cell in each.cells) == Decimal("2042.761")
+
+
+async def test_metrics_ingest_turns_the_subjects_of_the_examples_into_facts() -> None:
+    from event_contracts.facts import FactBatch, FactsMessage
+    from event_contracts.wire import decoder_of
+
+    reader = await Reader("metrics-ingest", "subjects").start()
+    await reader.read(*examples("subjects"))
+    decode = decoder_of(FactsMessage)
+    sent = [decode(value) for topic, value in await reader.sent() if topic == "facts"]
+    batches = [each for each in sent if isinstance(each, FactBatch)]
+    assert {(b.metric, c.sum, c.count) for b in batches for c in b.cells} == {
+        ("spend", Decimal("120.500000"), 1),
+        ("won", Decimal("5000.00"), 1),
+    }
+    assert all(b.provisional and b.corrects is None for b in batches)

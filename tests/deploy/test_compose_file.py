@@ -45,6 +45,7 @@ def test_the_example_holds_no_secret() -> None:
     assert re.findall(r"(?m)^([A-Z_]+)=(.*)$", example) == [
         ("GRAFANA_PASSWORD", ""),
         ("PACELINE_CONSOLE_SECRET", ""),
+        ("PACELINE_SECRETS_KEY", ""),
     ]
 
 

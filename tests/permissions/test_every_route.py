@@ -27,6 +27,8 @@ from service_kit.testing.tokens import FakeTokens, bearer
 
 NOW_MS = 1_323_432_000_000  # 2011-12-09 12:00 UTC
 PARTITIONS = 4
+# What is shipped is no tenant's.
+EVERYBODYS = ("/v1/connectors", "/v1/connectors/{name}")
 METHODS = ("get", "put", "post", "patch", "delete")
 # The scopes of a key that may do everything but one thing.
 SCOPES = frozenset(PERMISSIONS)
@@ -78,7 +80,8 @@ class Things:
     """What the tenant ``shop`` has: ids by the names of path parameters, valid bodies, queries.
 
     ``made_by_put``: paths at which a PUT with a new id makes something of one's own. ``by_query``:
-    addresses that name an id of the shop in their query.
+    addresses that name an id of the shop in their query. ``signed``: routes without a scope, at
+    which vendors call; their address and signature let them in, and their service's tests show it.
     """
 
     ids: dict[str, str] = field(default_factory=dict)
@@ -86,6 +89,7 @@ class Things:
     queries: dict[str, dict[str, str]] = field(default_factory=dict)
     made_by_put: frozenset[str] = frozenset()
     by_query: tuple[str, ...] = ()
+    signed: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -99,13 +103,17 @@ class House:
     things: Things
 
     @property
-    def routes(self) -> list[Route]:
+    def every_route(self) -> list[Route]:
         return [
             Route(method, path, tuple(operation["x-scopes"]))
             for path, operations in self.app.openapi()["paths"].items()
             for method, operation in operations.items()
             if method in METHODS
         ]
+
+    @property
+    def routes(self) -> list[Route]:
+        return [route for route in self.every_route if str(route) not in self.things.signed]
 
     async def key(self, tenant: str, *scopes: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {await self.runtime.keys.create(tenant, scopes)}"}
@@ -153,13 +161,16 @@ async def metrics_ingest(runtime: Runtime) -> tuple[FastAPI, Things]:
     from metrics_ingest.settings import IngestSettings
     from metrics_ingest.stream.folding import FoldHandler
 
-    counts = Counts(raw=PARTITIONS, facts=PARTITIONS, metric_definitions=PARTITIONS)
+    counts = Counts(
+        raw=PARTITIONS, subjects=PARTITIONS, facts=PARTITIONS, metric_definitions=PARTITIONS
+    )
     memory = Memory(IngestSettings().window_bytes)
     await learn(runtime.store, FoldHandler(runtime.store, runtime.clock, counts, memory), "raw")
     raw: Any = NoRaw()
     letter = await runtime.store.db["dead_letters"].find_one({"tenant": "shop"})
     mapping = {"id": ["id"], "type": ["type"], "time": ["time"]}
-    source = {"name": "orders", "zone": "UTC", "doors": {"http": mapping}}
+    doors = {"http": mapping, "hook": mapping}
+    source = {"name": "orders", "zone": "UTC", "doors": doors, "signature": "stripe"}
     metric = {"name": "orders", "source": "orders"}
     things = Things(
         ids={"name": "orders", "identity": str(letter["_id"]) if letter else ""},
@@ -168,9 +179,12 @@ async def metrics_ingest(runtime: Runtime) -> tuple[FastAPI, Things]:
             "POST /v1/metrics": metric,
             "PUT /v1/sources/{name}": source,
             "PUT /v1/metrics/{name}": metric,
+            "PUT /v1/sources/{name}/secrets": {"secrets": ["whsec_eA=="]},
         },
+        signed=frozenset({"POST /v1/hooks/{hook}", "GET /v1/hooks/{hook}"}),
     )
-    return make_api(runtime, raw, counts), things
+    sealed = IngestSettings(secrets_keys=("a key to seal secrets with",))
+    return make_api(runtime, raw, counts, sealed), things
 
 
 async def goal_service(runtime: Runtime) -> tuple[FastAPI, Things]:
@@ -275,6 +289,20 @@ async def test_every_route_asks_for_one_scope_of_the_table(house: House) -> None
         assert scope in PERMISSIONS, str(route)
 
 
+async def test_a_route_without_a_scope_knows_nobody_who_does_not_know_its_address(
+    house: House,
+) -> None:
+    unscoped = {str(route) for route in house.every_route if not route.scopes}
+    assert unscoped == house.things.signed
+    rival = await house.key("rival", "*")
+    for route in house.every_route:
+        if str(route) in house.things.signed:
+            for headers in ({}, bearer("admin", tenant="shop"), rival):
+                for name in ("orders", "orders.", "orders.00", ".", "x"):
+                    answer = await house.call(route, headers, {"hook": name})
+                    assert answer.status_code == 404, f"{route} {name}: {answer.text}"
+
+
 async def test_nobody_comes_in_without_a_key_or_a_token(house: House) -> None:
     for route in house.routes:
         refused = await house.call(route, {}, house.any_ids)
@@ -309,6 +337,8 @@ async def test_every_id_of_another_tenant_is_404_and_stays_as_it_was(house: Hous
     things = house.things
     rival, full = await house.key("rival", "*"), await house.key("shop", "*")
     for route in sorted(house.routes, key=lambda each: each.method == "delete"):
+        if route.path in EVERYBODYS:
+            continue
         if route.names_an_id and not makes_its_own(house, route):
             before = await held(house, "shop")
             foreign = await house.call(route, rival, things.ids, things.bodies.get(str(route)))
@@ -337,7 +367,7 @@ async def test_what_a_put_makes_is_ones_own_even_under_an_id_of_another_tenant(
 async def test_lists_show_nothing_of_another_tenant(house: House) -> None:
     rival = await house.key("rival", "*")
     for route in house.routes:
-        if route.method == "get" and not route.names_an_id:
+        if route.method == "get" and not route.names_an_id and route.path not in EVERYBODYS:
             answer = (await house.call(route, rival, {})).json()
             assert answer.get("items", []) == [], str(route)
 

@@ -1,9 +1,13 @@
 """Rows M1 to M3: events in, whichever door, each counted once, in its own minute."""
 
 import asyncio
+import hmac
+import time
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from confluent_kafka import Producer
@@ -166,3 +170,68 @@ async def test_a_dead_letter_keeps_its_reason_and_counts_after_the_mapping_is_me
     await team.total_becomes(goal, "13.5")
     await team.settled()
     assert await team.total(goal) == Decimal("13.5")
+
+
+def _web_source() -> dict[str, Any]:
+    """Return a source with Segment's door and a signed hook, as somebody would declare it."""
+    fields = {"amount": {"paths": ["properties.amount"], "kind": "decimal"}}
+    segment = {"id": ["messageId"], "type": ["type"], "time": ["timestamp"], "fields": fields}
+    hook = {"id": ["id"], "type": ["kind"], "time": ["at"]} | {
+        "fields": {"amount": {"paths": ["amount"], "kind": "decimal"}}
+    }
+    doors = {"segment": segment, "hook": hook}
+    return {"name": "web", "zone": "UTC", "doors": doors, "signature": "timestamped"}
+
+
+@pytest.mark.row("M2", "segment-call")
+async def test_a_call_of_segments_counts_once_and_a_bad_one_is_named(stage: Stage) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant()
+    await team.api.call("POST", "metrics-ingest", "/v1/sources", _web_source())
+    await team.metric("bought", source="web", types=["track"], value="amount")
+    goal = await team.goal(monday, monday + timedelta(days=4), 100, metric="bought")
+    at = noon(monday).isoformat()
+    call = {"type": "track", "userId": "u1", "event": "Bought", "timestamp": at}
+    late = call | {"timestamp": "2026-11-4T01:15:22Z"}
+    batch = {"batch": [call | {"properties": {"amount": 19.99}}, late]}
+    named = {"X-Paceline-Source": "web"}
+
+    for _ in range(2):  # a library that heard nothing sends it again
+        answer = await team.api.call("POST", "metrics-ingest", "/v1/batch", batch, headers=named)
+        assert (answer["accepted"], answer["rejected"][0]["index"]) == ([0], 1)
+
+    await team.total_becomes(goal, "19.99")
+
+
+@pytest.mark.row("M2", "signed-hook")
+@pytest.mark.row("M2", "bad-signature")
+async def test_a_signed_webhook_counts_and_another_signature_does_not(stage: Stage) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant()
+    api = team.api
+    await api.call("POST", "metrics-ingest", "/v1/sources", _web_source())
+    await api.call("PUT", "metrics-ingest", "/v1/sources/web/secrets", {"secrets": ["s3cret"]})
+    await team.metric("won", source="web", types=["deal.won"], value="amount")
+    goal = await team.goal(monday, monday + timedelta(days=4), 100, metric="won")
+    hook = await api.get("metrics-ingest", "/v1/sources/web/hook")
+    deal = {"id": "d1", "kind": "deal.won", "at": noon(monday).isoformat(), "amount": "1250.50"}
+    body = msgspec.json.encode(deal)
+
+    async def post(secret: str, sent: bytes = body, age: int = 0) -> int:
+        stamp = str(int(time.time()) - age)  # a vendor's clock, not the organisation's
+        digest = hmac.new(secret.encode(), f"{stamp}.".encode() + body, "sha256").hexdigest()
+        headers = {"X-Timestamp": stamp, "X-Signature": digest}
+        async with httpx.AsyncClient() as vendor:
+            return (await vendor.post(hook["url"], content=sent, headers=headers)).status_code
+
+    assert await post("another") == 401
+    assert await post("s3cret", body.replace(b"1250", b"9250")) == 401
+    assert await post("s3cret", age=330) == 401
+    assert await post("s3cret", age=-330) == 401
+    assert [await post("s3cret"), await post("s3cret")] == [200, 200]
+
+    await team.total_becomes(goal, "1250.50")
+    stats = await api.get("metrics-ingest", "/v1/sources/web/stats")
+    assert (stats["accepted"], stats["dead_letters"]) == (1, 0)

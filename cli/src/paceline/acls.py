@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW, TOPICS
+from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW, SUBJECTS, TOPICS
 from paceline.access import COMMAND
 from paceline.topic_plan import SERVICES
 from service_kit.security_environment import principal_of
@@ -20,7 +20,7 @@ RELAY = "relay"
 # A 202 is answered once the event stands in Kafka, so the door cannot go through the outbox.
 DIRECT = {"metrics-ingest": (RAW.name,)}
 # metrics-ingest asks at start over how many partitions it spreads what the relay writes.
-COUNTED = {"metrics-ingest": (FACTS.name, METRIC_DEFINITIONS.name)}
+COUNTED = {"metrics-ingest": (SUBJECTS.name, FACTS.name, METRIC_DEFINITIONS.name)}
 # The group that copies a topic of the organisation into raw has that topic's name in its own.
 REKEY = "metrics-ingest-rekey."
 
@@ -58,7 +58,9 @@ def grants(settings: Settings, foreign: Sequence[str] = ()) -> list[Grant]:
         for service in SERVICES:
             if service in topic.consumers:
                 found.add(Grant(service, "topic", "Read", name))
-                found.add(Grant(service, "group", "Read", settings.groups + service))
+                found.add(
+                    Grant(service, "group", "Read", settings.groups + topic.group_of(service))
+                )
             if topic.name in DIRECT.get(service, ()):
                 found.add(Grant(service, "topic", "Write", name))
             if topic.name in COUNTED.get(service, ()):

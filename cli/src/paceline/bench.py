@@ -18,6 +18,8 @@ from rich.table import Table
 from paceline.bench_load import Shape
 from paceline.bench_run import POLL_SECONDS, Measured, Run
 from paceline.demo.place import free_base_port
+from paceline.fold.command import cost, fold
+from paceline.fold.whole_command import facts, sustain
 from paceline.show import console, fail
 from paceline.trial.system import System, TrialFailed
 
@@ -27,6 +29,12 @@ app = typer.Typer(help="Measure this machine's system.", no_args_is_help=True)
 @app.callback()
 def bench() -> None:
     """Measure a system of its own on this machine."""
+
+
+app.command()(fold)
+app.command()(cost)
+app.command()(facts)
+app.command()(sustain)
 
 
 @app.command()

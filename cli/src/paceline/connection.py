@@ -66,11 +66,13 @@ def settings_of(path: Path | None, service: str = COMMAND, *, broker: bool = Tru
 
 
 class ApiError(Exception):
-    """An answer that is none: the status and what the service said."""
+    """An answer that is none: the status, where something is wrong, what the service said."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, where: str = "", message: str = "") -> None:
         super().__init__(f"{status}: {text}" if status else text)
         self.status = status
+        self.where = where
+        self.message = message or text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class Connection:
     def post(self, path: str, body: Any) -> Any:
         """Send ``body`` as JSON and return the answer; raises ApiError."""
         return self._call("POST", path, content=strict_json.dumps(body))
+
+    def put(self, path: str, body: Any) -> Any:
+        """Put ``body`` as JSON and return the answer; raises ApiError."""
+        return self._call("PUT", path, content=strict_json.dumps(body))
 
     def upload(self, path: str, content: bytes, kind: str) -> Any:
         """Send ``content`` of a media type and return the answer; raises ApiError."""
@@ -128,7 +134,7 @@ class Connection:
     def _call(self, method: str, path: str, **options: Any) -> Any:
         answer = self._request(method, path, **options)
         if answer.status_code >= 400:
-            raise ApiError(answer.status_code, said(answer))
+            raise ApiError(answer.status_code, said(answer), *_error(answer))
         return answer.json()
 
     def _request(
@@ -158,11 +164,17 @@ def close() -> None:
 
 def said(answer: httpx.Response) -> str:
     """Return what a refusal says: where and what."""
+    where, message = _error(answer)
+    return f"{where}: {message}" if where or message else answer.text[:500]
+
+
+def _error(answer: httpx.Response) -> tuple[str, str]:
+    """Return where and what; empty when the answer does not have our shape."""
     try:
         error = answer.json()["error"]
-        return f"{error['where']}: {error['message']}"
+        return str(error["where"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
-        return answer.text[:500]
+        return "", ""
 
 
 def connect(service: str, url: str | None, key: str | None, json: Path | None) -> Connection:

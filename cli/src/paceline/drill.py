@@ -92,7 +92,7 @@ def _result(
         kills_by_process=dict(done.by_process),
         kills_with_work_in_flight=done.in_flight,
         sent=load.sent,
-        acked=len(load.journal.orders),
+        acked=len(load.journal.events),
         events_per_second=round(load.sent / max(load.seconds, 0.001), 1),
         lost=verdict.lost.total(),
         doubled=verdict.doubled.total(),

@@ -4,12 +4,14 @@ import typer
 
 from paceline import (
     bench,
+    connectors,
     deadletters,
     demo,
     doctor,
     drill,
     goals,
     lights,
+    metrics,
     people,
     prepare,
     rates,
@@ -31,7 +33,10 @@ app.command()(send.send)
 app.command()(goals.goals)
 app.command()(lights.lights)
 app.command()(people.people)
+app.add_typer(metrics.app, name="metrics")
+app.add_typer(metrics.sources, name="sources")
 app.command()(watch.watch)
+app.add_typer(connectors.app, name="connectors")
 app.add_typer(rates.app, name="rates")
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)

@@ -211,6 +211,7 @@ class System:
                 "PACELINE_OIDC_AUDIENCE": settings.audience,
             }
             | self._console(name)
+            | self._ingest(name)
             | ({"PACELINE_CLOCK": str(clock.absolute())} if clock else {})
         )
 
@@ -224,6 +225,13 @@ class System:
         }
         secret = secret_in(self._plan.data / "console", "cookies")
         return urls | {"PACELINE_CONSOLE_SECRET": secret}
+
+    def _ingest(self, name: str) -> dict[str, str]:
+        """Return what seals the secrets of webhooks: drawn once, and kept in the data folder."""
+        if name != "metrics-ingest":
+            return {}
+        secret = secret_in(self._plan.data / "ingest", "secrets-key")
+        return {"PACELINE_SECRETS_KEY": os.environ.get("PACELINE_SECRETS_KEY") or secret}
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS

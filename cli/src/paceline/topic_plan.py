@@ -136,7 +136,8 @@ async def seed_positions(settings: Settings) -> None:
             await store.check()
             for partition in partitions:
                 at = bounds[partition]
-                await offsets.seed(store, service, partition, at.low, at.topic_id)
+                group = _group_of(service, partition)
+                await offsets.seed(store, group, partition, at.low, at.topic_id)
         finally:
             await store.close()
 
@@ -152,7 +153,8 @@ async def unseeded(settings: Settings) -> int | None:
 async def _unseeded(settings: Settings) -> int:
     count = 0
     for service in SERVICES:
-        wanted = [offsets.offset_id(service, p) for p in _read_by(service, settings.partitions)]
+        read = _read_by(service, settings.partitions)
+        wanted = [offsets.offset_id(_group_of(service, p), p) for p in read]
         store = _store_of(settings, service)
         try:
             count += len(wanted) - len(await find_ids(store.db["offsets"], wanted))
@@ -163,6 +165,11 @@ async def _unseeded(settings: Settings) -> int:
 
 def _store_of(settings: Settings, service: str) -> Store:
     return Store.connect(settings.mongodb, replace(settings, service=service).database)
+
+
+def _group_of(service: str, partition: Partition) -> str:
+    topic = next(topic for topic in TOPICS if topic.name == partition.topic)
+    return topic.group_of(service)
 
 
 def _read_by(service: str, partitions: int) -> list[Partition]:

@@ -18,6 +18,7 @@ EACH = pytest.mark.parametrize("example", EXAMPLES, ids=str)
 # The fields whose values make the key; "" is an empty part, "part?" stands there if it is set.
 KEYS = {
     "raw.event.v1": ("tenant", "source", "id"),
+    "subjects.batch.v1": ("tenant", "source"),
     "facts.batch.v1": ("tenant", "metric"),
     "facts.goal-control.v1": ("tenant", "metric"),
     "watermark.v1": ("", "origin"),

@@ -44,7 +44,7 @@ def test_every_message_type_says_its_topic_and_its_version(topic: Topic) -> None
 
 def test_the_retention_is_what_the_architecture_says() -> None:
     days = {topic.name: topic.retention_days for topic in TOPICS if not topic.compacted}
-    assert days == {"raw": 7, "facts": 30, "goal-events": 30, "rewards": 30}
+    assert days == {"raw": 7, "subjects": 7, "facts": 30, "goal-events": 30, "rewards": 30}
 
 
 def test_no_two_topics_have_one_name() -> None:

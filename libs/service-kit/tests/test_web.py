@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from service_kit.settings import Settings
 from service_kit.store import Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo
 from service_kit.testing.tokens import FakeTokens, bearer
-from service_kit.web import Caller, answer, make_app, page, read_body, require
+from service_kit.web import Caller, answer, bodies, make_app, page, read_body, require
 from service_kit.web.answers import language_of
 
 
@@ -238,6 +239,46 @@ async def test_a_body_beyond_five_megabytes_is_refused_declared_or_not(door: Doo
         response = await door.http.post("/v1/goals", headers=door.full, content=content)
         assert response.status_code == 413
         assert error_of(response)["code"] == "body-too-large"
+
+
+async def test_a_body_may_come_as_gzip_and_is_bounded_as_it_inflates(door: Door) -> None:
+    headers = door.full | {"Content-Encoding": "gzip"}
+    whole = gzip.compress(b'{"name": "g", "count": 3}')
+    taken = await door.http.post("/v1/goals", headers=headers, content=whole)
+    assert taken.status_code == 201, taken.text
+    bomb = gzip.compress(b" " * (200 * 1024 * 1024), 1)
+    refused = await door.http.post("/v1/goals", headers=headers, content=bomb)
+    assert (refused.status_code, error_of(refused)["code"]) == (413, "body-too-large")
+    for broken in (whole[:-4], whole + b"x", b"no gzip", b""):
+        refused = await door.http.post("/v1/goals", headers=headers, content=broken)
+        assert (refused.status_code, error_of(refused)["code"]) == (422, "bad-encoding")
+
+
+async def test_another_encoding_is_refused(door: Door) -> None:
+    headers = door.full | {"Content-Encoding": "br"}
+    refused = await door.http.post("/v1/goals", headers=headers, content=b"{}")
+    assert (refused.status_code, error_of(refused)["code"]) == (415, "unsupported-encoding")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+
+    async def drops() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    refused = await door.http.post("/v1/goals", headers=door.full, content=drops())
+    assert (refused.status_code, error_of(refused)["code"]) == (408, "body-too-slow")
+    assert refused.headers["connection"] == "close"
+
+
+async def test_a_length_of_thousands_of_digits_is_too_large(door: Door) -> None:
+    headers = door.full | {"Content-Length": "9" * 5000}
+    refused = await door.http.post("/v1/goals", headers=headers, content=b"{}")
+    assert refused.status_code == 413
 
 
 async def test_our_own_mistake_tells_nothing_of_its_inside(door: Door) -> None:

@@ -110,7 +110,8 @@ class Stage:
         return self.row(control(goal, **fields), "goal-service:api:goal-service-0")
 
     def watermark(self, origin: str, at_ms: int) -> Record:
-        return self.row(Watermark(origin=origin, at_ms=at_ms), f"metrics-ingest:{origin}")
+        group = "metrics-ingest-subjects" if origin.startswith("subjects/") else "metrics-ingest"
+        return self.row(Watermark(origin=origin, at_ms=at_ms), f"{group}:{origin}")
 
     async def feed(self, *rows: Record, to: Partition = FACTS) -> None:
         """Append the rows to the log and apply them as one slice."""

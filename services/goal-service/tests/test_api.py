@@ -267,7 +267,7 @@ async def test_a_series_reads_loose_documents_and_blocks_and_says_how_complete_i
         ({"to": "2011-01-18"}, "time-missing"),
         ({"from": "yesterday", "to": "2011-01-18"}, "time-unreadable"),
         ({"from": "2011-01-19", "to": "2011-01-17"}, "time-reversed"),
-        ({"from": "2011-01-18", "to": "2011-01-18", "grain": "week"}, "grain-unknown"),
+        ({"from": "2011-01-18", "to": "2011-01-18", "grain": "year"}, "grain-unknown"),
         ({"from": "2001-01-18", "to": "2011-01-18", "grain": "minute"}, "too-many-buckets"),
         ({"from": "2011-01-18", "to": "2011-01-18", "moon": "x"}, "dimension-unknown"),
         ({"from": "2011-01-18", "to": "2011-01-18", "by": "moon"}, "dimension-unknown"),

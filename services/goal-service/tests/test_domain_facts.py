@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from event_contracts.facts import Accepted, Cell, Condition
 from goal_service.domain import blocks
 from goal_service.domain.alive import Quarters, quarters_of
-from goal_service.domain.amounts import Sum
 from goal_service.domain.days import first_minute, local_day, windows
 from goal_service.domain.matching import Index, Use, meets
 from goal_service.domain.series import Question, label, minute_of, series
 from goal_service.domain.sheets import GoalDay, Sheet, day_sums
+from goal_service.domain.tallies import Tally
 
 
 def minute(text: str) -> int:
@@ -190,24 +190,25 @@ def random_sheets(rng: random.Random, cells: int) -> list[Sheet]:
 @pytest.mark.parametrize("seed", range(10))
 def test_blocks_hold_the_sums_of_all_that_was_merged_and_stay_within_their_limit(seed: int) -> None:
     rng = random.Random(seed)
-    stored: dict[blocks.Range, Sheet] = {}
+    stored: dict[blocks.Range, tuple[Sheet, ...]] = {}
     everything: list[Sheet] = []
     for _ in range(6):
         fresh = random_sheets(rng, 100)
         everything += fresh
         for within, part in blocks.touched(blocks.sums_of(fresh), stored).items():
-            made = blocks.merged(within, part, stored.pop(within, None), limit=40)
-            stored |= {block.range: block.sheet for block in made}
-    expected = {k: v for k, v in blocks.sums_of(everything).items() if v != (0, 0)}
-    assert blocks.sums_of(stored.values()) == expected
-    assert max(len(sheet.cells) for sheet in stored.values()) <= 40
+            made = blocks.merged(within, part, stored.pop(within, ()), limit=40)
+            stored |= {block.range: block.sheets for block in made}
+    expected = {k: v for k, v in blocks.sums_of(everything).items() if not v.nothing}
+    kept = [sheet for sheets in stored.values() for sheet in sheets]
+    assert blocks.sums_of(kept) == expected
+    assert max(len(sheet.cells) for sheet in kept) <= 40
     edges = sorted(stored)
     assert all(a.end == b.begin for a, b in pairwise(edges))
 
 
 def test_a_minute_with_more_cells_than_the_limit_stays_one_block() -> None:
-    sums = {(5, frozenset({("c", str(n))})): Sum(Decimal(1), 1) for n in range(50)}
-    assert len(blocks.merged(blocks.Range(0, 1440), sums, None, limit=40)) == 1
+    sums = {blocks.Spot(5, frozenset({("c", str(n))})): Tally(Decimal(1), 1) for n in range(50)}
+    assert len(blocks.merged(blocks.Range(0, 1440), sums, (), limit=40)) == 1
 
 
 def ask(begin: str, end: str, grain: str, zone: str, **more: Any) -> Question:

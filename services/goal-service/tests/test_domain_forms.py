@@ -14,8 +14,9 @@ from event_contracts.metrics import MetricDefined
 from goal_service.domain.calendar import working_days
 from goal_service.domain.drafts import Draft
 from goal_service.domain.forms import planned_on
-from goal_service.domain.goals import Surroundings, metrics_of, settle, stopped
-from goal_service.domain.parts import controls, parts_of
+from goal_service.domain.goals import Surroundings, settle, stopped
+from goal_service.domain.kinds import metrics_of
+from goal_service.domain.parts import GoalPart, controls, parts_of
 from service_kit.errors import UserError
 
 
@@ -189,7 +190,8 @@ def test_every_sum_of_a_goal_is_told_to_the_log_of_its_metric() -> None:
         ("guardrail.1", "revenue", ()),
     ]
     told = controls(goal, None)
-    assert [(c.part, c.metric, c.where) for c in told] == list(parts_of(goal))
+    sent = [GoalPart(c.part, c.metric, c.where, c.denominator) for c in told]
+    assert sent == list(parts_of(goal))
     assert {c.stopped for c in told} == {False}
     assert [m for m, _ in metrics_of(replace(LONG_TAIL_SHARE, guardrails=RAILS))] == [
         *("leads", "leads", "spend", "leads", "revenue"),

@@ -232,9 +232,11 @@ async def test_of_3000_goals_on_the_metric_only_the_10_that_match_are_read_and_w
     assert few[1:] == (10, 10)
 
 
-async def test_a_watermark_is_the_minimum_over_all_raw_partitions_and_goes_to_every_partition(
+async def test_a_watermark_is_the_minimum_over_all_origins_and_goes_to_every_partition(
     stage: Any,
 ) -> None:
+    for number in range(4):
+        await stage.feed(stage.watermark(f"subjects/{number}", 5000))
     for number in range(3):
         await stage.feed(stage.watermark(f"raw/{number}", 1000 + number))
     assert await stage.sent("progress") == []
@@ -247,9 +249,26 @@ async def test_a_watermark_is_the_minimum_over_all_raw_partitions_and_goes_to_ev
         assert b"watermark" in last["value"]  # behind the progress that it covers
 
 
+async def test_what_waits_for_its_subject_holds_the_watermark_back(stage: Any) -> None:
+    for number in range(4):
+        await stage.feed(stage.watermark(f"raw/{number}", 5000))
+    for number in range(3):
+        await stage.feed(stage.watermark(f"subjects/{number}", 4000))
+    assert [m for m in await stage.sent("progress") if isinstance(m, Watermark)] == []
+    await stage.feed(stage.watermark("subjects/3", 900))
+    assert {m.at_ms for m in await stage.sent("progress") if isinstance(m, Watermark)} == {900}
+    await stage.feed(stage.watermark("subjects/3", 4500))
+    assert {m.at_ms for m in await stage.sent("progress") if isinstance(m, Watermark)} == {
+        900,
+        4000,
+    }
+
+
 async def test_a_watermark_waits_for_the_missing_row_of_its_lane_and_is_told_once(
     stage: Any,
 ) -> None:
+    for number in range(4):
+        await stage.feed(stage.watermark(f"subjects/{number}", 5000))
     for number in range(1, 4):
         await stage.feed(stage.watermark(f"raw/{number}", 5000))
     missing = stage.cells((TEN, UK, "1"))

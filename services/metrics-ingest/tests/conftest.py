@@ -1,5 +1,6 @@
 """A stage for metrics-ingest: its HTTP door, its fold and its re-keyer on in-memory stand-ins."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import uvicorn
 
 from event_contracts.facts import FactBatch, FactsMessage, Watermark
 from event_contracts.raw import RawEvent
@@ -15,20 +17,27 @@ from metrics_ingest.adapters.raw_log import KafkaRawLog
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import make_api
 from metrics_ingest.domain.memory import Memory
+from metrics_ingest.settings import IngestSettings
 from metrics_ingest.stream.folding import FoldHandler
+from metrics_ingest.stream.subjects import GROUP as SUBJECTS_GROUP
+from metrics_ingest.stream.subjects import SubjectsHandler
 from service_kit import offsets
 from service_kit.batch import Applier, Bounds
 from service_kit.errors import Infrastructure
+from service_kit.guards import Guards
+from service_kit.lanes import Stamp
 from service_kit.records import Partition, Record, Slice
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
 from service_kit.testing.fake_mongo import FakeMongo
 
+ALL_GUARDS = Guards()
 NOON_MS = 1_304_683_200_000  # 2011-05-06 12:00 UTC, 13:00 in London
-COUNTS = Counts(raw=2, facts=2, metric_definitions=2)
+COUNTS = Counts(raw=2, subjects=2, facts=2, metric_definitions=2)
 EVENTS = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
+SEAL = "a key to seal secrets with, for tests"
 
 
 class HandClock:
@@ -46,7 +55,9 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.records: dict[int, list[bytes]] = {number: [] for number in range(COUNTS.raw)}
+        self.subjects: dict[int, list[Record]] = {number: [] for number in range(COUNTS.subjects)}
         self.broken = False
+        self.slow: asyncio.Event | None = None
 
     async def send(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None
@@ -54,13 +65,19 @@ class MemoryLog:
         assert (topic, key is not None, value is not None) == ("raw", True, True)
         if self.broken:
             raise Infrastructure("no broker")
+        if self.slow is not None:
+            await self.slow.wait()
         self.records[partition].append(value or b"")
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
-        return {p: Bounds("t", 0, len(self.records.get(p.number, []))) for p in partitions}
+        return {p: Bounds("t", 0, self._end(p)) for p in partitions}
 
     async def ends(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
-        return {p: len(self.records[p.number]) for p in partitions}
+        return {p: self._end(p) for p in partitions}
+
+    def _end(self, partition: Partition) -> int:
+        logs: Any = self.subjects if partition.topic == "subjects" else self.records
+        return len(logs.get(partition.number, []))
 
 
 class Stage:
@@ -76,12 +93,16 @@ class Stage:
         self.keys: dict[str, dict[str, str]] = {}
         self.store = runtime.store
         self.raw = KafkaRawLog(log, "raw", COUNTS.raw)
-        app = make_api(runtime, self.raw, COUNTS)
+        self.now = HandClock()  # the machine's clock
+        self.ingest = IngestSettings(public_url="https://in.example.com", secrets_keys=(SEAL,))
+        self.app = app = make_api(runtime, self.raw, COUNTS, self.ingest, self.now)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://ingest")
         self.handler: FoldHandler
         self.applier: Applier
+        self.subjects: Applier
         self.relayed: set[str] = set()
+        self.counts = COUNTS
 
     async def start(self, window_bytes: int = 2**20) -> None:
         """Take both partitions, as a new process does."""
@@ -93,6 +114,19 @@ class Stage:
         for partition in held:
             await offsets.seed(self.store, "metrics-ingest", partition, 0, "t")
         await self.applier.take(held)
+        await self.start_subjects()
+
+    async def start_subjects(self, guards: Guards = ALL_GUARDS) -> None:
+        """Take all partitions of subjects, as a new process does."""
+        self.subjects = await self.runtime.applier(
+            SubjectsHandler(self.store, self.clock, COUNTS, guards),
+            group=SUBJECTS_GROUP,
+            gapless=frozenset({"subjects"}),
+        )
+        held = [Partition("subjects", number) for number in range(COUNTS.subjects)]
+        for partition in held:
+            await offsets.seed(self.store, SUBJECTS_GROUP, partition, 0, "t")
+        await self.subjects.take(held)
 
     async def key(self, tenant: str, *scopes: str, source: str | None = None) -> dict[str, str]:
         text = await self.runtime.keys.create(tenant, scopes or ("*",), source=source)
@@ -132,6 +166,32 @@ class Stage:
                 if partition in self.applier.halted:
                     return
 
+    async def settle(self, at_once: int = 10_000) -> None:
+        """Relay what is on its way to its subject, and apply everything that stands there."""
+        await self.relay_subjects()
+        for number, records in self.log.subjects.items():
+            partition = Partition("subjects", number)
+            while (start := self.subjects.next[partition]) < len(records):
+                end = min(len(records), start + at_once)
+                await self.subjects.apply([Slice(partition, start, end, tuple(records[start:end]))])
+                if partition in self.subjects.halted:
+                    return
+
+    async def relay_subjects(self) -> None:
+        """Append the outbox's rows to their logs, each once, in the order of their lanes."""
+        for row in await self.rows("subjects"):
+            if row["_id"] not in self.relayed:
+                self.relayed.add(row["_id"])
+                self.deliver(row)
+
+    def deliver(self, row: Document) -> None:
+        """Append a row to its log, as the relay does."""
+        log = self.log.subjects[row["partition"]]
+        origin = row["lane"].rpartition(">")[0]
+        stamp = Stamp(origin, row["seq"], row["range"][0], row["range"][1])
+        partition = Partition("subjects", row["partition"])
+        log.append(Record(partition, len(log), row["key"], row["value"], 0, dict(stamp.headers())))
+
     async def _relay(self) -> None:
         for row in await self.rows("raw"):
             if row["_id"] not in self.relayed:
@@ -161,7 +221,7 @@ class Stage:
 
     async def stats(self, source: str = "shop") -> dict[str, int]:
         found = await self.done("GET", f"/v1/sources/{source}/stats")
-        names = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
+        names = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
         return {name: found[name] for name in names if found[name]}
 
     async def letters(self, **query: str) -> list[dict[str, Any]]:
@@ -272,6 +332,19 @@ async def stage() -> AsyncIterator[Stage]:
         yield made
     if runtime._failed.done():
         runtime._failed.exception()
+
+
+@pytest.fixture
+async def address(stage: Any) -> AsyncIterator[str]:
+    """The stage's door on a port of its own."""
+    config = uvicorn.Config(stage.app, "127.0.0.1", 0, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await serving
 
 
 @pytest.fixture

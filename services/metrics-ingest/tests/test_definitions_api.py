@@ -115,6 +115,8 @@ async def test_every_route_asks_for_its_scope(stage: Any, make: Any) -> None:
     asked = 0
     for path, operations in paths.items():
         for method in operations:
+            if path == "/v1/hooks/{hook}":  # vendors have no keys: test_hooks
+                continue
             response = await stage.call(method.upper(), path.replace("{name}", "x"), b"{}")
             assert response.status_code == 403, (method, path)
             anonymous = await stage.http.request(method, path)

@@ -16,9 +16,10 @@ from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import CellSum
 from metrics_ingest.domain.checks import check_metric, check_source
 from metrics_ingest.domain.cloudevents import from_kafka, split_batch
+from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import Condition, Definitions, Kind, Metric, Op, Source
 from metrics_ingest.domain.folding import Arrival, fold
-from metrics_ingest.domain.plans import TenantPlan, predicate_of
+from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.values import decimal_of, instant_of, integer_of, text_of
 from metrics_ingest.domain.watermarks import Completeness
 from metrics_ingest.domain.window import Block, Window, pack
@@ -284,7 +285,7 @@ def test_a_source_that_makes_no_sense_is_refused_with_the_place(
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        ({"kind": "ratio"}, "$.kind"),
+        ({"kind": "ratio"}, "$.over"),
         ({"value": "country"}, "$.value"),
         ({"value": "nothing"}, "$.value"),
         ({"dims": ["gross"]}, "$.dims[0]"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -106,6 +107,39 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_and_stops_nothing(
     causes = [letter["cause"] for letter in await stage.letters()]
     assert sorted(causes) == ["missing-field"] + ["unreadable"] * 8
     assert await stage.stats() == {"accepted": 1, "dead_letters": 9}
+
+
+async def test_a_record_of_several_events_becomes_several_and_its_secrets_go(
+    stage: Any, make: Any
+) -> None:
+    source = make.shop()
+    fields = source["doors"]["http"]["fields"]
+    source["doors"]["topic:shop.orders"] = {
+        "each": "orders[]",
+        "drop": ["key", "orders[].card"],
+        "id": ["item.id"],
+        "type": ["=order.placed"],
+        "time": ["root.at"],
+        "fields": {name: field | {"paths": [f"item.{name}"]} for name, field in fields.items()},
+        "skip": [{"field": "country", "op": "eq", "value": "test"}],
+    }
+    await stage.done("POST", "/v1/sources", source)
+    for metric in make.shop_metrics():
+        await stage.done("POST", "/v1/metrics", metric)
+    body = (
+        b'{"key":"secret","at":"2011-05-06T13:07:00","orders":[{"id":"a","gross":1.50,"net":1,'
+        b'"card":"4111"},{"id":"b","gross":NaN},{"gross":2,"net":2},'
+        b'{"gross":2,"country":"test"},{"id":"c","gross":2,"net":2}]}'
+    )
+    await rekey(stage, (body, {}), (b'{"orders":7}', {}))
+    await stage.pump()
+    assert await stage.total("gross_revenue") == (Decimal("3.5"), 2)
+    assert await stage.stats() == {"accepted": 2, "skipped": 1, "dead_letters": 3}
+    causes = [letter["cause"] for letter in await stage.letters()]
+    assert sorted(causes) == ["missing-field", "unreadable", "unreadable"]
+    kept = [bytes(event.body) for event in logged(stage) if event.error is None]
+    assert kept
+    assert all(b"secret" not in each and b"4111" not in each for each in kept)
 
 
 async def test_a_record_whose_append_failed_keeps_its_position(stage: Any, make: Any) -> None:

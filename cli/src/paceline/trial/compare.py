@@ -54,7 +54,7 @@ class Verdict:
 async def compare(api: Api, world: World, journal: Journal) -> Verdict:
     """Compare records, facts, goal values, lights, deeds and rewards with the journal."""
     verdict = Verdict()
-    verdict.sets("records", list(journal.orders), await _records(api, world))
+    verdict.sets("records", list(journal.events), await _records(api, world))
     await _facts(verdict, api, world, journal)
     finally_ = journal.per_day(late=True)
     await _goals(verdict, api, world, finally_)
@@ -90,7 +90,9 @@ async def _facts(verdict: Verdict, api: Api, world: World, journal: Journal) -> 
             **{"from": str(day), "to": str(day)},
         )
         for p in points:
-            found[p["by"], p["minute"]] = (Decimal(p["value"]), p["count"])
+            amount, count = Decimal(p["value"]), p["count"]
+            if amount or count:  # where all was taken back there is nothing
+                found[p["by"], p["minute"]] = (amount, count)
     verdict.amounts("facts", journal.per_minute(), found)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from paceline.trial.api import Api
 from paceline.trial.oracle import working
+from paceline.trial.states import CELL, CONTRIBUTIONS, DEAL, LOST, ORDER, ROW, Event
 from paceline.trial.system import System, TrialFailed, until
-from paceline.trial.world import LATE_DAYS, PRAISE_AT, REGIONS, START, Journal, Order, World
+from paceline.trial.world import LATE_DAYS, PRAISE_AT, REGIONS, START, Journal, World
 
 BATCH = 100
 SENDERS = 8
@@ -28,7 +29,8 @@ async def declare(api: Api, world: World) -> None:
         {
             "name": "drill",
             "zone": "UTC",
-            "records": ["order.placed"],
+            "records": [ORDER, CELL, ROW, DEAL],
+            "contributions": CONTRIBUTIONS,
             "doors": {
                 "http": {
                     "id": ["id"],
@@ -37,6 +39,8 @@ async def declare(api: Api, world: World) -> None:
                     "fields": {
                         "amount": field | {"paths": ["data.amount"], "kind": "decimal"},
                         "region": field | {"paths": ["data.region"], "kind": "string"},
+                        **_optional("string", "subject", "cell", "stage"),
+                        **_optional("integer", "as_of", "part", "parts"),
                     },
                 }
             },
@@ -51,6 +55,7 @@ async def declare(api: Api, world: World) -> None:
             "kind": "additive",
             "source": "drill",
             "value": "amount",
+            "where": [{"field": "stage", "op": "ne", "value": LOST}],
             "dims": ["region"],
             "unit": "EUR",
             "currency": "EUR",
@@ -73,6 +78,10 @@ async def declare(api: Api, world: World) -> None:
         "start": START.isoformat(),
     }
     await api.call("POST", "incentives", "/v1/rules", rule)
+
+
+def _optional(kind: str, *names: str) -> dict[str, Any]:
+    return {name: {"paths": [f"data.{name}"], "kind": kind} for name in names}
 
 
 def _goal(name: str, wanted: Any) -> dict[str, Any]:
@@ -114,35 +123,35 @@ class Load:
 
     async def run(self) -> None:
         """Send everything and leave the clock so that every span can be judged."""
-        held: dict[date, list[Order]] = {}
+        held: dict[date, list[Event]] = {}
         days = self._world.days
         for day in [*days, *(days[-1] + timedelta(days=n) for n in (1, 2, 3))]:
-            orders = self._world.orders(day) if day in days else []
+            events = self._world.events(day) if day in days else []
             late = held.pop(day - LATE_BY, [])
             if late:
                 await self._judged_before(late[0].at.date())
-            held[day] = [order for order in orders if order.late]
-            await self._send([o for o in orders if not o.late] + late)
+            held[day] = [event for event in events if event.late]
+            await self._send([e for e in events if not e.late] + late)
             self._system.step_clock(_at(day + timedelta(days=1), 1, 1))
         # From here on time passes: a correction waits for a moment after it.
         self._system.step_clock(_at(days[-1] + timedelta(days=5), 1, 1), rate=1.0)
         self.done = True
 
-    async def _send(self, orders: Sequence[Order]) -> None:
+    async def _send(self, events: Sequence[Event]) -> None:
         began = time.monotonic()
-        batches = [orders[i : i + BATCH] for i in range(0, len(orders), BATCH)]
+        batches = [events[i : i + BATCH] for i in range(0, len(events), BATCH)]
         batches += batches[::AGAIN_SHARE]  # re-sent as they were: the same ids
-        waiting: asyncio.Queue[tuple[float, Sequence[Order]]] = asyncio.Queue()
+        waiting: asyncio.Queue[tuple[float, Sequence[Event]]] = asyncio.Queue()
         for number, batch in enumerate(batches):
             waiting.put_nowait((began + number * BATCH / self._rate, batch))
         await asyncio.gather(*(self._sender(waiting) for _ in range(SENDERS)))
         self.seconds += time.monotonic() - began
 
-    async def _sender(self, waiting: "asyncio.Queue[tuple[float, Sequence[Order]]]") -> None:
+    async def _sender(self, waiting: "asyncio.Queue[tuple[float, Sequence[Event]]]") -> None:
         while not waiting.empty():
             due, batch = waiting.get_nowait()
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            await self._api.send([order.cloud_event() for order in batch], "drill")
+            await self._api.send([event.cloud_event() for event in batch], "drill")
             self.sent += len(batch)
             self.journal.add(batch)
 
@@ -170,8 +179,13 @@ class Load:
     async def drained(self, within: float) -> None:
         """Wait until all that was acknowledged is in progress, judged and sent; then settle."""
         last = working(self._world.days[0], self._world.days[-1])[-1]
+        wanted = self.journal.counting()
+
+        async def complete() -> bool:
+            return await self.applied() >= wanted
+
         try:
-            await until(self._progress_complete, within, "progress complete", every=0.3)
+            await until(complete, within, "progress complete", every=0.3)
             await self._all_judged(last)
         except TrialFailed:
             return  # the comparison says what is missing
@@ -181,9 +195,6 @@ class Load:
         """Return how many events the company goal has counted."""
         page = await self._api.get("goal-service", "/v1/goals/all/progress", limit=1)
         return int(page["count"])
-
-    async def _progress_complete(self) -> bool:
-        return await self.applied() >= len(self.journal.orders)
 
 
 def _at(day: date, hour: int, minute: int) -> float:

@@ -1,6 +1,7 @@
 """The drill's organisation: a seeded stream of orders, and what it must come to.
 
-Every event belongs to a simulated day. Some are sent twice, some come two days late, after their
+Orders are told as events, as reports and as deals (states.py). Every event belongs to a simulated
+day. Some are sent twice, some come two days late, after their
 day was judged. The truth grows from the journal of acknowledged events, never from the services.
 """
 
@@ -12,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from paceline.trial.oracle import Wanted, working
+from paceline.trial.states import Event, standing, told
 
 REGIONS = ("north", "south", "east", "west", "centre", "coast", "hills", "isles")
 START = date(2026, 3, 2)  # a Monday
@@ -29,37 +31,16 @@ MOODS = (
 PRAISE_AT = Decimal(1200)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One event: ``at`` is its event time, ``late`` whether it is held back until judged."""
-
-    id: str
-    at: datetime
-    region: str
-    amount: Decimal
-    late: bool = False
-
-    def cloud_event(self) -> dict[str, object]:
-        """Return the CloudEvent."""
-        return {
-            "specversion": "1.0",
-            "id": self.id,
-            "source": "/drill",
-            "type": "order.placed",
-            "time": self.at.isoformat(),
-            "data": {"amount": self.amount, "region": self.region},
-        }
-
-
 class World:
     """Makes the events of each day from the seed; the same seed gives the same world."""
 
     def __init__(self, seed: int, events: int, days: int) -> None:
         self._seed = seed
-        self._per_day = max(len(REGIONS) * 4, events // days)
+        # Ten orders come to about seventeen events: reports and deals are told in versions.
+        self._per_day = max(len(REGIONS) * 4, events * 10 // 17 // days)
         self.days = [START + timedelta(days=number) for number in range(days)]
 
-    def orders(self, day: date) -> list[Order]:
+    def events(self, day: date) -> list[Event]:
         """Return the day's events; on every LATE_EVERY-th working day a part of them comes late."""
         rng = random.Random(f"{self._seed}:{day}")
         weekly = working(START, day)
@@ -69,17 +50,18 @@ class World:
         for region in REGIONS:
             mood = self._mood(day, region)
             each = (DAILY * mood / per_region).quantize(Decimal("0.001"))
-            for number in range(per_region):
-                found.append(
-                    Order(
-                        id=f"{day}-{region}-{number}",
-                        at=datetime.combine(day, time(8), UTC)
-                        + timedelta(milliseconds=rng.randrange(10 * 3600 * 1000)),
-                        region=region,
-                        amount=each + Decimal(rng.randrange(-5, 6)) / 1000,
-                        late=has_late and number < per_region // 3,
-                    )
+            orders = [
+                Event(
+                    id=f"{day}-{region}-{number}",
+                    at=datetime.combine(day, time(8), UTC)
+                    + timedelta(milliseconds=rng.randrange(10 * 3600 * 1000)),
+                    region=region,
+                    amount=each + Decimal(rng.randrange(-5, 6)) / 1000,
+                    late=has_late and number < per_region // 3,
                 )
+                for number in range(per_region)
+            ]
+            found += told(orders, f"{day}-{region}", rng)
         rng.shuffle(found)
         return found
 
@@ -110,28 +92,31 @@ def _wanted(daily: Decimal, start: date, end: date, count: int) -> Wanted:
 class Journal:
     """What was acknowledged: the driver's own book, and the only truth."""
 
-    orders: dict[str, Order] = field(default_factory=dict)
+    events: dict[str, Event] = field(default_factory=dict)
 
-    def add(self, orders: Iterable[Order]) -> None:
+    def add(self, events: Iterable[Event]) -> None:
         """Note acknowledged events; a copy changes nothing."""
-        self.orders.update({order.id: order for order in orders})
+        self.events.update({event.id: event for event in events})
+
+    def counting(self) -> int:
+        """Return how many events stand behind the sums."""
+        return len(standing(self.events.values()))
 
     def per_minute(self) -> dict[tuple[str, int], tuple[Decimal, int]]:
         """Return (sum, count) by region and UTC epoch minute."""
         sums: dict[tuple[str, int], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
-        for order in self.orders.values():
-            key = (order.region, int(order.at.timestamp()) // 60)
+        for event in standing(self.events.values()):
+            key = (event.region, int(event.at.timestamp()) // 60)
             amount, count = sums[key]
-            sums[key] = (amount + order.amount, count + 1)
+            sums[key] = (amount + event.amount, count + 1)
         return dict(sums)
 
     def per_day(self, *, late: bool) -> dict[str, dict[date, Decimal]]:
         """Return sums by region (and ``all``) and day, with the late events or without them."""
         sums: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-        for order in self.orders.values():
-            if late or not order.late:
-                sums[order.region][order.at.date()] += order.amount
-                sums["all"][order.at.date()] += order.amount
+        for event in standing(e for e in self.events.values() if late or not e.late):
+            sums[event.region][event.at.date()] += event.amount
+            sums["all"][event.at.date()] += event.amount
         return {name: dict(values) for name, values in sums.items()}
 
 

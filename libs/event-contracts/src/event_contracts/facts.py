@@ -75,6 +75,7 @@ class GoalControl(Event, frozen=True, kw_only=True, tag="facts.goal-control.v1")
     everything after it arrives as facts. ``start`` and ``end`` are the first and last local day.
     ``part`` says which of the goal's sums this is: empty for the goal's own, ``over`` for its
     denominator, ``guardrail.N`` and ``guardrail.N.over`` for those of its N-th guardrail from 0.
+    ``denominator``: it counts the metric's own denominators (FactBatch.over), not its sums.
     """
 
     tenant: str
@@ -87,6 +88,7 @@ class GoalControl(Event, frozen=True, kw_only=True, tag="facts.goal-control.v1")
     where: tuple[Condition, ...] = ()
     stopped: bool = False
     part: str = ""
+    denominator: bool = False
 
 
 class Watermark(Event, frozen=True, kw_only=True, tag="watermark.v1"):

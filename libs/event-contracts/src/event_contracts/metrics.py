@@ -11,6 +11,7 @@ class MetricDefined(Event, frozen=True, kw_only=True, tag="metric-definitions.me
     ``kind`` is additive, ratio, unique, quantile, cumulative, unit-threshold or conversion;
     ``quantile`` the one that a quantile metric shows. ``restates_days``: how long its source may
     restate a day. ``window_days``: how long a conversion's or unit's cohort goes on maturing.
+    ``day_zone``: its source reports whole days of that zone.
     """
 
     tenant: str
@@ -25,3 +26,4 @@ class MetricDefined(Event, frozen=True, kw_only=True, tag="metric-definitions.me
     quantile: Decimal | None = None
     restates_days: int = 0
     window_days: int | None = None
+    day_zone: str | None = None

@@ -12,6 +12,7 @@ from event_contracts.metrics import MetricDefined
 from event_contracts.progress import ProgressMessage
 from event_contracts.raw import RawEvent
 from event_contracts.rewards import Praised
+from event_contracts.subjects import SubjectsMessage
 from event_contracts.wire import Event
 
 
@@ -29,7 +30,8 @@ class Topic:
     """A topic's page. ``name`` is logical: the deployment's prefix (``paceline.``) comes before it.
 
     ``gapless`` topics are ours, not compacted and not transactional: every offset holds a record,
-    so a missing one stops the partition.
+    so a missing one stops the partition. ``own_group`` is what a reader's name gets behind it where
+    the topic is read by a loop of its own beside the service's first.
     """
 
     name: str
@@ -42,6 +44,11 @@ class Topic:
     compacted: bool
     promise: str
     dead_letters: str
+    own_group: str = ""
+
+    def group_of(self, service: str) -> str:
+        """Return the consumer group under which the service reads the topic."""
+        return service + self.own_group
 
     @property
     def types(self) -> tuple[type[Event], ...]:
@@ -77,6 +84,19 @@ FACTS = Topic(
     compacted=False,
     promise="One log sees everything of a metric: its facts, and the goals that begin to use it.",
     dead_letters="the reader's collection dead_letters",
+)
+SUBJECTS = Topic(
+    name="subjects",
+    kind=Kind.DELTA,
+    key="tenant, source (a watermark: empty, origin); partitioned by tenant, source and subject",
+    message=SubjectsMessage,
+    producers=("metrics-ingest",),
+    consumers=("metrics-ingest",),
+    retention_days=7,
+    compacted=False,
+    promise="All events of one cell, slice, entity, unit or converting subject meet in one log.",
+    dead_letters="metrics-ingest, collection dead_letters",
+    own_group="-subjects",
 )
 METRIC_DEFINITIONS = Topic(
     name="metric-definitions",
@@ -153,6 +173,7 @@ REWARDS = Topic(
 
 TOPICS: tuple[Topic, ...] = (
     RAW,
+    SUBJECTS,
     FACTS,
     METRIC_DEFINITIONS,
     GOALS,

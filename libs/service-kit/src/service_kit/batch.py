@@ -99,7 +99,10 @@ class Applier:
             await self._fence.check()
             await take_over(self._store, self._session, [self._owner(p) for p in taken])
             await self._load(taken)
-            return {partition: self.next[partition] for partition in taken}
+            starts = {partition: self.next[partition] for partition in taken}
+            told = ", ".join(f"{partition} at {start}" for partition, start in starts.items())
+            log.info("%s takes %s", self._group, told)
+            return starts
 
     async def drop(self, partitions: Iterable[Partition]) -> None:
         """Let partitions go: another worker may have them."""

@@ -13,7 +13,7 @@ PacelineError
 Beside the tree stands SettingError, a ValueError: a program that cannot begin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from service_kit.records import Partition
 
@@ -80,10 +80,22 @@ class BadRecord(PacelineError):
 
 
 class UserError(PacelineError):
-    """A request cannot be served. ``where`` is a path into the request; texts in en and zh."""
+    """A request cannot be served. ``where`` is a path into the request; texts in en and zh.
 
-    def __init__(self, code: str, where: str, en: str, zh: str, status: int = 422) -> None:
+    ``headers`` go with the answer: when it may be tried again, and the like.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        where: str,
+        en: str,
+        zh: str,
+        status: int = 422,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(en)
+        self.headers = headers or {}
         self.code = code
         self.where = where
         self.en = en

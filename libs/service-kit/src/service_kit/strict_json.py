@@ -83,17 +83,26 @@ def loads(data: bytes) -> Any:
     Raises UserError: ``code`` is a key of TEXTS, ``where`` the JSON path (``$.data.items[3]``) or,
     for text that is no JSON, line and column.
     """
+    value = parse(data)
+    check(value)
+    return value
+
+
+def parse(data: bytes) -> Any:
+    """Return the value of one JSON text of which no part may be used before :func:`check`.
+
+    So the sound items of a list can be taken although another one is not. Raises UserError for
+    text that is no JSON.
+    """
     text = _decode(data)
     try:
-        value = _decoder.decode(text)
+        return _decoder.decode(text)
     except json.JSONDecodeError as error:
         code = "json-trailing" if error.msg == "Extra data" else "json-syntax"
         where = f"line {error.lineno}, column {error.colno}"
         raise _refusal(_Flaw(code, error.msg), where) from None
     except RecursionError:
         raise _refusal(_Flaw("json-depth"), "$") from None
-    _check(value)
-    return value
 
 
 def dumps(value: object) -> bytes:
@@ -163,8 +172,8 @@ _decoder = json.JSONDecoder(
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def _check(root: Any) -> None:
-    """Raise UserError for the first flaw in the order of the document."""
+def check(root: Any) -> None:
+    """Raise UserError for the first flaw of a parsed value, in the order of the document."""
     pending: list[tuple[Any, int, _Path | None]] = [(root, 0, None)]
     while pending:
         value, depth, path = pending.pop()

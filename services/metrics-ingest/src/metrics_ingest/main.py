@@ -1,6 +1,6 @@
 """Wiring: store, broker, loops and doors of metrics-ingest."""
 
-from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW
+from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW, SUBJECTS
 from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
 from metrics_ingest.adapters.queries import make_indexes
@@ -12,6 +12,8 @@ from metrics_ingest.settings import IngestSettings
 from metrics_ingest.stream.folding import FoldHandler
 from metrics_ingest.stream.rekeying import GROUP as REKEY_GROUP
 from metrics_ingest.stream.rekeying import Rekeyer
+from metrics_ingest.stream.subjects import GROUP as SUBJECTS_GROUP
+from metrics_ingest.stream.subjects import SubjectsHandler
 from metrics_ingest.stream.watermarks import Prober
 from service_kit.batch import Handler
 from service_kit.kafka_producer import DirectProducer
@@ -22,11 +24,14 @@ from service_kit.ticker import tick_every
 
 SERVICE = "metrics-ingest"
 PORT = 8101
+SUBJECTS_BATCH = 100  # records, each of up to 400 KB of events
+# What the producer holds while a broker is slow, beside the bodies that the gate counts.
+_QUEUE = {"queue.buffering.max.kbytes": 64 * 1024}
 
 
 async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     """Run the service until it is told to stop."""
-    ingest = ingest or IngestSettings()
+    ingest = ingest or IngestSettings.from_environment(runtime.settings)
     settings, store, broker, clock = (
         runtime.settings,
         runtime.store,
@@ -36,10 +41,12 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     await make_indexes(store)
     counts = Counts(
         raw=await broker.partition_count(RAW.name),
+        subjects=await broker.partition_count(SUBJECTS.name),
         facts=await broker.partition_count(FACTS.name),
         metric_definitions=await broker.partition_count(METRIC_DEFINITIONS.name),
     )
-    raw = KafkaRawLog(DirectProducer(settings.access, settings.prefix), RAW.name, counts.raw)
+    producer = DirectProducer(settings.access, settings.prefix, _QUEUE)
+    raw = KafkaRawLog(producer, RAW.name, counts.raw)
     memory = Memory(ingest.window_bytes)
     handler = FoldHandler(store, clock, counts, memory, guards=runtime.guards)
     applier = await runtime.applier(handler, group=SERVICE, gapless=frozenset({RAW.name}))
@@ -47,6 +54,17 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         _kind(runtime),
         _loop_settings(runtime, SERVICE, RAW.name, ingest.batch),
         applier,
+        runtime.guards,
+    )
+
+    subjects_loop = make_loop(
+        _kind(runtime),
+        _loop_settings(runtime, SUBJECTS_GROUP, SUBJECTS.name, SUBJECTS_BATCH),
+        await runtime.applier(
+            SubjectsHandler(store, clock, counts, runtime.guards),
+            group=SUBJECTS_GROUP,
+            gapless=frozenset({SUBJECTS.name}),
+        ),
         runtime.guards,
     )
 
@@ -61,8 +79,9 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     rekeyer = Rekeyer(store, foreign, clock, raw, foreign_loop, ingest.look_seconds)
     prober = Prober(clock, memory, broker.ends, foreign, StoredSources(store))
     await runtime.serve(
-        make_api(runtime, raw, counts),
+        make_api(runtime, raw, counts, ingest),
         fold_loop.run(),
+        subjects_loop.run(),
         rekeyer.run(),
         tick_every(applier, settings.watermark_seconds, prober.probe),
     )

@@ -4,7 +4,8 @@ from service_kit.metrics import counter, gauge
 
 FOLDED = counter(
     "ingest_folded_events",
-    "Events by what became of them: accepted, unmatched, duplicate, conflict, dead-letter.",
+    "Events by what became of them: accepted, unmatched, duplicate, conflict, skipped or "
+    "dead-letter.",
     ["outcome"],
 )
 DEAD = counter(
@@ -18,11 +19,48 @@ OTHER_SETS = counter(
     "Events booked under `other`: their metric has more dimension sets a day than are kept.",
 )
 DOOR = counter("ingest_http_events", "Events at the HTTP door: accepted or rejected.", ["outcome"])
+SUBJECT_EVENTS = counter(
+    "ingest_subject_events",
+    "Events by what they are to their subject (snapshot, slice, entity, units, conversion) and by "
+    "what became of them: applied, repeated, stale, conflict, waiting (a part of a slice that is "
+    "not whole), unmatched; copy: a batch that came twice.",
+    ["role", "outcome"],
+)
+SUBJECT_MISSING = gauge(
+    "ingest_subject_missing_rows",
+    "Rows on their way to a partition of subjects that a later one has overtaken.",
+    ["partition"],
+)
+SUBJECT_WATERMARK = gauge(
+    "ingest_subject_watermark_seconds",
+    "Everything accepted before this time has met its subject, epoch seconds.",
+    ["partition"],
+)
+HOOKED = counter(
+    "ingest_hook_events",
+    "What signed webhooks brought: events, unreadable bodies (dead letters), or refused requests "
+    "by why: signature-missing, signature-wrong, timestamp-old, timestamp-future.",
+    ["outcome"],
+)
+REFUSED = counter(
+    "ingest_refused_requests",
+    "Requests told to come again: rate (429, one sender's limit) or room (503, too much waits for "
+    "the broker).",
+    ["limit"],
+)
+UNDER_WAY = gauge(
+    "ingest_room_bytes", "Bytes of bodies that wait for the broker; bounded by PACELINE_ROOM_BYTES."
+)
 # A counter that begins with its first event hides that event from rates.
-for _outcome in ("accepted", "unmatched", "duplicate", "conflict", "dead-letter"):
+for _outcome in ("accepted", "unmatched", "duplicate", "conflict", "skipped", "dead-letter"):
     FOLDED.labels(_outcome)
 for _outcome in ("accepted", "rejected"):
     DOOR.labels(_outcome)
+_WHY = ("signature-missing", "signature-wrong", "timestamp-old", "timestamp-future")
+for _outcome in ("event", "unreadable", *_WHY):
+    HOOKED.labels(_outcome)
+for _limit in ("rate", "room"):
+    REFUSED.labels(_limit)
 REKEYED = counter("ingest_rekeyed_events", "Events taken from the organisation's own topics.")
 WINDOW_IDS = gauge("ingest_window_ids", "Seen ids held in memory.")
 WINDOW_SPILLED = counter(

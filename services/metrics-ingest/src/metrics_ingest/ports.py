@@ -7,11 +7,13 @@ from typing import Any, Protocol
 from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
+from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import KeptLetter
 from metrics_ingest.domain.rates import Rate
+from metrics_ingest.domain.subjects import State, Subject
 from metrics_ingest.domain.window import Block
 
 SourceName = tuple[str, str]
@@ -104,6 +106,50 @@ class RateStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KnownSecret:
+    """A secret as it may be shown: not itself."""
+
+    fingerprint: str
+    created_ms: int
+
+
+class HookStore(Sources, Protocol):
+    """Addresses and secrets of webhooks in one transaction."""
+
+    async def token(self, tenant: str, source: str) -> str | None:
+        """Return the token of the address that does not end, None when there is none yet."""
+        ...
+
+    async def open_hook(self, tenant: str, source: str, overlap_seconds: int) -> str:
+        """Make a new address and return its token; earlier ones end after the overlap."""
+        ...
+
+    async def secrets(self, tenant: str, source: str) -> Sequence[KnownSecret]:
+        """Return the source's secrets, the oldest first."""
+        ...
+
+    async def write_secrets(
+        self, tenant: str, source: str, new: Collection[str], kept: Collection[str]
+    ) -> Sequence[KnownSecret]:
+        """Make these, and of those that are there the kept, the source's secrets."""
+        ...
+
+    async def note(
+        self, tenant: str, actor: str, action: str, subject: str, detail: dict[str, Any]
+    ) -> None:
+        """Append to the audit trail."""
+        ...
+
+
+class Declared(Sources, Protocol):
+    """What is declared, outside of a transaction."""
+
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return the current version of a metric."""
+        ...
+
+
 class LetterStore(Sources, Protocol):
     """The dead letters in one transaction of a replay."""
 
@@ -124,8 +170,8 @@ class LetterStore(Sources, Protocol):
         ...
 
 
-class FoldStore(Protocol):
-    """What a fold reads and writes in its transaction."""
+class PlanStore(Protocol):
+    """The definitions, and the dimension sets of metrics' days, in a transaction."""
 
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' definitions; a tenant without any is left out."""
@@ -143,6 +189,18 @@ class FoldStore(Protocol):
         """Write the whole sets of these days."""
         ...
 
+    async def write_letters(self, letters: Sequence[KeptLetter]) -> None:
+        """Keep dead letters: one that is there is counted and becomes new again."""
+        ...
+
+    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
+        """Add to the counters of the sources."""
+        ...
+
+
+class FoldStore(PlanStore, Protocol):
+    """What a fold reads and writes in its transaction."""
+
     async def write_seen(self, start: int, block: Block) -> None:
         """Keep the ids of the slice that begins at offset ``start``."""
         ...
@@ -155,16 +213,8 @@ class FoldStore(Protocol):
         """Keep business records."""
         ...
 
-    async def write_letters(self, letters: Sequence[KeptLetter]) -> None:
-        """Keep dead letters: one that is there is counted and becomes new again."""
-        ...
-
     async def supersede(self, keys: Collection[bytes]) -> None:
         """Close the new letters of ids that have been accepted after all."""
-        ...
-
-    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
-        """Add to the counters of the sources."""
         ...
 
     async def write_drift(self, sources: Mapping[SourceName, Sampled]) -> None:
@@ -173,6 +223,18 @@ class FoldStore(Protocol):
 
     async def pause(self, tenant: str, source: str, reason: str) -> None:
         """Pause a source, for all workers."""
+        ...
+
+
+class SubjectStore(PlanStore, Protocol):
+    """What the loop over subjects reads and writes in its transaction."""
+
+    async def states(self, subjects: Sequence[Subject]) -> dict[Subject, str]:
+        """Return the states that are kept, as they were written."""
+        ...
+
+    async def write_states(self, states: Mapping[Subject, State]) -> None:
+        """Keep these states."""
         ...
 
 
@@ -207,6 +269,20 @@ class Facts(Protocol):
 
     def complete(self, origin: str, at_ms: int) -> None:
         """Tell every log that all accepted before ``at_ms`` on the origin stands before this."""
+        ...
+
+
+class FoldPost(Facts, Protocol):
+    """Where a fold's facts go, and its events that need their subject's history."""
+
+    def divert(
+        self,
+        source: SourceName,
+        definitions: int,
+        as_of_ms: int,
+        events: Sequence[SubjectEvent],
+    ) -> None:
+        """Send each event of a source to the log of its subject, in their order."""
         ...
 
 

@@ -1,14 +1,83 @@
-"""What can be set for this service beyond service_kit.settings."""
+"""What can be set for this service beyond service_kit.settings, from the environment."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from service_kit.settings import setting
+from service_kit.errors import SettingError
+from service_kit.settings import Settings, integer, setting
+
+_LEAST_KEY = 24
 
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """What metrics-ingest adds; set in code."""
+    """What metrics-ingest adds; what has no variable is set in code."""
 
     window_bytes: int = setting(2**30, "Bounds the seen ids in memory; older ones go to disk.")
     batch: int = setting(5000, "How many records one transaction takes at most.")
     look_seconds: float = setting(1.0, "How often new doors to foreign topics are looked for.")
+    public_url: str = setting(
+        "",
+        "How vendors reach this service; part of the address that some of them sign.",
+        "PACELINE_PUBLIC_URL",
+        "http://HOST:PORT",
+    )
+    secrets_keys: tuple[str, ...] = setting(
+        (),
+        "Seals the secrets of webhooks. Several, with commas: the first seals, all of them open.",
+        "PACELINE_SECRETS_KEY",
+        "none: no secrets can be kept",
+    )
+    sender_events: int = setting(
+        20_000,
+        "Events a second that one key or hook may send, and for five seconds at once; 0: no limit.",
+        "PACELINE_SENDER_EVENTS",
+    )
+    sender_bytes: int = setting(32 * 2**20, "The same in bytes of bodies.", "PACELINE_SENDER_BYTES")
+    room_bytes: int = setting(
+        32 * 2**20,
+        "Bytes of bodies that may wait for the broker at once; beyond it senders are told 503.",
+        "PACELINE_ROOM_BYTES",
+    )
+
+    @classmethod
+    def from_environment(
+        cls, settings: Settings, environment: Mapping[str, str] | None = None
+    ) -> "IngestSettings":
+        """Read the variables; raises SettingError."""
+        env = os.environ if environment is None else environment
+        own = f"http://{settings.host}:{settings.port}"
+        defaults = cls()
+        return cls(
+            public_url=_address(env.get("PACELINE_PUBLIC_URL") or own),
+            secrets_keys=_keys(env.get("PACELINE_SECRETS_KEY", "")),
+            sender_events=integer(
+                env, "PACELINE_SENDER_EVENTS", defaults.sender_events, 0, 10_000_000
+            ),
+            sender_bytes=integer(env, "PACELINE_SENDER_BYTES", defaults.sender_bytes, 0, 2**40),
+            room_bytes=integer(env, "PACELINE_ROOM_BYTES", defaults.room_bytes, 2**20, 2**40),
+        )
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise SettingError(
+            f"PACELINE_PUBLIC_URL={text!r}",
+            "an address such as https://in.example.com is needed",
+            "应为 https://in.example.com 这样的地址",
+        )
+    return text.rstrip("/")
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    keys = tuple(key for each in text.split(",") if (key := each.strip()))
+    if any(len(key) < _LEAST_KEY for key in keys):
+        raise SettingError(
+            "PACELINE_SECRETS_KEY",
+            f"each key needs {_LEAST_KEY} characters or more, drawn at random",
+            f"每个密钥至少 {_LEAST_KEY} 个随机字符",
+        )
+    return keys

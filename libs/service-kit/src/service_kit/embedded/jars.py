@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -62,18 +62,23 @@ def pinned() -> Mapping[str, str]:
 
 def differing(folder: Path) -> list[str]:
     """The names of the pinned jars that the folder lacks or holds with another content."""
-    return [name for name, digest in pinned().items() if _sha256(folder / name) != digest]
+    return [name for name, digest in pinned().items() if sha256(folder / name) != digest]
+
+
+def cache_folder() -> Path:
+    """Return where this user's copies of what was downloaded stay."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "paceline"
 
 
 def _folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "paceline" / f"kafka-{VERSION}"
+    return cache_folder() / f"kafka-{VERSION}"
 
 
 def _download(work: Path) -> Path:
     """Resolve the coordinates into a fresh repository and return a folder of the pinned jars."""
     repository, flat = work / "repository", work / "jars"
-    _resolve(repository, work)
+    resolve(COORDINATES, repository, work)
     flat.mkdir()
     for jar in repository.rglob("*.jar"):
         if jar.name in pinned():
@@ -84,19 +89,23 @@ def _download(work: Path) -> Path:
     return flat
 
 
-def _resolve(repository: Path, work: Path) -> None:
+def resolve(coordinates: Iterable[str], repository: Path, work: Path) -> None:
+    """Download what the Maven coordinates name, and what that needs, into a repository.
+
+    Raises JarsError.
+    """
     options = ["--ignore-config", "--color=plain", "--resolver=python", "--timeout=60"]
     folders = [f"--repo-cache={repository}", f"--cache-dir={work / 'environments'}"]
     command = [sys.executable, "-m", "jgo", *options, *folders]
     answer = subprocess.run(
-        [*command, "info", "classpath", "+".join(COORDINATES)],
+        [*command, "info", "classpath", "+".join(coordinates)],
         env={**os.environ, **_certificates()},
         capture_output=True,
         text=True,
         timeout=DOWNLOAD_SECONDS,
     )
     if answer.returncode:
-        raise JarsError(f"jgo could not bring Kafka's jars:\n{answer.stderr[-2000:]}")
+        raise JarsError(f"jgo could not bring the jars:\n{answer.stderr[-2000:]}")
 
 
 def _certificates() -> dict[str, str]:
@@ -117,7 +126,8 @@ def _put_in_place(fresh: Path, folder: Path) -> None:
             raise
 
 
-def _sha256(path: Path) -> str | None:
+def sha256(path: Path) -> str | None:
+    """Return the file's sum in hexadecimal digits, None when it is not there."""
     if not path.is_file():
         return None
     with path.open("rb") as file:

@@ -19,6 +19,7 @@ from service_kit.web.answers import answer, refuse
 from service_kit.web.auth import Require
 from service_kit.web.bodies import MAX_BODY, too_large
 
+_LENGTH_DIGITS = 20  # Python refuses to read numbers of more than some thousand
 TEXTS = {
     404: ("not-found", "there is nothing at this address", "此地址不存在"),
     405: ("method-not-allowed", "this address does not take this method", "此地址不支持该方法"),
@@ -84,8 +85,9 @@ async def _metrics(request: Request) -> Response:
 async def _bounded(request: Request, call_next: Any) -> Response:
     """Refuse a body whose declared length is too large before anything of it is read."""
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > MAX_BODY:
-        return refuse(request, too_large())
+    if length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > MAX_BODY):
+        error = too_large()
+        return refuse(request, error, error.headers)
     response: Response = await call_next(request)
     return response
 
@@ -93,7 +95,7 @@ async def _bounded(request: Request, call_next: Any) -> Response:
 async def _user_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, UserError)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-    return refuse(request, error, headers)
+    return refuse(request, error, {**headers, **error.headers})
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

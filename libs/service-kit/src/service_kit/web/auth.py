@@ -50,10 +50,14 @@ class Require:
 
         A key needs the scope itself, a person a role that has it.
         """
-        caller = await _caller(request)
+        caller = await caller_of(request, await self.credential(request))
         if not caller.allows(self.scope):
             raise _role_missing(self.scope) if caller.person else _scope_missing(self.scope)
         return caller
+
+    async def credential(self, request: Request) -> str:
+        """Return the text of the key or token; raises UserError 401 without one."""
+        return bearer_of(request)
 
 
 def require(scope: str) -> Require:
@@ -64,22 +68,29 @@ def require(scope: str) -> Require:
     return Require(scope)
 
 
-async def _caller(request: Request) -> Caller:
-    runtime: Runtime = request.app.state.runtime
+def bearer_of(request: Request) -> str:
+    """Return the text behind ``Authorization: Bearer``; raises UserError 401 without one."""
     kind, _, rest = request.headers.get("authorization", "").partition(" ")
     text = rest.strip()
     if kind.lower() != "bearer" or not text:
-        raise _unauthorised()
+        raise unauthorised()
+    return text
+
+
+async def caller_of(request: Request, text: str) -> Caller:
+    """Return whose key or token the text is; raises UserError 401 when it is nobody's."""
+    runtime: Runtime = request.app.state.runtime
     if not text.startswith(PREFIX) and runtime.tokens is not None:
         found = await runtime.tokens.verify(text)
         return Caller(found.tenant, "", found.scopes, None, found.person, found.team)
     key = await runtime.keys.verify(text)
     if key is None:
-        raise _unauthorised()
+        raise unauthorised()
     return Caller(key.tenant, key.id, key.scopes, key.source)
 
 
-def _unauthorised() -> UserError:
+def unauthorised() -> UserError:
+    """Return the refusal of a caller without a valid key or token."""
     return UserError(
         "unauthorised",
         "header.Authorization",

@@ -1,6 +1,9 @@
 """What comes in: bodies of bounded size, strict JSON, fields that are known, or a refusal."""
 
+import asyncio
 import re
+import zlib
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -11,20 +14,73 @@ from service_kit import strict_json
 from service_kit.errors import UserError
 
 MAX_BODY = 5 * 1024 * 1024
+BODY_SECONDS = 30.0
+_CLOSED = {"Connection": "close"}  # what is left of the body is not waited for
 
 T = TypeVar("T")
 
 
-async def read_bytes(request: Request) -> bytes:
-    """Return the body; raises UserError 413 as soon as it is beyond MAX_BODY."""
+async def read_bytes(
+    request: Request, most: int = MAX_BODY, grown: Callable[[int], None] | None = None
+) -> bytes:
+    """Return the body, inflated if it was sent with gzip; ``grown`` hears of each part's size.
+
+    Raises UserError: 413 as soon as it is beyond ``most``, sent or inflated; 408 when it has not
+    come within BODY_SECONDS; 415 for another encoding; and whatever ``grown`` raises.
+    """
+    inflate = _inflater(request)
     parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY:
-            raise too_large()
-        parts.append(part)
+    sent = size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                sent += len(part)
+                plain = inflate.part(part, most + 1 - size) if inflate else part
+                size += len(plain)
+                if sent > most or size > most:
+                    raise too_large(most)
+                if grown is not None:
+                    grown(len(plain))
+                parts.append(plain)
+    except TimeoutError:
+        raise _too_slow() from None
+    if inflate:
+        inflate.end()
     return b"".join(parts)
+
+
+class _Gunzip:
+    """One gzip stream, inflated only as far as asked."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+
+    def part(self, data: bytes, most: int) -> bytes:
+        """Return what the data inflates to, at most so many bytes; raises UserError."""
+        try:
+            return self._stream.decompress(data, most) if data else b""
+        except zlib.error:
+            raise _bad_encoding() from None
+
+    def end(self) -> None:
+        """Raise UserError unless the stream is whole and nothing follows it."""
+        if not self._stream.eof or self._stream.unused_data:
+            raise _bad_encoding()
+
+
+def _inflater(request: Request) -> _Gunzip | None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    if encoding == "gzip":
+        return _Gunzip()
+    raise UserError(
+        "unsupported-encoding",
+        "header.Content-Encoding",
+        "gzip, or none, is needed",
+        "只支持 gzip 或不压缩",
+        status=415,
+    )
 
 
 async def read_body(request: Request, type: type[T]) -> T:
@@ -46,14 +102,32 @@ def convert(value: Any, type: type[T]) -> T:
     return result
 
 
-def too_large() -> UserError:
-    """Return the refusal of a body beyond MAX_BODY."""
+def too_large(most: int = MAX_BODY) -> UserError:
+    """Return the refusal of a body beyond ``most`` bytes."""
     return UserError(
         "body-too-large",
         "body",
-        f"the body is larger than {MAX_BODY} bytes; send it in parts",
-        f"正文超过 {MAX_BODY} 字节；请分批发送",
+        f"the body is larger than {most} bytes; send it in parts",
+        f"正文超过 {most} 字节；请分批发送",
         status=413,
+        headers=_CLOSED,
+    )
+
+
+def _too_slow() -> UserError:
+    return UserError(
+        "body-too-slow",
+        "body",
+        f"the body did not come within {BODY_SECONDS:.0f} seconds",
+        f"正文未在 {BODY_SECONDS:.0f} 秒内到达",
+        status=408,
+        headers=_CLOSED,
+    )
+
+
+def _bad_encoding() -> UserError:
+    return UserError(
+        "bad-encoding", "body", "this is not one whole gzip stream", "不是一个完整的 gzip 数据流"
     )
 
 

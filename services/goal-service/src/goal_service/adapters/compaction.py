@@ -69,7 +69,7 @@ class Compactor:
             return [
                 _document(head, block, as_of_ms)
                 for within, part in dealt.items()
-                for block in merged(within, part, _sheet(existing.get(_block_id(head, within))))
+                for block in merged(within, part, _sheets(existing.get(_block_id(head, within))))
             ]
 
         blocks = await asyncio.to_thread(fold)
@@ -125,8 +125,8 @@ def _block_id(head: str, within: Range) -> str:
     return f"{head}|{key_of(BLOCK, f'{within.begin:012d}')}"
 
 
-def _sheet(document: dict[str, Any] | None) -> Sheet | None:
-    return read_facts(document).sheets[0] if document else None
+def _sheets(document: dict[str, Any] | None) -> tuple[Sheet, ...]:
+    return read_facts(document).sheets if document else ()
 
 
 def _document(head: str, block: Block, as_of_ms: int) -> Document:
@@ -136,7 +136,7 @@ def _document(head: str, block: Block, as_of_ms: int) -> Document:
         "kind": BLOCK,
         "first": block.range.begin,
         "last": block.range.end - 1,
-        "cells": len(block.sheet.cells),
+        "cells": sum(sheet.weight for sheet in block.sheets),
         "as_of_ms": as_of_ms,
-        "body": write_body([block.sheet]),
+        "body": write_body(block.sheets),
     }

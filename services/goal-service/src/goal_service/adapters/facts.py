@@ -2,19 +2,20 @@
 
     loose  {_id: "tenant|metric|loose|facts/2|000000000017|0", head, kind: "loose", ...}
     block  {_id: "tenant|metric|block|000021456000", head, kind: "block", ...}
-    both   {first, last: UTC epoch minutes, cells: how many, as_of_ms, body}
+    both   {first, last: UTC epoch minutes, cells: their weight, as_of_ms, body}
 
 ``head`` is the key of (tenant, metric). A block's ``first`` and ``last`` are the bounds of its
 range, whether or not a cell lies there. ``body`` is a tuple of sheets in MessagePack, decimals as
 text: a thousand cells cost one value to the driver, not thousands.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import msgspec
 
 from event_contracts.wire import key_of
 from goal_service.domain.blocks import BLOCK_CELLS
+from goal_service.domain.days import MARGIN_MINUTES
 from goal_service.domain.sheets import Sheet
 from goal_service.ports import Facts, MetricKey
 from service_kit.store import Document, Store, Tx
@@ -23,6 +24,7 @@ FACTS = "facts"
 HEADS = "heads"
 LOOSE = "loose"
 BLOCK = "block"
+STRETCH_MINUTES = 31 * 1_440
 _encoder = msgspec.msgpack.Encoder(decimal_format="string")
 _decoder = msgspec.msgpack.Decoder(tuple[Sheet, ...])
 
@@ -78,7 +80,7 @@ class MongoFacts:
             "kind": LOOSE,
             "first": min(minutes),
             "last": max(minutes),
-            "cells": len(minutes),
+            "cells": sum(sheet.weight for sheet in sheets),
             "as_of_ms": as_of_ms,
             "body": write_body(sheets),
         }
@@ -93,7 +95,7 @@ def _portions(sheets: Sequence[Sheet]) -> Iterator[Sequence[Sheet]]:
     cells = 0
     for sheet in sheets:
         portion.append(sheet)
-        cells += len(sheet.cells)
+        cells += sheet.weight
         if cells >= BLOCK_CELLS:
             yield portion
             portion, cells = [], 0
@@ -115,6 +117,27 @@ class FactReader:
             found: list[Document] = await self._db[FACTS].find(query).to_list(None)
             if await self._folds(metric) == before:
                 return [read_facts(document) for document in found]
+
+    async def sheets(self, metric: MetricKey, begin: int, end: int) -> list[Sheet]:
+        """Return sheets that hold all cells of the time, day-grain ones of any zone among them."""
+        found = await self.between(metric, begin - MARGIN_MINUTES, end + MARGIN_MINUTES)
+        return [sheet for facts in found for sheet in facts.sheets]
+
+    async def stretches(self, metric: MetricKey, end: int) -> AsyncIterator[tuple[int, int]]:
+        """Yield all the time before ``end`` that may hold cells, in stretches of bounded length.
+
+        Time without facts is passed over: one event of 1970 does not cost half a century.
+        """
+        begin = -(2**40)
+        while begin < end:
+            query = {"head": head_of(metric), "last": {"$gte": begin - MARGIN_MINUTES}}
+            found = await self._db[FACTS].find_one(query, sort=[("first", 1)])
+            if found is None:
+                return
+            begin = max(begin, found["first"] - MARGIN_MINUTES)
+            if begin < end:
+                yield begin, min(end, begin + STRETCH_MINUTES)
+            begin += STRETCH_MINUTES
 
     async def _folds(self, metric: MetricKey) -> int:
         """Return how many compactions there were: one in between may show cells twice."""

@@ -12,6 +12,7 @@ come from. ``wanted`` is the goal's calendar and plan without its owner's leave,
 target hangs on its parent's.
 """
 
+import time
 from collections.abc import Collection
 from typing import Any
 
@@ -29,6 +30,8 @@ from service_kit.store import Document, Store, Tx
 
 GOALS = "goals"
 DEFINITIONS = "metric_definitions"
+KEEP_SECONDS = 1.0
+KEEP_DEFINITIONS = 10_000
 
 
 class MongoGoals:
@@ -185,6 +188,26 @@ def _version(document: Document) -> GoalVersion:
         wanted=msgspec.convert(document["wanted"], Wanted),
         link=msgspec.convert(document["link"], Link),
     )
+
+
+class KeptDefinitions:
+    """Definitions for a door that asks for the same again and again: good for KEEP_SECONDS."""
+
+    def __init__(self, reader: GoalReader) -> None:
+        self._reader = reader
+        self._kept: dict[tuple[str, str], tuple[float, MetricDefined | None]] = {}
+
+    async def get(self, tenant: str, metric: str) -> MetricDefined | None:
+        """Return the metric's definition as of a second ago, if it has one."""
+        now = time.monotonic()
+        since, kept = self._kept.get((tenant, metric), (-KEEP_SECONDS, None))
+        if now - since < KEEP_SECONDS:
+            return kept
+        if len(self._kept) >= KEEP_DEFINITIONS:
+            self._kept.clear()
+        found = await self._reader.definition(tenant, metric)
+        self._kept[tenant, metric] = now, found
+        return found
 
 
 def _definition(document: Document | None) -> MetricDefined | None:

@@ -72,6 +72,7 @@ class MongoUses:
             "end": use.end.isoformat(),
             "where": msgspec.to_builtins(use.where),
             "stopped": use.stopped,
+            "denominator": use.denominator,
         }
 
 
@@ -87,4 +88,5 @@ def _use(document: Document) -> Use:
         where=msgspec.convert(document["where"], tuple[Condition, ...]),
         stopped=document["stopped"],
         part=document["part"],
+        denominator=document.get("denominator", False),
     )

@@ -3,10 +3,17 @@
 from service_kit.records import Partition
 from service_kit.store import Store
 
+# The two loops of metrics-ingest that send facts, by what their lanes' names begin with.
+_FEEDING = ("metrics-ingest:raw", "metrics-ingest-subjects:subjects")
 
-def raw_origins(partitions: int) -> frozenset[str]:
-    """Return the origins that feed every facts partition: the folds of each raw partition."""
-    return frozenset(f"metrics-ingest:raw/{number}" for number in range(partitions))
+
+def feeding_origins(partitions: int) -> frozenset[str]:
+    """Return the origins that feed every facts partition.
+
+    These are the folds of each raw partition, and the partitions of subjects behind them: an event
+    that waits there is not complete yet.
+    """
+    return frozenset(f"{name}/{number}" for name in _FEEDING for number in range(partitions))
 
 
 async def complete_to_ms(

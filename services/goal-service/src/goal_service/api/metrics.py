@@ -11,7 +11,11 @@ from goal_service.adapters.facts import FactReader
 from goal_service.adapters.goals import GoalReader
 from goal_service.api.bodies import instant
 from goal_service.api.progress import complete_to
+from goal_service.domain.buckets import GRAINS
 from goal_service.domain.days import check_zone
+from goal_service.domain.finality import Moment, is_maturing, state_of
+from goal_service.domain.kinds import CUMULATIVE
+from goal_service.domain.readings import reading, running
 from goal_service.domain.series import (
     Bucket,
     Question,
@@ -19,7 +23,9 @@ from goal_service.domain.series import (
     label,
     minute_of,
     series,
+    totals,
 )
+from goal_service.domain.tallies import Tally
 from goal_service.ports import MetricKey
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
@@ -48,45 +54,70 @@ def metric_routes(runtime: Runtime) -> APIRouter:
     ) -> Response:
         """``from`` and ``to`` are local days, both inclusive, or times, ``to`` not included.
 
-        ``by`` lists apart by a dimension; a dimension as a parameter filters (again: or).
+        ``by`` lists apart by a dimension; a dimension as a parameter filters (again: or). A
+        cumulative metric shows at each point what all its time came to, also before ``from``.
         """
         definition = await goals.definition(caller.tenant, metric)
         if definition is None:
             raise _unknown(metric)
         question = _question(request, definition)
-        complete = await complete_to(runtime, caller.tenant, metric)
+        moment = Moment(runtime.clock.now_ms(), await complete_to(runtime, caller.tenant, metric))
         last = _last(after)
         rest = question._replace(begin=max(question.begin, last[0]))
-        found = await facts.between(MetricKey(caller.tenant, metric), rest.begin, rest.end)
-        buckets = series((sheet for each in found for sheet in each.sheets), rest)
+        key = MetricKey(caller.tenant, metric)
+        buckets = series(await facts.sheets(key, rest.begin, rest.end), rest)
+        if definition.kind == CUMULATIVE:
+            buckets = running(buckets, await _before(facts, key, rest))
         beyond = [bucket for bucket in buckets if (bucket.minute, bucket.by) > last]
-        return answer(_page(beyond, definition, question, complete, limit))
+        return answer(_page(beyond, definition, question, moment, limit))
 
     return router
 
 
+async def _before(facts: FactReader, metric: MetricKey, question: Question) -> dict[str, Tally]:
+    """Return what stood before the question begins, by value, read in stretches."""
+    found: dict[str, Tally] = {}
+    async for begin, end in facts.stretches(metric, question.begin):
+        sheets = await facts.sheets(metric, begin, end)
+        part = totals(sheets, question._replace(begin=begin, end=end))
+        for by, tally in part.items():
+            found.setdefault(by, Tally()).add(tally)
+    return found
+
+
 def _page(
-    buckets: list[Bucket], definition: MetricDefined, question: Question, complete: int, limit: int
+    buckets: list[Bucket],
+    definition: MetricDefined,
+    question: Question,
+    moment: Moment,
+    limit: int,
 ) -> dict[str, Any]:
     shown, more = buckets[:limit], len(buckets) > limit
     return {
         "metric": definition.metric,
+        "kind": definition.kind,
         "unit": definition.unit,
         "grain": question.grain,
         "zone": question.zone,
-        "complete_to": instant(complete),
-        "items": [_point(bucket, question) for bucket in shown],
+        "complete_to": instant(moment.complete_ms),
+        "items": [_point(bucket, definition, question, moment) for bucket in shown],
         "next": f"{shown[-1].minute}|{shown[-1].by}" if more else None,
     }
 
 
-def _point(bucket: Bucket, question: Question) -> dict[str, Any]:
+def _point(
+    bucket: Bucket, definition: MetricDefined, question: Question, moment: Moment
+) -> dict[str, Any]:
+    end = min(GRAINS[question.grain].end(bucket.minute, question.zone), question.end)
     point = {
         "at": label(bucket, question),
         "minute": bucket.minute,
-        "value": bucket.sum.value,
-        "count": bucket.sum.events,
+        **reading(definition, bucket.tally),
+        "count": bucket.tally.events,
+        "state": state_of(definition, end, moment),
     }
+    if definition.window_days is not None:
+        point["maturing"] = is_maturing(definition, end, moment)
     return point | ({"by": bucket.by} if question.by else {})
 
 
@@ -169,4 +200,8 @@ def _shown(definition: MetricDefined) -> dict[str, Any]:
         "dims": definition.dims,
         "good": definition.good,
         "currency": definition.currency,
+        "quantile": definition.quantile,
+        "window_days": definition.window_days,
+        "restates_days": definition.restates_days,
+        "day_zone": definition.day_zone,
     }

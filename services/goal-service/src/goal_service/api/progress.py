@@ -1,23 +1,29 @@
 """/v1/goals/ID/progress: what each day has come to, and how complete that is."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from event_contracts.goals import GoalChanged
+from event_contracts.metrics import MetricDefined
 from event_contracts.wire import partition_of
+from goal_service.adapters.goals import GoalReader, KeptDefinitions
 from goal_service.adapters.progress import read_days
-from goal_service.adapters.watermarks import complete_to_ms, raw_origins
-from goal_service.api.bodies import instant
+from goal_service.adapters.watermarks import complete_to_ms, feeding_origins
+from goal_service.api.bodies import instant, language, told
 from goal_service.api.seeing import Seeing
 from goal_service.domain.amounts import ZERO, add, divide, total
 from goal_service.domain.calendar import working_days
+from goal_service.domain.days import first_minute
+from goal_service.domain.finality import Moment, least, state_of
 from goal_service.domain.forms import planned_on
+from goal_service.domain.kinds import day_remark
 from goal_service.domain.parts import OVER, OWN, GoalPart, parts_of
 from goal_service.domain.progress import DayValue
+from goal_service.domain.remarks import Remark
 from goal_service.settings import SERVICE
 from service_kit.errors import UserError
 from service_kit.records import Partition
@@ -32,7 +38,7 @@ async def complete_to(runtime: Runtime, tenant: str, metric: str) -> int:
     """Return until when all that was accepted is in the metric's facts and goals; -1: unknown."""
     partitions = runtime.settings.partitions
     log = Partition("facts", partition_of(partitions, tenant, metric))
-    return await complete_to_ms(runtime.store, SERVICE, log, raw_origins(partitions))
+    return await complete_to_ms(runtime.store, SERVICE, log, feeding_origins(partitions))
 
 
 def progress_routes(runtime: Runtime) -> APIRouter:
@@ -40,16 +46,30 @@ def progress_routes(runtime: Runtime) -> APIRouter:
     router = APIRouter()
     seeing = Seeing(runtime.store)
 
+    definitions = KeptDefinitions(GoalReader(runtime.store))
+
     @router.get("/v1/goals/{goal}/progress")
     async def get_progress(
-        goal: str, caller: Reads, part: str = OWN, after: str = "", limit: Limit = 100
+        request: Request,
+        goal: str,
+        caller: Reads,
+        part: str = OWN,
+        after: str = "",
+        limit: Limit = 100,
     ) -> Response:
-        """Days of one part of the goal, in order, and the sums of every part over all its days."""
+        """Days of one part of the goal, in order, and the sums of every part over all its days.
+
+        ``state`` of a day is provisional, settling or final; that of the goal is its last day's.
+        """
         found = await seeing.current(caller, goal)
-        sums = {each.part: await _sum(runtime, found.goal, each) for each in parts_of(found.goal)}
+        parts = parts_of(found.goal)
+        sums = {each.part: await _sum(runtime, definitions, found.goal, each) for each in parts}
         if part not in sums:
             raise _part_unknown(part, sums)
-        return answer(_shown(found.goal, sums, part, after, limit))
+        now_ms = runtime.clock.now_ms()
+        warnings = told(_day_remarks(found.goal, sums), language(request))
+        shown = _shown(found.goal, sums, part, after, limit, now_ms)
+        return answer(shown | {"warnings": warnings})
 
     return router
 
@@ -60,6 +80,12 @@ class PartSum(NamedTuple):
     metric: str
     complete: int
     days: Mapping[date, DayValue]
+    definition: MetricDefined | None
+
+    def state(self, zone: str, day: date, now_ms: int) -> str:
+        """Return whether a local day can still change."""
+        end = first_minute(zone, day + timedelta(days=1))
+        return state_of(self.definition, end, Moment(now_ms, self.complete))
 
     def shown(self) -> dict[str, Any]:
         """Return the part's sums as answers show them."""
@@ -71,14 +97,32 @@ class PartSum(NamedTuple):
         }
 
 
-async def _sum(runtime: Runtime, goal: GoalChanged, part: GoalPart) -> PartSum:
+async def _sum(
+    runtime: Runtime, definitions: KeptDefinitions, goal: GoalChanged, part: GoalPart
+) -> PartSum:
     # Read before the days: what it covers is then among them.
     complete = await complete_to(runtime, goal.tenant, part.metric)
-    return PartSum(part.metric, complete, await read_days(runtime.store, goal, part))
+    definition = await definitions.get(goal.tenant, part.metric)
+    return PartSum(part.metric, complete, await read_days(runtime.store, goal, part), definition)
+
+
+def _day_remarks(goal: GoalChanged, sums: Mapping[str, PartSum]) -> list[Remark]:
+    """Return warnings of metrics that come in whole days of another zone."""
+    zones = {
+        each.metric: each.definition.day_zone
+        for each in sums.values()
+        if each.definition is not None and each.definition.day_zone not in (None, goal.zone)
+    }
+    return [day_remark(metric, zone or "", goal.zone, "zone") for metric, zone in zones.items()]
 
 
 def _shown(
-    goal: GoalChanged, sums: Mapping[str, PartSum], part: str, after: str, limit: int
+    goal: GoalChanged,
+    sums: Mapping[str, PartSum],
+    part: str,
+    after: str,
+    limit: int,
+    now_ms: int,
 ) -> dict[str, Any]:
     own = sums[OWN].shown()
     return {
@@ -91,15 +135,17 @@ def _shown(
         "target": goal.target,
         # All of a goal is complete when each of its sums is.
         "complete_to": instant(min(found.complete for found in sums.values())),
+        "state": least([found.state(goal.zone, goal.end, now_ms) for found in sums.values()]),
         "parts": {name: found.shown() for name, found in sums.items() if name != OWN},
-        **_days(goal, sums[part].days, part, after, limit),
+        **_days(goal, sums[part], part, after, limit, now_ms),
     }
 
 
 def _days(
-    goal: GoalChanged, days: Mapping[date, DayValue], part: str, after: str, limit: int
+    goal: GoalChanged, found: PartSum, part: str, after: str, limit: int, now_ms: int
 ) -> dict[str, Any]:
     """Return one page of days; only the goal's own sum has a plan."""
+    days = found.days
     working = working_days(goal.calendar, goal.start, goal.end)
     among = frozenset(working)
     shown = [day for day in days if day.isoformat() > after][:limit]
@@ -112,6 +158,7 @@ def _days(
             "working": day in among,
             "version": days[day].version,
             "as_of": instant(days[day].as_of_ms),
+            "state": found.state(goal.zone, day, now_ms),
         }
         for day in shown
     ]

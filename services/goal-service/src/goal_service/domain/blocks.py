@@ -8,14 +8,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from event_contracts.facts import Cell
-from goal_service.domain.amounts import Sum
 from goal_service.domain.sheets import Sheet
+from goal_service.domain.tallies import Tally, columns_of, tallies_of
 
 BLOCK_CELLS = 20_000
 DAY_MINUTES = 1_440
 
 Dims = frozenset[tuple[str, str]]
-Sums = dict[tuple[int, Dims], Sum]
+
+
+class Spot(NamedTuple):
+    """A UTC epoch minute, dimensions, and the zone whose local day a day-grain cell stands for."""
+
+    minute: int
+    dims: Dims
+    day_zone: str | None = None
+
+
+Sums = dict[Spot, Tally]
 
 
 class Range(NamedTuple):
@@ -29,7 +39,7 @@ class Block(NamedTuple):
     """The compacted cells of a range."""
 
     range: Range
-    sheet: Sheet
+    sheets: tuple[Sheet, ...]
 
 
 def sums_of(sheets: Iterable[Sheet]) -> Sums:
@@ -37,63 +47,84 @@ def sums_of(sheets: Iterable[Sheet]) -> Sums:
     sums: Sums = {}
     for sheet in sheets:
         tables = [frozenset(dims.items()) for dims in sheet.dims]
-        for cell in sheet.cells:
-            place = (cell.minute, tables[cell.dims])
-            sums[place] = sums.get(place, Sum()).plus(cell.sum, cell.count)
+        for cell, tally in tallies_of(sheet):
+            spot = Spot(cell.minute, tables[cell.dims], sheet.day_zone)
+            sums.setdefault(spot, Tally()).add(tally)
     return sums
 
 
-def days_of(sums: Iterable[tuple[int, Dims]]) -> set[int]:
+def days_of(sums: Iterable[Spot]) -> set[int]:
     """Return the UTC day numbers (epoch minutes // 1440) that the sums touch."""
-    return {minute // DAY_MINUTES for minute, _ in sums}
+    return {spot.minute // DAY_MINUTES for spot in sums}
 
 
 def touched(sums: Sums, existing: Iterable[Range]) -> dict[Range, Sums]:
     """Deal the sums out to the ranges that hold them; a day without blocks is one new range."""
     ranges = _by_day(existing)
     dealt: dict[Range, Sums] = {}
-    for place, part in sums.items():
-        day = place[0] // DAY_MINUTES
+    for spot, part in sums.items():
+        day = spot.minute // DAY_MINUTES
         known = ranges.get(day) or [Range(day * DAY_MINUTES, (day + 1) * DAY_MINUTES)]
-        holder = next(each for each in known if each.begin <= place[0] < each.end)
-        dealt.setdefault(holder, {})[place] = part
+        holder = next(each for each in known if each.begin <= spot.minute < each.end)
+        dealt.setdefault(holder, {})[spot] = part
     return dealt
 
 
-def merged(within: Range, sums: Sums, block: Sheet | None, limit: int = BLOCK_CELLS) -> list[Block]:
-    """Return the range's block with the sums added, cut where it has more than ``limit`` cells.
+def merged(
+    within: Range, sums: Sums, block: Iterable[Sheet], limit: int = BLOCK_CELLS
+) -> list[Block]:
+    """Return the range's block with the sums added, cut where it weighs more than ``limit`` cells.
 
     Cells that came to nothing (a contribution and its reversal) are left out.
     """
-    whole = dict(sums)
-    for place, part in sums_of([block] if block else []).items():
-        whole[place] = whole.get(place, Sum()).plus(part.value, part.events)
-    return _cut(within, {place: part for place, part in whole.items() if any(part)}, limit)
+    whole = sums_of(block)
+    for spot, part in sums.items():
+        whole.setdefault(spot, Tally()).add(part)
+    kept = {spot: part.packed() for spot, part in whole.items() if not part.nothing}
+    return _cut(within, kept, limit)
 
 
-def sheet_of(sums: Mapping[tuple[int, Dims], Sum]) -> Sheet:
-    """Write sums as a sheet, in the order of minutes."""
+def sheets_of(sums: Mapping[Spot, Tally]) -> tuple[Sheet, ...]:
+    """Write sums as sheets, one for each zone of day grain, in the order of minutes."""
+    zones = sorted({spot.day_zone for spot in sums}, key=lambda zone: zone or "")
+    return tuple(
+        _sheet(zone, {s: part for s, part in sums.items() if s.day_zone == zone}) for zone in zones
+    )
+
+
+def _sheet(zone: str | None, sums: Mapping[Spot, Tally]) -> Sheet:
     table: dict[Dims, int] = {}
+    ordered = sorted(sums.items(), key=lambda item: item[0].minute)
     cells = [
-        Cell(minute, table.setdefault(dims, len(table)), part.value, part.events)
-        for (minute, dims), part in sorted(sums.items(), key=lambda item: item[0][0])
+        Cell(spot.minute, table.setdefault(spot.dims, len(table)), part.value, part.events)
+        for spot, part in ordered
     ]
-    return Sheet(tuple(dict(dims) for dims in table), tuple(cells))
+    over, sketches = columns_of(part for _, part in ordered)
+    return Sheet(tuple(dict(dims) for dims in table), tuple(cells), over, sketches, zone)
 
 
 def _cut(within: Range, sums: Sums, limit: int) -> list[Block]:
-    minutes = sorted(minute for minute, _ in sums)
-    if len(minutes) <= limit or minutes[0] == minutes[-1]:
-        return [Block(within, sheet_of(sums))]
-    middle = minutes[len(minutes) // 2]
-    if middle == minutes[0]:  # most cells share the first minute
-        middle = next(minute for minute in minutes if minute > middle)
-    left = {place: part for place, part in sums.items() if place[0] < middle}
-    right = {place: part for place, part in sums.items() if place[0] >= middle}
+    weights = sorted((spot.minute, part.weight) for spot, part in sums.items())
+    whole = sum(weight for _, weight in weights)
+    if whole <= limit or weights[0][0] == weights[-1][0]:
+        return [Block(within, sheets_of(sums))]
+    middle = _middle(weights, whole)
+    left = {spot: part for spot, part in sums.items() if spot.minute < middle}
+    right = {spot: part for spot, part in sums.items() if spot.minute >= middle}
     return [
         *_cut(Range(within.begin, middle), left, limit),
         *_cut(Range(middle, within.end), right, limit),
     ]
+
+
+def _middle(weights: Sequence[tuple[int, int]], whole: int) -> int:
+    """Return the minute at which half of the weight is passed, never the first one."""
+    passed = 0
+    for minute, weight in weights:
+        passed += weight
+        if passed * 2 > whole and minute > weights[0][0]:
+            return minute
+    return weights[-1][0]
 
 
 def _by_day(ranges: Iterable[Range]) -> dict[int, Sequence[Range]]:

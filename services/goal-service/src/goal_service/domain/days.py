@@ -10,6 +10,9 @@ from service_kit.errors import UserError
 # Minutes since the epoch that have a local day in every zone: years 2 to 9998.
 FIRST_MINUTE = int(datetime(2, 1, 1, tzinfo=UTC).timestamp()) // 60
 LAST_MINUTE = int(datetime(9998, 12, 31, tzinfo=UTC).timestamp()) // 60
+# A local day's cells lie within a day of its first and last minute, whatever the clocks do; a
+# day-grain cell stands at the beginning of that day in another zone, 26 hours away at the most.
+MARGIN_MINUTES = 27 * 60
 
 
 def local_day(zone: str, minute: int) -> date:
@@ -38,15 +41,22 @@ def windows(start: date, end: date, days: int) -> Iterator[tuple[date, date]]:
 
 def check_zone(zone: str, where: str = "zone") -> None:
     """Raise UserError unless the zone is in the time zone database."""
-    try:
-        ZoneInfo(zone)
-    except (ValueError, OSError, KeyError) as error:
+    if not is_zone(zone):
         raise UserError(
             "zone-unknown",
             where,
             f"{zone!r} is no time zone; use a name like Europe/London or Asia/Shanghai",
             f"{zone!r} 不是有效时区；请使用如 Asia/Shanghai 或 Europe/London 的名称",
-        ) from error
+        )
+
+
+def is_zone(zone: str) -> bool:
+    """Whether the time zone database has it."""
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=65_536)

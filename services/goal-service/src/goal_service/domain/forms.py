@@ -1,21 +1,20 @@
 """Sum, ratio and level: what each needs, and how its plan stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from event_contracts.goals import GoalChanged, Guardrail, Plan
-from event_contracts.metrics import MetricDefined
 from goal_service.domain.amounts import DECIMAL128, ZERO, check_amount
 from goal_service.domain.drafts import Draft
 from goal_service.domain.filters import check_where
+from goal_service.domain.kinds import OVER_KINDS, Definitions
 from goal_service.domain.plans import check_adds_up, check_plan, plan_of, straight
 from service_kit.errors import UserError
 
 FORMS = ("sum", "ratio", "level")
 MOST_GUARDRAILS = 20
-Definitions = Mapping[str, MetricDefined]
 
 
 def check_form(draft: Draft, definitions: Definitions) -> None:
@@ -27,7 +26,7 @@ def check_form(draft: Draft, definitions: Definitions) -> None:
             f"{draft.form!r} is no form of a goal; use {', '.join(FORMS)}",
             f"{draft.form!r} 不是目标形式；请使用 {'、'.join(FORMS)}",
         )
-    _check_over(draft)
+    _check_over(draft, definitions)
     _check_level(draft)
     check_where(draft.where, definitions[draft.metric])
     if draft.over_metric is not None:
@@ -92,7 +91,7 @@ def _start(goal: GoalChanged) -> Decimal:
     return ZERO if goal.level_start is None else goal.level_start
 
 
-def _check_over(draft: Draft) -> None:
+def _check_over(draft: Draft, definitions: Definitions) -> None:
     if draft.form == "sum" and draft.over_metric is not None:
         raise UserError(
             "over-metric-of-a-sum",
@@ -109,7 +108,8 @@ def _check_over(draft: Draft) -> None:
         )
     if draft.over_metric is None and draft.over_where:
         raise _over_where_alone("over_where")
-    if (draft.over_metric, draft.over_where) == (draft.metric, draft.where):
+    own = definitions[draft.metric].kind in OVER_KINDS
+    if not own and (draft.over_metric, draft.over_where) == (draft.metric, draft.where):
         raise UserError(
             "ratio-of-itself",
             "over_metric",

@@ -1,7 +1,7 @@
 """A goal with its versions, settled from a draft: what makes it one that can be tracked."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from goal_service.domain.days import check_zone, local_day
 from goal_service.domain.drafts import Draft, Link
 from goal_service.domain.forms import check_form, check_guardrails, check_movement, settle_plan
 from goal_service.domain.grains import settle_grain
+from goal_service.domain.kinds import check_countable, day_remarks, with_own_over
 from goal_service.domain.leave import Wanted, clash_remark, outside_leave
 from goal_service.domain.people import Leave
 from goal_service.domain.plans import check_plan, plan_total
@@ -74,17 +75,6 @@ class Settled(NamedTuple):
     wanted: Wanted
 
 
-def metrics_of(draft: Draft) -> Iterator[tuple[str, str]]:
-    """Yield every metric that the draft names, and where it names it."""
-    yield draft.metric, "metric"
-    if draft.over_metric is not None:
-        yield draft.over_metric, "over_metric"
-    for number, rail in enumerate(draft.guardrails):
-        yield rail.metric, f"guardrails.{number}.metric"
-        if rail.over_metric is not None:
-            yield rail.over_metric, f"guardrails.{number}.over_metric"
-
-
 def settle(draft: Draft, around: Surroundings, goal: str, version: int, at_ms: int) -> Settled:
     """Return the goal that the draft asks for, with remarks; raises UserError with the remedy."""
     definition = around.definitions[draft.metric]
@@ -92,9 +82,12 @@ def settle(draft: Draft, around: Surroundings, goal: str, version: int, at_ms: i
     _check_period(draft)
     check_zone(draft.zone)
     check_policy(draft.rules)
+    check_countable(draft, around.definitions)
+    draft = with_own_over(draft, around.definitions)
     check_form(draft, around.definitions)
     check_guardrails(draft.guardrails, around.definitions)
     calendar, remarks = resolve(draft.calendar, draft.start, draft.end, around.holidays)
+    remarks += day_remarks(draft, around.definitions)
     days = _days(draft, calendar)
     planned = None
     if draft.plan is not None and draft.form == "sum":

@@ -21,7 +21,8 @@ class UseKey(NamedTuple):
 class Use:
     """A use of one metric by one part of a goal.
 
-    A stopped use counts nothing but keeps its version.
+    A stopped use counts nothing but keeps its version. ``denominator``: it counts the metric's own
+    denominators, not its sums.
     """
 
     tenant: str
@@ -34,6 +35,7 @@ class Use:
     where: tuple[Condition, ...] = ()
     stopped: bool = False
     part: str = ""
+    denominator: bool = False
 
     @property
     def key(self) -> UseKey:
@@ -42,8 +44,10 @@ class Use:
 
     def counts_like(self, other: "Use") -> bool:
         """Whether both count the same cells on the same days."""
-        mine = (self.zone, self.start, self.end, self.where, self.stopped)
-        return mine == (other.zone, other.start, other.end, other.where, other.stopped)
+        return self._counted() == other._counted()
+
+    def _counted(self) -> tuple[object, ...]:
+        return self.zone, self.start, self.end, self.where, self.stopped, self.denominator
 
 
 def meets(where: Iterable[Condition], dims: Dims) -> bool:

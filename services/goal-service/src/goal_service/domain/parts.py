@@ -3,18 +3,19 @@
 from typing import NamedTuple
 
 from event_contracts.facts import Condition, GoalControl
-from event_contracts.goals import GoalChanged
+from event_contracts.goals import GoalChanged, Guardrail
 
 OWN = ""
 OVER = "over"
 
 
 class GoalPart(NamedTuple):
-    """One sum of a goal: ``part`` as GoalControl names it, its metric and filter."""
+    """One sum of a goal: ``part`` and ``denominator`` as in GoalControl, its metric and filter."""
 
     part: str
     metric: str
     where: tuple[Condition, ...]
+    denominator: bool = False
 
 
 def named(part: str) -> tuple[str, ...]:
@@ -26,13 +27,19 @@ def parts_of(goal: GoalChanged) -> tuple[GoalPart, ...]:
     """Return the goal's own sum, its denominator, and those of its guardrails."""
     parts = [GoalPart(OWN, goal.metric, goal.where)]
     if goal.over_metric is not None:
-        parts.append(GoalPart(OVER, goal.over_metric, goal.over_where))
+        parts.append(_over(OVER, goal, goal.over_metric))
     for number, rail in enumerate(goal.guardrails):
         name = f"guardrail.{number}"
         parts.append(GoalPart(name, rail.metric, rail.where))
         if rail.over_metric is not None:
-            parts.append(GoalPart(f"{name}.{OVER}", rail.over_metric, rail.over_where))
+            parts.append(_over(f"{name}.{OVER}", rail, rail.over_metric))
     return tuple(parts)
+
+
+def _over(name: str, of: GoalChanged | Guardrail, metric: str) -> GoalPart:
+    """Return the denominator. A sum over itself is a metric over its own denominators."""
+    own = (metric, of.over_where) == (of.metric, of.where)
+    return GoalPart(name, metric, of.over_where, own)
 
 
 def controls(goal: GoalChanged, before: GoalChanged | None) -> list[GoalControl]:
@@ -58,4 +65,5 @@ def _control(goal: GoalChanged, part: GoalPart, stopped: bool) -> GoalControl:
         where=part.where,
         stopped=stopped,
         part=part.part,
+        denominator=part.denominator,
     )

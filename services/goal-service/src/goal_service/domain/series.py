@@ -1,4 +1,4 @@
-"""A metric over time: cells summed into minutes, hours or days of a zone."""
+"""A metric over time: cells added up into minutes, hours, days, weeks or months of a zone."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 from event_contracts.facts import Condition
 from goal_service.domain.amounts import Sum
+from goal_service.domain.buckets import GRAINS, OF_DAYS
 from goal_service.domain.days import first_minute, local_day
 from goal_service.domain.matching import meets
 from goal_service.domain.sheets import Sheet
+from goal_service.domain.tallies import Tally, tallies_of
 from service_kit.errors import UserError
 
 MOST_BUCKETS = 100_000
@@ -32,47 +34,59 @@ class Bucket(NamedTuple):
 
     minute: int
     by: str
-    sum: Sum
+    tally: Tally
 
-
-def _minute(minute: int, zone: ZoneInfo) -> int:
-    return minute
-
-
-def _hour(minute: int, zone: ZoneInfo) -> int:
-    # By the local clock: an hour of Kolkata begins at half past an hour of UTC.
-    return minute - datetime.fromtimestamp(minute * 60, zone).minute
-
-
-def _day(minute: int, zone: ZoneInfo) -> int:
-    return first_minute(zone.key, local_day(zone.key, minute))
-
-
-GRAINS: Mapping[str, tuple[int, Callable[[int, ZoneInfo], int]]] = {
-    "minute": (1, _minute),
-    "hour": (60, _hour),
-    "day": (1_440, _day),
-}
+    @property
+    def sum(self) -> Sum:
+        """The value and the events behind it."""
+        return self.tally.sum
 
 
 def series(sheets: Iterable[Sheet], question: Question) -> list[Bucket]:
-    """Return the buckets that have cells, by time and then by value; a missing bucket is 0."""
-    start_of = GRAINS[question.grain][1]
-    zone = ZoneInfo(question.zone)
-    sums: dict[tuple[int, str], Sum] = {}
+    """Return the buckets that have cells, by time and then by value; a missing bucket is 0.
+
+    A cell of day grain belongs to its own day, whatever the question's zone; raises UserError when
+    the question asks for less than a day of it.
+    """
+    start_of = GRAINS[question.grain].start
+    sums: dict[tuple[int, str], Tally] = {}
     for sheet in sheets:
         rows = [_row(dims, question) for dims in sheet.dims]
-        for cell in sheet.cells:
-            by = rows[cell.dims]
-            if by is not None and question.begin <= cell.minute < question.end:
-                place = (start_of(cell.minute, zone), by)
-                sums[place] = sums.get(place, Sum()).plus(cell.sum, cell.count)
-    return [Bucket(minute, by, part) for (minute, by), part in sorted(sums.items())]
+        minute_in = _placed(sheet.day_zone, question)
+        for cell, tally in tallies_of(sheet):
+            by, minute = rows[cell.dims], minute_in(cell.minute)
+            if by is not None and question.begin <= minute < question.end:
+                place = (start_of(minute, question.zone), by)
+                sums.setdefault(place, Tally()).add(tally)
+    return [Bucket(minute, by, sums[minute, by]) for minute, by in sorted(sums)]
+
+
+def totals(sheets: Iterable[Sheet], question: Question) -> dict[str, Tally]:
+    """Return what all of the question's time comes to, by the value that it is listed by."""
+    found: dict[str, Tally] = {}
+    for bucket in series(sheets, question._replace(grain="day")):
+        found.setdefault(bucket.by, Tally()).add(bucket.tally)
+    return found
+
+
+def _placed(day_zone: str | None, question: Question) -> Callable[[int], int]:
+    """Return where a sheet's minutes lie for the question."""
+    if day_zone is None:
+        return lambda minute: minute
+    if question.grain not in OF_DAYS:
+        raise UserError(
+            "grain-too-fine",
+            "query.grain",
+            f"the source reports whole days of {day_zone}; use day, week or month",
+            f"数据源按 {day_zone} 的整日报告；请使用 day、week 或 month",
+        )
+    zone = question.zone
+    return lambda minute: first_minute(zone, local_day(day_zone, minute))
 
 
 def label(bucket: Bucket, question: Question) -> str:
     """Return the bucket's local day, or the local time of its beginning with its offset."""
-    if question.grain == "day":
+    if question.grain in OF_DAYS:
         return local_day(question.zone, bucket.minute).isoformat()
     local = datetime.fromtimestamp(bucket.minute * 60, ZoneInfo(question.zone))
     return local.isoformat(timespec="minutes")
@@ -91,8 +105,8 @@ def check_question(question: Question) -> None:
         raise UserError(
             "grain-unknown",
             "grain",
-            f"{question.grain!r} is no grain; use minute, hour or day",
-            f"{question.grain!r} 不是有效粒度；请使用 minute、hour 或 day",
+            f"{question.grain!r} is no grain; use {', '.join(GRAINS)}",
+            f"{question.grain!r} 不是有效粒度；请使用 {'、'.join(GRAINS)}",
         )
     if question.begin >= question.end:
         raise UserError(
@@ -101,7 +115,7 @@ def check_question(question: Question) -> None:
             "the time ends before it begins; swap from and to",
             "结束时间早于开始时间；请对调 from 与 to",
         )
-    buckets = (question.end - question.begin) // GRAINS[question.grain][0]
+    buckets = (question.end - question.begin) // GRAINS[question.grain].least
     if buckets > MOST_BUCKETS:
         raise UserError(
             "too-many-buckets",

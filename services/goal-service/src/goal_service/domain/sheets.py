@@ -2,22 +2,43 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
 from event_contracts.facts import Cell, FactBatch
 from goal_service.domain.amounts import Sum
-from goal_service.domain.days import FIRST_MINUTE, LAST_MINUTE, local_day
+from goal_service.domain.days import FIRST_MINUTE, LAST_MINUTE, is_zone, local_day
 from goal_service.domain.matching import Dims, Index, Use
 from service_kit.errors import BadRecord
+from service_kit.sketches import BadSketch, merged
+
+# What a plain cell takes in a document, roughly; a sketch takes the place of several.
+CELL_BYTES = 100
 
 
 class Sheet(msgspec.Struct, frozen=True, array_like=True):
-    """Some cells of one metric; ``Cell.dims`` points into ``dims``."""
+    """Some cells of one metric; ``Cell.dims`` points into ``dims``.
+
+    ``over``, ``sketches`` and ``day_zone`` as in FactBatch.
+    """
 
     dims: tuple[dict[str, str], ...]
     cells: tuple[Cell, ...]
+    over: tuple[Decimal, ...] = ()
+    sketches: tuple[bytes, ...] = ()
+    day_zone: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """How many plain cells it takes the place of."""
+        return len(self.cells) + sum(map(len, self.sketches)) // CELL_BYTES
+
+
+def sheet_of_batch(batch: FactBatch) -> Sheet:
+    """Return the batch's cells."""
+    return Sheet(batch.dims, batch.cells, batch.over, batch.sketches, batch.day_zone)
 
 
 class GoalDay(NamedTuple):
@@ -29,11 +50,19 @@ class GoalDay(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Cells of one set of dimensions: whom they count for, and their sums by (zone, local day)."""
+    """Cells of one set of dimensions: whom they count for, and their sums by (zone, local day).
+
+    ``overs`` are those of the metric's own denominators.
+    """
 
     uses: Sequence[Use]
     zones: tuple[str, ...]
     sums: dict[tuple[str, date], Sum]
+    overs: dict[tuple[str, date], Sum]
+
+    def counted_for(self, use: Use) -> dict[tuple[str, date], Sum]:
+        """Return what counts for a use."""
+        return self.overs if use.denominator else self.sums
 
 
 def check_batch(batch: FactBatch) -> None:
@@ -45,9 +74,25 @@ def check_batch(batch: FactBatch) -> None:
             raise BadRecord("bad-cell", f"minute {cell.minute} has no date")
         if not cell.sum.is_finite():
             raise BadRecord("bad-cell", f"{cell.sum} is no amount")
+    _check_columns(batch)
     for each in batch.accepted:
         if not FIRST_MINUTE <= each.quarter * 15 <= LAST_MINUTE:
             raise BadRecord("bad-cell", f"quarter hour {each.quarter} has no date")
+
+
+def _check_columns(batch: FactBatch) -> None:
+    for name, column in (("over", batch.over), ("sketches", batch.sketches)):
+        if column and len(column) != len(batch.cells):
+            raise BadRecord("bad-cell", f"{len(column)} {name} of {len(batch.cells)} cells")
+    for amount in batch.over:
+        if not amount.is_finite():
+            raise BadRecord("bad-cell", f"{amount} is no amount")
+    try:
+        merged(filter(None, batch.sketches))
+    except BadSketch as error:
+        raise BadRecord("bad-cell", f"no sketch: {error}") from error
+    if batch.day_zone is not None and not is_zone(batch.day_zone):
+        raise BadRecord("bad-cell", f"{batch.day_zone!r} is no time zone")
 
 
 def day_sums(sheets: Iterable[Sheet], index: Index) -> dict[GoalDay, Sum]:
@@ -59,11 +104,16 @@ def day_sums(sheets: Iterable[Sheet], index: Index) -> dict[GoalDay, Sum]:
     groups: dict[frozenset[tuple[str, str]], Group] = {}
     for sheet in sheets:
         rows = [_group(groups, dims, index) for dims in sheet.dims]
-        for cell in sheet.cells:
-            _, zones, sums = rows[cell.dims]
-            for zone in zones:
-                place = (zone, local_day(zone, cell.minute))
+        for number, cell in enumerate(sheet.cells):
+            group = rows[cell.dims]
+            for zone in group.zones:
+                # A day of a day-grain report is that day wherever the goal is.
+                place = (zone, local_day(sheet.day_zone or zone, cell.minute))
+                sums = group.sums
                 sums[place] = sums.get(place, Sum()).plus(cell.sum, cell.count)
+                if sheet.over:
+                    overs = group.overs
+                    overs[place] = overs.get(place, Sum()).plus(sheet.over[number], cell.count)
     return _per_goal(groups.values())
 
 
@@ -72,15 +122,15 @@ def _group(groups: dict[frozenset[tuple[str, str]], Group], dims: Dims, index: I
     group = groups.get(key)
     if group is None:
         uses = index.matching(dims)
-        group = groups[key] = Group(uses, tuple({use.zone for use in uses}), {})
+        group = groups[key] = Group(uses, tuple({use.zone for use in uses}), {}, {})
     return group
 
 
 def _per_goal(groups: Iterable[Group]) -> dict[GoalDay, Sum]:
     result: dict[GoalDay, Sum] = {}
-    for uses, _, sums in groups:
-        for (zone, day), part in sums.items():
-            for use in uses:
+    for group in groups:
+        for use in group.uses:
+            for (zone, day), part in group.counted_for(use).items():
                 if use.zone == zone and use.start <= day <= use.end:
                     place = GoalDay(use.goal, day, use.part)
                     result[place] = result.get(place, Sum()).plus(part.value, part.events)

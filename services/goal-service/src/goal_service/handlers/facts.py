@@ -9,15 +9,13 @@ from event_contracts.progress import BackFilled, DayProgress, SourceAlive
 from goal_service.domain.alive import MetricDay, quarters_of
 from goal_service.domain.amounts import Sum
 from goal_service.domain.commands import RecordFacts, UseMetric
-from goal_service.domain.days import first_minute, windows
+from goal_service.domain.days import MARGIN_MINUTES, first_minute, windows
 from goal_service.domain.matching import Index, Use, UseKey
 from goal_service.domain.progress import DayValue
-from goal_service.domain.sheets import Sheet, day_sums
+from goal_service.domain.sheets import Sheet, day_sums, sheet_of_batch
 from goal_service.ports import FactBooks, Facts, MetricKey, Place
 
 WINDOW_DAYS = 31
-# A local day's cells lie within a day of its first and last minute, whatever the clocks do.
-MARGIN_MINUTES = 1_440
 
 
 async def record_facts(command: RecordFacts, books: FactBooks) -> None:
@@ -73,7 +71,7 @@ def _by_metric(batches: Iterable[FactBatch]) -> dict[MetricKey, Facts]:
     for batch in batches:
         if batch.cells:
             metric = MetricKey(batch.tenant, batch.metric)
-            sheets.setdefault(metric, []).append(Sheet(batch.dims, batch.cells))
+            sheets.setdefault(metric, []).append(sheet_of_batch(batch))
             as_of[metric] = max(as_of.get(metric, 0), batch.as_of_ms)
     return {metric: Facts(tuple(found), as_of[metric]) for metric, found in sheets.items()}
 

@@ -11,11 +11,11 @@ from goal_service.domain.drafts import Draft
 from goal_service.domain.goals import (
     GoalVersion,
     Surroundings,
-    metrics_of,
     restating,
     settle,
     stopped,
 )
+from goal_service.domain.kinds import metrics_of
 from goal_service.domain.links import link_of
 from goal_service.handlers.calendars import holidays_for
 from goal_service.handlers.leave import leave_for

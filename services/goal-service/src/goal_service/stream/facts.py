@@ -12,7 +12,7 @@ from goal_service.adapters.books import FactBooks
 from goal_service.adapters.facts import MongoFacts
 from goal_service.adapters.post import OutboxPost
 from goal_service.adapters.uses import MongoUses, load_uses
-from goal_service.adapters.watermarks import raw_origins
+from goal_service.adapters.watermarks import feeding_origins
 from goal_service.domain.alive import MetricDay, Quarters
 from goal_service.domain.commands import RecordFacts, UseMetric
 from goal_service.domain.days import check_zone
@@ -64,7 +64,7 @@ class FactsHandler:
         self._clock = clock
         self._guards = guards
         self._partitions = partitions
-        self._origins = raw_origins(partitions)
+        self._origins = feeding_origins(partitions)
         self._memory: dict[Partition, Memory] = {}
 
     async def load(self, partition: Partition) -> None:
@@ -185,6 +185,7 @@ def _use(control: GoalControl) -> Use:
         where=control.where,
         stopped=control.stopped,
         part=control.part,
+        denominator=control.denominator,
     )
 
 

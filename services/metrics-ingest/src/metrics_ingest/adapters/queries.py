@@ -7,6 +7,7 @@ from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
 from metrics_ingest.adapters.drift import DRIFT
 from metrics_ingest.adapters.folds import STATS
+from metrics_ingest.adapters.hooks import HOOKS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
 from metrics_ingest.adapters.rates import RATES
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
@@ -14,7 +15,7 @@ from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
 from service_kit.store import Document, Store
 
-COUNTERS = ("accepted", "duplicates", "conflicts", "dead_letters", "unmatched")
+COUNTERS = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
 # Groups are counted over at most so many letters.
 _SCANNED = 100_000
 _SCANNED_RECORDS = 1_000
@@ -28,6 +29,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LETTERS, ("key",)),
     (STATS, ("tenant", "source")),
     (RATES, ("tenant", "quote")),
+    (HOOKS, ("tenant", "source")),
     (DRIFT, ("partition",)),
     (DRIFT, ("tenant", "source")),
 )

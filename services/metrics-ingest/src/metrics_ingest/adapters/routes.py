@@ -1,14 +1,21 @@
 """Where messages go: topic, partition and key of everything that leaves with a transaction."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from event_contracts.facts import FactBatch, Watermark
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
-from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW
+from event_contracts.subjects import SubjectBatch, SubjectEvent
+from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW, SUBJECTS
 from event_contracts.wire import Event, encode, key_of, partition_of
 from service_kit.outbox import Message, Outbox
 from service_kit.records import Partition
+
+_RECORD_BYTES = 400_000  # of 512 KB
+encode_part = msgspec.json.Encoder(decimal_format="string").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +23,7 @@ class Counts:
     """How many partitions the topics have."""
 
     raw: int
+    subjects: int
     facts: int
     metric_definitions: int
 
@@ -38,9 +46,75 @@ class FactsRoute:
 
     def complete(self, origin: str, at_ms: int) -> None:
         """Send the watermark to every partition, behind what was sent before."""
-        value = encode(Watermark(origin=origin, at_ms=at_ms))
-        for number in range(self._count):
-            self._outbox.send(Message(Partition(FACTS.name, number), origin.encode(), value))
+        _send_everywhere(self._outbox, FACTS.name, self._count, origin, at_ms)
+
+
+class FoldRoute(FactsRoute):
+    """Facts, and events on the way to their subjects (ports.FoldPost)."""
+
+    def __init__(self, outbox: Outbox, counts: Counts) -> None:
+        super().__init__(outbox, counts)
+        self._subjects = counts.subjects
+
+    def complete(self, origin: str, at_ms: int) -> None:
+        """Send the watermark to every partition of both topics: what waits holds it there."""
+        super().complete(origin, at_ms)
+        _send_everywhere(self._outbox, SUBJECTS.name, self._subjects, origin, at_ms)
+
+    def divert(
+        self,
+        source: tuple[str, str],
+        definitions: int,
+        as_of_ms: int,
+        events: Sequence[SubjectEvent],
+    ) -> None:
+        """Send the events, as few records as their partitions and their size allow.
+
+        One record each would cost the document server a row each; the partition is the subject's.
+        """
+        tenant, name = source
+        by_partition: dict[int, list[SubjectEvent]] = {}
+        for event in events:
+            number = subject_partition(self._subjects, tenant, name, event)
+            by_partition.setdefault(number, []).append(event)
+        key = key_of(tenant, name).encode()
+        for number, all_of_it in sorted(by_partition.items()):
+            for part in _portions(all_of_it):
+                batch = SubjectBatch(
+                    tenant=tenant,
+                    source=name,
+                    definitions=definitions,
+                    as_of_ms=as_of_ms,
+                    events=tuple(part),
+                )
+                to = Partition(SUBJECTS.name, number)
+                self._outbox.send(Message(to, key, encode(batch)))
+
+
+def subject_partition(count: int, tenant: str, source: str, event: SubjectEvent) -> int:
+    """Return the partition in which an event's subject lives."""
+    return partition_of(count, tenant, source, event.role, event.name, event.key)
+
+
+def _portions(events: Sequence[SubjectEvent]) -> Iterator[list[SubjectEvent]]:
+    """Cut the events so that each portion fits into a record."""
+    portion: list[SubjectEvent] = []
+    size = 0
+    for event in events:
+        weight = len(encode_part(event))
+        if portion and size + weight > _RECORD_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(event)
+        size += weight + 1
+    if portion:
+        yield portion
+
+
+def _send_everywhere(outbox: Outbox, topic: str, count: int, origin: str, at_ms: int) -> None:
+    value = encode(Watermark(origin=origin, at_ms=at_ms))
+    for number in range(count):
+        outbox.send(Message(Partition(topic, number), origin.encode(), value))
 
 
 class AnnouncementsRoute:

@@ -3,22 +3,55 @@
 from fastapi import FastAPI
 
 from metrics_ingest.adapters.definitions import StoredSources
+from metrics_ingest.adapters.hooks import StoredHooks
 from metrics_ingest.adapters.routes import Counts
-from metrics_ingest.api import definitions, events, letters, numbers, rates, reading
+from metrics_ingest.adapters.vault import Vault
+from metrics_ingest.api import (
+    connectors,
+    definitions,
+    events,
+    hooks,
+    letters,
+    numbers,
+    rates,
+    reading,
+    secrets,
+    segment,
+    trying,
+)
+from metrics_ingest.api.gate import Gate
 from metrics_ingest.ports import RawLog
+from metrics_ingest.settings import IngestSettings
+from service_kit.clock import Clock, SystemClock
 from service_kit.runtime import Runtime
 from service_kit.web import make_app
 
 __all__ = ["make_api"]
 
 
-def make_api(runtime: Runtime, raw: RawLog, counts: Counts) -> FastAPI:
-    """Return the service's application."""
+def make_api(
+    runtime: Runtime,
+    raw: RawLog,
+    counts: Counts,
+    ingest: IngestSettings | None = None,
+    clock: Clock | None = None,
+) -> FastAPI:
+    """Return the service's application. ``clock`` is the machine's, by which signatures age."""
     app = make_app("Paceline metrics-ingest", runtime)
+    ingest = ingest or IngestSettings()
+    clock = clock or SystemClock()
     sources = StoredSources(runtime.store)
-    app.include_router(events.routes(runtime, raw, sources))
-    app.include_router(numbers.routes(runtime, raw, sources))
+    kept = StoredHooks(runtime.store, Vault(ingest.secrets_keys), clock)
+    gate = Gate(ingest)
+    url = ingest.public_url
+    app.include_router(events.routes(runtime, raw, sources, gate))
+    app.include_router(segment.routes(runtime, raw, sources, gate))
+    app.include_router(hooks.routes(runtime, raw, sources, kept, gate, url, clock))
+    app.include_router(numbers.routes(runtime, raw, sources, gate))
+    app.include_router(secrets.routes(runtime, sources, kept, url))
     app.include_router(definitions.routes(runtime, counts, sources))
+    app.include_router(trying.routes(runtime))
+    app.include_router(connectors.routes(runtime, counts, sources))
     app.include_router(reading.routes(runtime))
     app.include_router(letters.routes(runtime, counts))
     app.include_router(rates.routes(runtime))

@@ -42,21 +42,25 @@ class MetricBody(Metric, frozen=True):
 def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRouter:
     """Return the routes of the definitions; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
-    _source_routes(router, runtime, sources)
+    _source_routes(router, runtime, counts, sources)
     _metric_routes(router, runtime, counts)
     return router
 
 
-def _source_routes(router: APIRouter, runtime: Runtime, sources: StoredSources) -> None:
+def _source_routes(
+    router: APIRouter, runtime: Runtime, counts: Counts, sources: StoredSources
+) -> None:
     queries = Queries(runtime.store)
 
     async def define(caller: Caller, wanted: SourceBody, exists: bool) -> Source:
-        source = _source_of(wanted)
+        source = source_of(wanted)
         command = DefineSource(caller.tenant, caller.actor, source, exists, wanted.reason)
 
         async def body(tx: Tx, outbox: Outbox) -> Source:
             store = MongoDefinitions(tx, runtime.clock.now_ms())
-            written: Source = await HANDLERS[DefineSource](command, store, runtime.settings.prefix)
+            told = AnnouncementsRoute(outbox, counts)
+            prefix = runtime.settings.prefix
+            written: Source = await HANDLERS[DefineSource](command, store, told, prefix)
             return written
 
         defined = await runtime.api.run(body)
@@ -121,7 +125,7 @@ def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
     queries = Queries(runtime.store)
 
     async def define(caller: Caller, wanted: MetricBody, exists: bool) -> Metric:
-        metric = _metric_of(wanted)
+        metric = metric_of(wanted)
         command = DefineMetric(caller.tenant, caller.actor, metric, exists, wanted.reason)
 
         async def body(tx: Tx, outbox: Outbox) -> Metric:
@@ -155,13 +159,15 @@ def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
         return answer(await queries.metric(caller.tenant, name) or _missing("metric", name))
 
 
-def _source_of(body: SourceBody) -> Source:
+def source_of(body: SourceBody) -> Source:
+    """Return the source that a body declares; what is ours in it is not read."""
     fields = msgspec.structs.asdict(body)
     del fields["reason"]
     return Source(**fields | {"version": 0, "paused": None})
 
 
-def _metric_of(body: MetricBody) -> Metric:
+def metric_of(body: MetricBody) -> Metric:
+    """Return the metric that a body defines; what is ours in it is not read."""
     fields = msgspec.structs.asdict(body)
     del fields["reason"]
     return Metric(**fields | {"version": 0})

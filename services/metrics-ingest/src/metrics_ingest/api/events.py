@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from metrics_ingest.api.gate import Gate
 from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.handlers import HANDLERS
@@ -14,13 +15,12 @@ from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, require
 from service_kit.web.answers import language_of
-from service_kit.web.bodies import read_bytes
 
 BATCH_ITEMS = 10_000
 SOURCE_HEADER = "x-paceline-source"
 
 
-def routes(runtime: Runtime, raw: RawLog, sources: Sources) -> APIRouter:
+def routes(runtime: Runtime, raw: RawLog, sources: Sources, gate: Gate) -> APIRouter:
     """Return the route of the HTTP door."""
     router = APIRouter()
 
@@ -30,11 +30,13 @@ def routes(runtime: Runtime, raw: RawLog, sources: Sources) -> APIRouter:
     ) -> Response:
         """Take events in; 202 tells which ones stand on all replicas, 422 that none was taken."""
         source = source_of(request, caller)
-        items = items_of(request, await read_bytes(request))
-        command = AcceptEvents(caller.tenant, source, items)
-        outcome: Acceptance = await HANDLERS[AcceptEvents](
-            command, sources, raw, runtime.clock.now_ms()
-        )
+        with gate.enter(request, caller.actor) as entry:
+            items = items_of(request, await entry.body())
+            entry.count(len(items))
+            command = AcceptEvents(caller.tenant, source, items)
+            outcome: Acceptance = await HANDLERS[AcceptEvents](
+                command, sources, raw, runtime.clock.now_ms()
+            )
         return answered(outcome, request)
 
     return router

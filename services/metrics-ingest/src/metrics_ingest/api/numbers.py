@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.queries import Queries
 from metrics_ingest.api.events import answered, items_of, source_of
+from metrics_ingest.api.gate import Gate
 from metrics_ingest.api.pages import instant, place_of, token_of
 from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.domain.definitions import BY_HAND
@@ -25,14 +26,13 @@ from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.store import Document
 from service_kit.web import Caller, page, require
-from service_kit.web.bodies import read_bytes
 
 Writes = Annotated[Caller, Depends(require("numbers:write"))]
 Reads = Annotated[Caller, Depends(require("numbers:read"))]
 _EVER = 2**62
 
 
-def routes(runtime: Runtime, raw: RawLog, sources: StoredSources) -> APIRouter:
+def routes(runtime: Runtime, raw: RawLog, sources: StoredSources, gate: Gate) -> APIRouter:
     """Return the routes of the numbers."""
     router = APIRouter()
     queries = Queries(runtime.store)
@@ -41,12 +41,14 @@ def routes(runtime: Runtime, raw: RawLog, sources: StoredSources) -> APIRouter:
     async def post_numbers(request: Request, caller: Writes) -> Response:
         """Take typed numbers in as events do; whoever calls is their author, whatever they say."""
         source_of(request, caller, BY_HAND)
-        items = items_of(request, await read_bytes(request))
-        signed = tuple(_signed(item, caller.actor) for item in items)
-        command = AcceptEvents(caller.tenant, BY_HAND, signed)
-        outcome: Acceptance = await HANDLERS[AcceptEvents](
-            command, sources, raw, runtime.clock.now_ms()
-        )
+        with gate.enter(request, caller.actor) as entry:
+            items = items_of(request, await entry.body())
+            entry.count(len(items))
+            signed = tuple(_signed(item, caller.actor) for item in items)
+            command = AcceptEvents(caller.tenant, BY_HAND, signed)
+            outcome: Acceptance = await HANDLERS[AcceptEvents](
+                command, sources, raw, runtime.clock.now_ms()
+            )
         return answered(outcome, request)
 
     @router.get("/v1/numbers")

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import localcontext
+from decimal import Decimal, localcontext
+from typing import NamedTuple
 
 import msgspec
 import xxhash
 
 from event_contracts.facts import Accepted, Cell, FactBatch
 from metrics_ingest.domain.cells import CellKey, CellSum, Dims
+from metrics_ingest.domain.definitions import OVER_KINDS, SKETCH_KINDS, MetricKind
 from metrics_ingest.domain.folding import SourceFold
 from metrics_ingest.domain.plans import MetricPlan
 from metrics_ingest.domain.values import EXACT
 
 SETS_A_DAY = 10_000
+# A sketch has up to 5 KB, and those of one minute have to fit into one document of goal-service.
+SKETCHED_SETS_A_DAY = 2_000
 OTHER = "other"
 # A record is at most 512 KB; the rest is for the envelope and the accepted quarters.
 _BATCH_BYTES = 400_000
@@ -35,7 +39,7 @@ def day_of(minute: int) -> int:
 
 @dataclass(slots=True)
 class Limited:
-    """A metric's cells with at most SETS_A_DAY dimension sets a UTC day.
+    """A metric's cells with a bounded number of dimension sets a UTC day.
 
     ``new`` are the sets met for the first time, by day; ``others`` is how many events went into
     the set ``other`` because their day was full.
@@ -59,6 +63,11 @@ def days_with_unknown_sets(cells: Mapping[CellKey, CellSum], known: DaySets) -> 
         for minute, dims in cells
         if dims and set_key(dims) not in known.get(day_of(minute), none)
     }
+
+
+def sets_a_day(kind: MetricKind) -> int:
+    """Return how many dimension sets a day a metric of this kind keeps."""
+    return SKETCHED_SETS_A_DAY if kind in SKETCH_KINDS else SETS_A_DAY
 
 
 def limit(cells: Mapping[CellKey, CellSum], known: DaySets, most: int = SETS_A_DAY) -> Limited:
@@ -97,36 +106,73 @@ def fact_batches(
     cell is there: a source that delivered without a match is not silent.
     """
     accepted = tuple(Accepted(quarter, n) for quarter, n in sorted(fold.quarters.items()))
-    for dims, part in _parts(metric.dims, cells):
+    shape = Shape.of(metric.definition.kind)
+    for part in _parts(metric.dims, cells, shape):
         yield FactBatch(
             tenant=fold.plan.tenant,
             metric=metric.definition.name,
             source=fold.plan.source.name,
             definition=metric.definition.version,
             as_of_ms=as_of_ms,
-            dims=dims,
-            cells=part,
+            dims=_named(metric.dims, part.table),
+            cells=tuple(part.cells),
+            over=tuple(part.over),
+            sketches=tuple(part.sketches),
             accepted=accepted,
+            provisional=fold.plan.source.restates_days > 0,
         )
         accepted = ()
 
 
+class Shape(NamedTuple):
+    """Which columns stand beside the cells of a kind of metric."""
+
+    over: bool
+    sketches: bool
+
+    @classmethod
+    def of(cls, kind: MetricKind) -> "Shape":
+        """Return the columns of a kind."""
+        return cls(kind in OVER_KINDS, kind in SKETCH_KINDS)
+
+
+@dataclass(slots=True)
+class _Part:
+    """Cells that go into one record, with the table that they point into."""
+
+    table: dict[Dims, int] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    over: list[Decimal] = field(default_factory=list)
+    sketches: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, names: tuple[str, ...], minute: int, dims: Dims, cell: CellSum) -> None:
+        if dims not in self.table:
+            self.table[dims] = len(self.table)
+            self.size += sum(len(str(d)) * 4 + len(n) + 8 for n, d in zip(names, dims, strict=True))
+        self.size += _CELL_BYTES + len(str(cell.sum))
+        self.cells.append(Cell(minute, self.table[dims], cell.sum, cell.count))
+
+    def widen(self, shape: Shape, cell: CellSum) -> None:
+        if shape.over:
+            self.over.append(cell.over)
+            self.size += len(str(cell.over)) + 3
+        if shape.sketches and cell.sketch is not None:
+            self.sketches.append(cell.sketch.to_bytes())
+            self.size += len(self.sketches[-1]) * 4 // 3 + 8  # base64 in JSON
+
+
 def _parts(
-    names: tuple[str, ...], cells: Mapping[CellKey, CellSum]
-) -> Iterator[tuple[tuple[dict[str, str], ...], tuple[Cell, ...]]]:
-    table: dict[Dims, int] = {}
-    part: list[Cell] = []
-    size = 0
+    names: tuple[str, ...], cells: Mapping[CellKey, CellSum], shape: Shape
+) -> Iterator[_Part]:
+    part = _Part()
     for (minute, dims), cell in cells.items():
-        if size > _BATCH_BYTES:
-            yield _named(names, table), tuple(part)
-            table, part, size = {}, [], 0
-        if dims not in table:
-            table[dims] = len(table)
-            size += sum(len(str(d)) * 4 + len(n) + 8 for n, d in zip(names, dims, strict=True))
-        size += _CELL_BYTES + len(str(cell.sum))
-        part.append(Cell(minute, table[dims], cell.sum, cell.count))
-    yield _named(names, table), tuple(part)
+        if part.size > _BATCH_BYTES:
+            yield part
+            part = _Part()
+        part.add(names, minute, dims, cell)
+        part.widen(shape, cell)
+    yield part
 
 
 def _named(names: tuple[str, ...], table: Mapping[Dims, int]) -> tuple[dict[str, str], ...]:

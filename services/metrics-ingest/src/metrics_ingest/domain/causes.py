@@ -13,6 +13,9 @@ MISSING_FIELD = "missing-field"
 WRONG_KIND = "wrong-kind"
 OUT_OF_RANGE = "out-of-range"
 BAD_TIME = "bad-time"
+SKIPPED = "skipped"
+SCHEMA_VIOLATION = "schema-violation"
+SPANS_DAYS = "spans-days"
 SOURCE_PAUSED = "source-paused"
 CURRENCY_UNKNOWN = "currency-unknown"
 RATE_MISSING = "rate-missing"
@@ -48,6 +51,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
     BAD_TIME: (
         "{where} is no instant: {detail}. Mend the mapping or the sender, then replay.",
         "{where} 不是有效时间：{detail}。请修正映射或发送方后重放。",
+    ),
+    SKIPPED: (
+        "{where} says that this is no event: {detail}.",
+        "{where} 表明这不是事件：{detail}。",
+    ),
+    SCHEMA_VIOLATION: (
+        "{where} does not fit the schema: {detail}. Mend the schema or the sender, then replay.",
+        "{where} 不符合 schema：{detail}。请修正 schema 或发送方后重放。",
+    ),
+    SPANS_DAYS: (
+        "The row covers {detail} ({where}); it cannot be split. Ask for one row a day.",
+        "该行覆盖{detail}（{where}），无法拆分。请按天请求数据。",
     ),
     SOURCE_PAUSED: (
         "The source was paused: {detail}. Mend and resume it, then replay.",
@@ -89,6 +104,13 @@ class Unfit(BadRecord):
         self.where = where
         self.got = got
         self.zh = zh or in_chinese(detail) or ""
+
+
+class Skipped(Unfit):
+    """What its mapping says is no event: it is counted, and no dead letter."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(SKIPPED, where, "the mapping skips it")
 
 
 def sentence(

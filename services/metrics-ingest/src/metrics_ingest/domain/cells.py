@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from metrics_ingest.domain.values import Value
+from service_kit.sketches import Distinct, Ranks, Sketch, merged
 
 Dims = tuple[Value | None, ...]
 CellKey = tuple[int, Dims]
@@ -14,10 +15,15 @@ _ZERO = Decimal(0)
 
 
 class Amount(NamedTuple):
-    """What one contribution adds to a cell: to its sum, and to its denominator if it has one."""
+    """What one contribution adds to a cell: to its sum, and to its denominator if it has one.
+
+    ``item`` goes into the cell's sketch: a text into a count of different ones, a number into
+    quantiles. None: the metric has no sketch.
+    """
 
     sum: Decimal
     over: Decimal = _ZERO
+    item: str | Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -30,15 +36,28 @@ class CellSum:
     sum: Decimal = _ZERO
     count: int = 0
     over: Decimal = _ZERO
+    sketch: Sketch | None = None
 
     def add(self, amount: Amount, count: int = 1) -> None:
-        """Add a contribution; a reversal is a negative amount with count -1."""
+        """Add a contribution; a reversal is a negative amount with count -1, and has no item."""
         self.sum += amount.sum
         self.over += amount.over
         self.count += count
+        if amount.item is not None:
+            self._note(amount.item)
 
     def merge(self, other: "CellSum") -> None:
         """Add another cell."""
         self.sum += other.sum
         self.over += other.over
         self.count += other.count
+        if other.sketch is not None:
+            self.sketch = merged([*self._bytes(), other.sketch.to_bytes()])
+
+    def _note(self, item: str | Decimal) -> None:
+        if self.sketch is None:
+            self.sketch = Distinct() if isinstance(item, str) else Ranks()
+        self.sketch.add(item)  # type: ignore[arg-type]  # one metric's items are of one kind
+
+    def _bytes(self) -> list[bytes]:
+        return [] if self.sketch is None else [self.sketch.to_bytes()]

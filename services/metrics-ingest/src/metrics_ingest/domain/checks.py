@@ -8,30 +8,34 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.check_contributions import check_contributions, check_subject_metric
+from metrics_ingest.domain.check_elapsed import check_elapsed
+from metrics_ingest.domain.check_kinds import check_kind, check_kind_kept
 from metrics_ingest.domain.check_limits import check_source_limits
+from metrics_ingest.domain.check_mapping import check_mapping
 from metrics_ingest.domain.check_money import check_metric_money, check_source_money
+from metrics_ingest.domain.check_signature import check_signature
 from metrics_ingest.domain.definitions import (
+    HOOK_DOOR,
     HTTP_DOOR,
+    SEGMENT_DOOR,
     TOPIC_DOOR,
     Condition,
     Kind,
-    Mapping,
+    Measure,
     Metric,
     Op,
     Source,
 )
 from metrics_ingest.domain.money import EFFECT
-from metrics_ingest.domain.plans import kinds_of
+from metrics_ingest.domain.plans import kinds_of, own_measure
 from metrics_ingest.domain.values import CONVERT
 from service_kit.errors import UserError
 
 _NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,62}", re.ASCII)
-_FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _TOPIC = re.compile(r"[a-zA-Z0-9._\-]{1,249}", re.ASCII)
-_STEP = re.compile(r"[^.\x00-\x1f]{1,100}")
 _LONG = 200
 _MOST = 64
-_STEPS = 16
 
 
 def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None:
@@ -44,25 +48,25 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
     if not source.doors:
         _refuse(
             "$.doors",
-            "a source needs a door: http, or topic:NAME",
-            "数据源至少需要一个入口：http 或 topic:主题名",
+            "a source needs a door: http, segment, hook, or topic:NAME",
+            "数据源至少需要一个入口：http、segment、hook 或 topic:主题名",
         )
     for door, mapping in source.doors.items():
         _check_door(door, prefix)
-        _check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
+        check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
     _check_agreement(source)
     check_source_money(source)
+    check_signature(source)
     check_source_limits(source)
     _check_texts(source.records, "$.records")
+    check_contributions(source, kinds_of(source))
     for metric in metrics:
         _check_still_fits(metric, source)
 
 
-def check_metric(metric: Metric, source: Source | None) -> None:
-    """Raise UserError unless the metric can be folded from its source."""
+def check_metric(metric: Metric, source: Source | None) -> Source:
+    """Return the source; raises UserError unless the metric can be folded from it."""
     _check_name(metric.name, "$.name")
-    if metric.kind != "additive":
-        _refuse("$.kind", "additive is the only kind so far", "目前只支持 additive")
     if source is None:
         _refuse(
             "$.source",
@@ -76,13 +80,16 @@ def check_metric(metric: Metric, source: Source | None) -> None:
     _check_texts(metric.types, "$.types")
     _check_fields(metric, source)
     check_metric_money(metric, source)
+    check_subject_metric(metric, source)
+    return source
 
 
 def check_dims_kept(before: Metric, after: Metric) -> None:
-    """Raise UserError when a new version takes dimensions away or moves to another source.
+    """Raise UserError when a new version takes dimensions away or is of another kind.
 
     Goals filter on dimensions, and what is folded already stays as it is.
     """
+    check_kind_kept(before, after)
     lost = [dim for dim in before.dims if dim not in after.dims]
     if lost:
         _refuse(
@@ -94,14 +101,11 @@ def check_dims_kept(before: Metric, after: Metric) -> None:
 
 def _check_fields(metric: Metric, source: Source) -> None:
     kinds = kinds_of(source)
-    if metric.value is not None:
-        kind = _kind(kinds, metric.value, "$.value", source.name)
-        if kind is Kind.STRING:
-            _refuse(
-                "$.value",
-                f"{metric.value} is a text; a decimal or integer field can be summed",
-                f"{metric.value} 是文本；只有 decimal 或 integer 字段可以求和",
-            )
+    check_kind(metric, source)
+    _check_measure(own_measure(metric), "$", kinds, source.name)
+    if metric.over is not None:
+        _check_texts(metric.over.types, "$.over.types")
+        _check_measure(metric.over, "$.over", kinds, source.name)
     if len(set(metric.dims)) != len(metric.dims) or len(metric.dims) > _MOST:
         _refuse("$.dims", f"each once, at most {_MOST}", f"每个维度只能出现一次，最多 {_MOST} 个")
     for index, dim in enumerate(metric.dims):
@@ -111,11 +115,21 @@ def _check_fields(metric: Metric, source: Source) -> None:
                 f"{dim} is a decimal; dimensions are string or integer fields",
                 f"{dim} 是 decimal；维度必须是 string 或 integer 字段",
             )
-    for index, condition in enumerate(metric.where):
-        where = f"$.where[{index}]"
-        _check_condition(
-            condition, _kind(kinds, condition.field, f"{where}.field", source.name), where
-        )
+
+
+def _check_measure(measure: Measure, at: str, kinds: dict[str, Kind], source: str) -> None:
+    check_elapsed(measure, at, kinds)
+    if measure.value is not None:
+        kind = _kind(kinds, measure.value, f"{at}.value", source)
+        if kind is Kind.STRING:
+            _refuse(
+                f"{at}.value",
+                f"{measure.value} is a text; a decimal or integer field can be summed",
+                f"{measure.value} 是文本；只有 decimal 或 integer 字段可以求和",
+            )
+    for index, condition in enumerate(measure.where):
+        where = f"{at}.where[{index}]"
+        _check_condition(condition, _kind(kinds, condition.field, f"{where}.field", source), where)
 
 
 def _kind(kinds: dict[str, Kind], field: str, where: str, source: str) -> Kind:
@@ -157,6 +171,7 @@ def _check_still_fits(metric: Metric, source: Source) -> None:
         _check_fields(metric, source)
         if metric.rates != EFFECT:
             check_metric_money(metric, source)
+        check_subject_metric(metric, source)
     except UserError as error:
         _refuse(
             "$.doors",
@@ -167,14 +182,14 @@ def _check_still_fits(metric: Metric, source: Source) -> None:
 
 def _check_door(door: str, prefix: str) -> None:
     where = f"$.doors[{msgspec.json.encode(door).decode()}]"
-    if door == HTTP_DOOR:
+    if door in (HTTP_DOOR, SEGMENT_DOOR, HOOK_DOOR):
         return
     topic = door.removeprefix(TOPIC_DOOR)
     if topic == door or not _TOPIC.fullmatch(topic) or topic in (".", ".."):
         _refuse(
             where,
-            "a door is http, or topic: and the name of a Kafka topic",
-            "入口必须是 http，或 topic: 加 Kafka 主题名",
+            "a door is http, segment, hook, or topic: and the name of a Kafka topic",
+            "入口必须是 http、segment、hook，或 topic: 加 Kafka 主题名",
         )
     if prefix and topic.startswith(prefix):
         _refuse(
@@ -182,38 +197,6 @@ def _check_door(door: str, prefix: str) -> None:
             f"topics that begin with {prefix} are Paceline's own",
             f"以 {prefix} 开头的主题属于 Paceline 自身",
         )
-
-
-def _check_mapping(mapping: Mapping, where: str) -> None:
-    for name in ("id", "type", "time"):
-        if not getattr(mapping, name):
-            _refuse(f"{where}.{name}", "name at least one path", "至少需要一个路径")
-        _check_paths(getattr(mapping, name), f"{where}.{name}")
-    _check_paths(mapping.subject, f"{where}.subject")
-    if len(mapping.fields) > _MOST:
-        _refuse(f"{where}.fields", f"at most {_MOST} fields", f"最多 {_MOST} 个字段")
-    for name, field in mapping.fields.items():
-        place = f"{where}.fields.{name}"
-        if not _FIELD.fullmatch(name):
-            _refuse(
-                place,
-                "a field's name has lower-case letters, digits and _, and begins with a letter",
-                "字段名只能含小写字母、数字和下划线，并以字母开头",
-            )
-        if not field.paths:
-            _refuse(f"{place}.paths", "name at least one path", "至少需要一个路径")
-        _check_paths(field.paths, f"{place}.paths")
-
-
-def _check_paths(paths: Sequence[str], where: str) -> None:
-    for index, path in enumerate(paths):
-        steps = path.split(".")
-        if len(steps) > _STEPS or not all(_STEP.fullmatch(step) for step in steps):
-            _refuse(
-                f"{where}[{index}]",
-                "a path is names joined by dots, such as data.dims.country",
-                "路径由名称以点连接，例如 data.dims.country",
-            )
 
 
 def _check_agreement(source: Source) -> None:

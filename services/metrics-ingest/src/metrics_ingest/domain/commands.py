@@ -1,9 +1,13 @@
 """What can be asked of this service."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from metrics_ingest.domain.connectors import Connector, Wanted
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.rates import Rate
+from metrics_ingest.domain.segment import Message
+from service_kit.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +17,55 @@ class AcceptEvents:
     tenant: str
     source: str
     items: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptCalls:
+    """Take Segment's calls in: each a call, or the refusal of one that could not be read."""
+
+    tenant: str
+    source: str
+    calls: tuple[Message | UserError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptHook:
+    """Take in what a signed webhook brings. ``query`` are the parameters behind its address."""
+
+    tenant: str
+    source: str
+    body: bytes
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHook:
+    """Look up the address of a source's webhook; the first look makes it."""
+
+    tenant: str
+    actor: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotateHook:
+    """Give a source's webhook a new address; the old ones hold for ``overlap_seconds`` more."""
+
+    tenant: str
+    actor: str
+    source: str
+    overlap_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSecrets:
+    """Make these, and of those that are there the ``kept`` (by fingerprint), a source's secrets."""
+
+    tenant: str
+    actor: str
+    source: str
+    secrets: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +110,30 @@ class LoadRates:
     actor: str
     rates: tuple[Rate, ...]
     places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TryMetric:
+    """Fold sample events, as they would come through a door, and keep nothing.
+
+    ``source`` None: the one that is declared.
+    """
+
+    tenant: str
+    metric: Metric
+    source: Source | None
+    door: str
+    events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddConnector:
+    """Write the source and the metrics of a connector."""
+
+    tenant: str
+    actor: str
+    connector: Connector
+    wanted: Wanted
 
 
 @dataclass(frozen=True, slots=True)

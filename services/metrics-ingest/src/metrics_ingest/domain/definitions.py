@@ -1,5 +1,6 @@
 """What a tenant declares: sources with a mapping per door, and the metrics folded from them."""
 
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -38,10 +39,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class FieldMapping(Part, frozen=True):
     """Where a field stands: the first of ``paths`` that exists and is not null wins.
 
-    ``format`` says how a time is written (domain.times). ``scale`` is what a decimal is multiplied
-    by: 0.01 for cents, 0.000001 for micros. ``values`` translates texts; what it does not name
-    stays. ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds
-    it.
+    Paths: domain.mapping.paths. ``format`` says how a time is written (domain.times), or that a
+    text is to be in ``upper`` or ``lower`` case. ``scale`` is what a decimal is multiplied by: 0.01
+    for cents, 0.000001 for micros; with ``minor`` it is in the smallest unit of its currency.
+    ``values`` translates texts; what it does not name stays. Texts in ``absent`` count as null.
+    ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds it.
     """
 
     paths: tuple[str, ...]
@@ -51,15 +53,19 @@ class FieldMapping(Part, frozen=True):
     scale: Decimal | None = None
     values: dict[str, str] = {}
     currency: str | None = None
+    minor: bool = False
+    absent: tuple[str, ...] = ()
 
 
 class Mapping(Part, frozen=True):
-    """How one door's events are read. Each path is dotted; of a list the first that exists wins.
+    """How one door's events are read. Of a list of paths the first that exists wins.
 
     ``each`` is the path of the list whose items are the events of a body; an item is then read as
-    ``{"item", "root", "query"}``. ``skip`` are conditions on mapped fields under which an event is
-    none (a test, a hint). ``drop`` are the paths of secrets, taken out before anything is kept.
-    ``known`` are paths that are not read and no drift either, each with all that is below it.
+    ``{"item", "root", "query"}`` (domain.mapping.items). ``skip`` are conditions on mapped fields
+    under which an event is none (a test, a hint). ``drop`` are the paths of secrets, taken out
+    before anything is kept. ``known`` are paths that are not read and no drift either, each with
+    all that is below it. ``schema`` is the JSON Schema of an event (domain.schemas), ``wire`` what
+    stands before the JSON of a topic's records (domain.mapping.wire).
     """
 
     id: tuple[str, ...]
@@ -72,6 +78,8 @@ class Mapping(Part, frozen=True):
     skip: tuple["Condition", ...] = ()
     drop: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    schema: dict[str, Any] | None = None
+    wire: str = "json"
 
 
 class ContributionKind(StrEnum):
@@ -91,7 +99,8 @@ class Contribution(Part, frozen=True):
     A slice's cells are named by ``cell``; it takes effect when ``parts`` (a field with their
     number, None: 1) different values of ``part`` are there. Of an entity ``partial`` events carry
     changed fields only: an absent one is unchanged, those named in the field ``nulled`` (a list,
-    comma separated) are emptied; ``gone`` are the conditions under which the entity is no more.
+    comma separated) are emptied; ``gone`` are the conditions under which the entity is no more;
+    ``at`` is the field (time) of when it counts, None: the event time of its newest version.
     ``grain`` day keeps the cells in the account's days (zone: that of the source).
     """
 
@@ -105,15 +114,16 @@ class Contribution(Part, frozen=True):
     partial: bool = False
     nulled: str | None = None
     gone: tuple["Condition", ...] = ()
+    at: str | None = None
     grain: str = "minute"
 
 
 class Source(Part, frozen=True):
     """A source of events. Its doors share one id space.
 
-    ``doors`` maps ``http`` or ``topic:<name>`` to a mapping. ``zone`` is the IANA zone of times
-    that carry none. ``records`` are the types that are business records; ``*`` means all.
-    ``paused`` says why its records become dead letters at once, None while it runs.
+    ``doors`` maps ``http``, ``segment``, ``hook`` or ``topic:<name>`` to a mapping. ``zone`` is the
+    IANA zone of times that carry none. ``records`` are the types that are business records; ``*``
+    means all. ``paused`` says why its records become dead letters at once, None while it runs.
 
     ``contributions`` say what its events are; without one they are deltas. The platform may restate
     a day for ``restates_days``: until then its facts are settling. ``drift`` says what happens to
@@ -165,20 +175,41 @@ class MetricKind(StrEnum):
     CONVERSION = "conversion"
 
 
+OVER_KINDS = (MetricKind.RATIO, MetricKind.CONVERSION)
+SKETCH_KINDS = (MetricKind.UNIQUE, MetricKind.QUANTILE)
+
+
+class Elapsed(Part, frozen=True):
+    """Working minutes of an event: from its time field ``since`` to ``until`` (None: its own time).
+
+    A working day has the local ``hours`` of ``zone`` ("24:00" is its end); working days are the ISO
+    ``weekdays`` (1 is Monday) without ``off`` and with ``on``, days of make-up work.
+    """
+
+    since: str
+    zone: str
+    until: str | None = None
+    hours: tuple[str, str] = ("09:00", "18:00")
+    weekdays: tuple[int, ...] = (1, 2, 3, 4, 5)
+    off: tuple[date, ...] = ()
+    on: tuple[date, ...] = ()
+
+
 class Measure(Part, frozen=True):
-    """What is summed: ``value`` (None: 1 for each event) over the matching events.
+    """What is summed over the matching events: ``value``, ``elapsed``, else 1 for each.
 
     An event matches when its type is in ``types`` (empty: any) and it meets every condition of
-    ``where``; one without the value's field adds nothing.
+    ``where``; one without the fields of its value adds nothing.
     """
 
     types: tuple[str, ...] = ()
     value: str | None = None
     where: tuple[Condition, ...] = ()
+    elapsed: Elapsed | None = None
 
 
 class Metric(Part, frozen=True):
-    """A metric: its own measure (``types``, ``value``, ``where``) and what its kind needs beside.
+    """A metric: its own measure (as in Measure) and what its kind needs beside.
 
     additive: the sum. ratio: the sum over that of ``over``, kept apart. unique: how many different
     values the field ``of`` has (HLL). quantile: the ``quantile`` (0 < q < 1) of ``value`` (KLL).
@@ -213,6 +244,7 @@ class Metric(Part, frozen=True):
     by: str = "cohort"
     rates: str = "day"
     budget: dict[str, Decimal] = {}
+    elapsed: Elapsed | None = None
 
 
 class Definitions(msgspec.Struct, frozen=True):
@@ -229,6 +261,8 @@ class Definitions(msgspec.Struct, frozen=True):
 
 
 HTTP_DOOR = "http"
+SEGMENT_DOOR = "segment"  # track, page, screen, identify, group, alias, batch
+HOOK_DOOR = "hook"  # signed webhooks
 TOPIC_DOOR = "topic:"
 ALL_TYPES = "*"
 BY_HAND = "by-hand"  # the source of the numbers that people type

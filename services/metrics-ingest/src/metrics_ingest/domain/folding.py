@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from decimal import localcontext
 
 from event_contracts.raw import RawEvent
+from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import (
+    SKIPPED,
     SOURCE_PAUSED,
     UNKNOWN_SOURCE,
     Unfit,
@@ -58,7 +60,10 @@ class BusinessRecord:
 
 @dataclass(slots=True)
 class SourceFold:
-    """What a batch adds for one source; cells by the name of their metric."""
+    """What a batch adds for one source; cells by the name of their metric.
+
+    ``diverted`` is what counts by its subject's history: it leaves for there.
+    """
 
     plan: SourcePlan
     accepted: int = 0
@@ -66,10 +71,12 @@ class SourceFold:
     quarters: dict[int, int] = field(default_factory=dict)
     cells: dict[str, dict[CellKey, CellSum]] = field(default_factory=dict)
     records: list[BusinessRecord] = field(default_factory=list)
+    diverted: list[SubjectEvent] = field(default_factory=list)
     last_event_ms: int = 0
 
-    def add(self, arrival: Arrival, event: Mapped) -> None:
-        """Count an accepted event."""
+    def add(self, arrival: Arrival, event: Mapped, diverted: Iterable[SubjectEvent] = ()) -> None:
+        """Count an accepted event, once, whatever it is diverted to."""
+        self.diverted += diverted
         self.accepted += 1
         quarter = event.at_ms // 900_000
         self.quarters[quarter] = self.quarters.get(quarter, 0) + 1
@@ -78,9 +85,9 @@ class SourceFold:
         record = self.plan.is_record(event.type)
         if record:
             self.records.append(BusinessRecord(arrival, event))
-        elif not metrics:
+        elif not metrics and self.plan.diverter.plan_for(event.type) is None:
             self.unmatched += 1
-        for metric in metrics:
+        for metric in self.plan.diverter.plain(event.type, metrics):
             self._add_to(metric, event)
 
     def _add_to(self, metric: MetricPlan, event: Mapped) -> None:
@@ -99,11 +106,13 @@ class SourceFold:
 class Counts:
     """Outcomes of one source's records that add nothing to a metric.
 
-    ``bad`` are the dead ones that were tried: what a paused source sends says nothing about it.
+    ``skipped`` are those that their mapping calls no events; ``bad`` are the dead ones that were
+    tried: what a paused source sends says nothing about it.
     """
 
     duplicates: int = 0
     conflicts: int = 0
+    skipped: int = 0
     dead: int = 0
     bad: int = 0
 
@@ -144,12 +153,16 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
     first = folded.fresh.get(arrival.key)
     if first is None:
         first = seen(arrival.key)
-    if first is not None:
+    if first is not None and not _is_new_version(first, plan, raw):
         _count_duplicate(folded.counts_of(name), first, plan, raw)
         return
     try:
         plan, event = _read(plan, raw)
+        diverted = plan.divert(raw, event)
     except Unfit as unfit:
+        if unfit.cause == SKIPPED:
+            folded.counts_of(name).skipped += 1
+            return
         folded.letters.append(Letter(arrival, unfit, plan.source if plan else None))
         counts = folded.counts_of(name)
         counts.dead += 1
@@ -159,7 +172,7 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
     source = folded.sources.get(name)
     if source is None:
         source = folded.sources[name] = SourceFold(plan)
-    source.add(arrival, event)
+    source.add(arrival, event, diverted)
 
 
 def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped]:
@@ -170,6 +183,23 @@ def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped]:
     if plan.source.paused is not None:
         raise Unfit(SOURCE_PAUSED, raw.source, plan.source.paused)
     return plan, plan.read(raw.door, bytes(raw.body), raw.received_ms)
+
+
+def _is_new_version(first: int, plan: SourcePlan | None, raw: RawEvent) -> bool:
+    """Whether a known id comes with another state of what it names.
+
+    A row of a report often has no id but its cell's. Which state holds is told by its as-of, so
+    only a true copy is left out here.
+    """
+    if plan is None or not plan.diverter.plans:
+        return False
+    try:
+        _, event = _read(plan, raw)
+    except Unfit:
+        return False
+    if plan.diverter.plan_for(event.type) is None:
+        return False
+    return first != content_stamp(event, plan.head)
 
 
 def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: RawEvent) -> None:

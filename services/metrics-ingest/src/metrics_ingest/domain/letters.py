@@ -97,7 +97,7 @@ def again(letter: KeptLetter, reader: Reader | None) -> RawEvent | None:
     if letter.error is not None:
         try:
             body = decode(letter.body)
-            identity = reader.id_of(body) if reader is not None else ""
+            identity = reader.id_of(body, letter.received_ms) if reader is not None else ""
         except Unfit:
             return None
         if not identity:

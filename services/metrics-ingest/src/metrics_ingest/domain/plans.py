@@ -6,61 +6,44 @@ from decimal import Decimal
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
-from metrics_ingest.domain.causes import TIME_FUTURE, TOO_LATE, UNKNOWN_DOOR, Unfit
+from event_contracts.raw import RawEvent
+from event_contracts.subjects import SubjectEvent
+from metrics_ingest.domain.causes import (
+    TIME_FUTURE,
+    TOO_LATE,
+    UNKNOWN_DOOR,
+    Skipped,
+    Unfit,
+)
 from metrics_ingest.domain.cells import Amount
+from metrics_ingest.domain.conditions import Fields
+from metrics_ingest.domain.contributions import Diverter
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
-    Condition,
     Definitions,
     Kind,
+    Measure,
     Metric,
-    Op,
+    MetricKind,
     Source,
 )
 from metrics_ingest.domain.drift import QUARANTINE, Known
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
+from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.money import EFFECT, Conversion, conversion_of, is_quiet
 from metrics_ingest.domain.rates import RateTable
-from metrics_ingest.domain.values import CONVERT, Value
-
-Fields = Mapping[str, Value]
-Test = Callable[[Fields], bool]
+from metrics_ingest.domain.values import Value
 
 _HOUR_MS = 3_600_000
 NO_RATES = RateTable(())
-_ONE = Amount(Decimal(1))
-_COMPARE: dict[Op, Callable[[Value, Value], bool]] = {
-    Op.EQ: lambda a, b: a == b,
-    Op.NE: lambda a, b: a != b,
-    Op.GT: lambda a, b: a > b,  # type: ignore[operator]
-    Op.GE: lambda a, b: a >= b,  # type: ignore[operator]
-    Op.LT: lambda a, b: a < b,  # type: ignore[operator]
-    Op.LE: lambda a, b: a <= b,  # type: ignore[operator]
-}
-
-
-def predicate_of(condition: Condition, kind: Kind) -> Test:
-    """Compile a condition on a field of this kind.
-
-    A field that is not there meets ``ne`` and ``exists: false``, and no other condition.
-    """
-    name = condition.field
-    if condition.op is Op.EXISTS:
-        wanted = condition.value is not False
-        return lambda fields: (name in fields) is wanted
-    if condition.op is Op.IN:
-        among = frozenset(CONVERT[kind](item, name) for item in condition.value)
-        return lambda fields: fields.get(name) in among
-    value = CONVERT[kind](condition.value, name)
-    compare = _COMPARE[condition.op]
-    absent = condition.op is Op.NE
-    return lambda fields: compare(fields[name], value) if name in fields else absent
+_ZERO = Decimal(0)
+_ANY: frozenset[str] = frozenset()
 
 
 class MetricPlan:
     """One metric, compiled."""
 
-    __slots__ = ("_tests", "_value", "convert", "definition", "dims")
+    __slots__ = ("_amount", "convert", "definition", "dims", "of", "over", "own", "types")
 
     def __init__(
         self, definition: Metric, kinds: Mapping[str, Kind], convert: Conversion | None = None
@@ -69,45 +52,84 @@ class MetricPlan:
         self.definition = definition
         self.dims = definition.dims
         self.convert = convert
-        self._value = definition.value
-        self._tests = tuple(predicate_of(c, kinds[c.field]) for c in definition.where)
+        self.of = definition.of
+        self.own = MeasurePlan(own_measure(definition), kinds, convert)
+        self.over = (
+            None if definition.over is None else MeasurePlan(definition.over, kinds, convert)
+        )
+        self.types = self._types()
+        self._amount = _AMOUNTS[definition.kind]
 
     def amount(self, event: Mapped) -> Amount | None:
         """Return what an event adds, None when it does not match.
 
-        Raises Unfit where money cannot be taken into the metric's currency; ``SourcePlan.read``
-        has found that out before of events that are deltas.
+        Of a ratio and of a conversion it may add to the sum, to the denominator or to both. Raises
+        Unfit where money cannot be taken into the metric's currency; ``SourcePlan.read`` has found
+        that out before of events that are deltas.
         """
-        fields = event.fields
-        for test in self._tests:
-            if not test(fields):
-                return None
-        if self._value is None:
-            return _ONE
-        found = fields.get(self._value)
-        if found is None:
-            return None
-        amount = Decimal(found)
-        if self.convert is not None:
-            amount = self.convert(event, self._value, amount)
-        return Amount(amount)
+        return self._amount(self, event)
 
     def check_money(self, event: Mapped, partial: bool) -> None:
         """Raise Unfit where the event's money cannot be taken into the metric's currency.
 
         A ``partial`` event may leave out its currency: that stands in the state it changes.
         """
-        if self.convert is None or (
-            partial
-            and self._value is not None
-            and not self.convert.names_its_currency(event, self._value)
-        ):
-            return
-        self.amount(event)
+        for measure in (self.own, self.over):
+            if measure is not None:
+                measure.check_money(event, partial)
 
     def dims_of(self, fields: Fields) -> tuple[Value | None, ...]:
         """Return the values of the metric's dimensions, None for one that the event lacks."""
         return tuple([fields.get(name) for name in self.dims])
+
+    def _types(self) -> frozenset[str]:
+        """Return the types that the metric looks at; empty: every type."""
+        if self.over is None:
+            return self.own.types
+        return self.own.types | self.over.types if self.own.types and self.over.types else _ANY
+
+
+def own_measure(metric: Metric) -> Measure:
+    """Return what the metric itself sums."""
+    return Measure(
+        types=metric.types, value=metric.value, where=metric.where, elapsed=metric.elapsed
+    )
+
+
+def _sum(plan: MetricPlan, event: Mapped) -> Amount | None:
+    found = plan.own.amount(event)
+    return None if found is None else Amount(found)
+
+
+def _two_sums(plan: MetricPlan, event: Mapped) -> Amount | None:
+    above = plan.own.amount(event)
+    below = plan.over.amount(event) if plan.over is not None else None
+    if above is None and below is None:
+        return None
+    return Amount(above or _ZERO, below or _ZERO)
+
+
+def _one_of_many(plan: MetricPlan, event: Mapped) -> Amount | None:
+    found = event.fields.get(plan.of or "")
+    if found is None or not plan.own.matches(event):
+        return None
+    return Amount(_ZERO, item=str(found))
+
+
+def _ranked(plan: MetricPlan, event: Mapped) -> Amount | None:
+    found = plan.own.amount(event)
+    return None if found is None else Amount(found, item=found)
+
+
+_AMOUNTS: dict[MetricKind, Callable[[MetricPlan, Mapped], Amount | None]] = {
+    MetricKind.ADDITIVE: _sum,
+    MetricKind.CUMULATIVE: _sum,
+    MetricKind.UNITS: _sum,
+    MetricKind.RATIO: _two_sums,
+    MetricKind.CONVERSION: _two_sums,
+    MetricKind.UNIQUE: _one_of_many,
+    MetricKind.QUANTILE: _ranked,
+}
 
 
 class SourcePlan:
@@ -129,10 +151,11 @@ class SourcePlan:
         kinds = kinds_of(source)
         self.metrics = tuple(_metric_plans(metrics, source, kinds, rates))
         self._has_money = any(plan.convert is not None for plan in self.metrics)
-        self._untyped = tuple(plan for plan in self.metrics if not plan.definition.types)
-        named = {kind for plan in self.metrics for kind in plan.definition.types}
+        self._untyped = tuple(plan for plan in self.metrics if not plan.types)
+        named = {kind for plan in self.metrics for kind in plan.types}
         self._typed = {kind: self._for(kind) for kind in named}
         self._records = frozenset(source.records)
+        self.diverter = Diverter(source, self.metrics, kinds)
         self._ahead_ms = source.ahead_hours * _HOUR_MS
         self._late_ms = -(10**15) if source.late_days is None else -source.late_days * 24 * _HOUR_MS
         self._known = {door: Known.of(m) for door, m in source.doors.items()}
@@ -140,7 +163,7 @@ class SourcePlan:
 
     def _for(self, kind: str) -> tuple[MetricPlan, ...]:
         plans = self.metrics
-        return tuple(p for p in plans if not p.definition.types or kind in p.definition.types)
+        return tuple(p for p in plans if not p.types or kind in p.types)
 
     def reader(self, door: str) -> Reader:
         """Return the mapping of a door; raises Unfit when the source has none for it."""
@@ -162,23 +185,37 @@ class SourcePlan:
         return kind in self._records or ALL_TYPES in self._records
 
     def read(self, door: str, body: bytes, received_ms: int) -> Mapped:
-        """Map an event that was accepted at ``received_ms``; raises Unfit.
+        """Map an event that was accepted at ``received_ms``.
+
+        Raises Unfit, Skipped when its mapping says that it is none.
 
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
         reader = self.reader(door)
         event = decode(body)
+        if reader.careful:
+            arrived = reader.arrived(event, received_ms)
+            if reader.skips(arrived):
+                raise Skipped(door)
+            reader.check(event)
+            event = arrived
         if self._strict:
             self._known[door].check(event)
         kind = reader.type_of(event)
+        at_ms = reader.time_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)
+        used = used or self.diverter.plan_for(kind) is not None
         fields = reader.fields_of(event) if used else {}
-        mapped = Mapped(kind, reader.time_of(event), reader.subject_of(event), fields)
-        if not self._late_ms <= mapped.at_ms - received_ms <= self._ahead_ms:
-            self._refuse_time(door, mapped.at_ms > received_ms)
+        mapped = Mapped(kind, at_ms, reader.subject_of(event), fields)
+        if not self._late_ms <= at_ms - received_ms <= self._ahead_ms:
+            self._refuse_time(door, at_ms > received_ms)
         if self._has_money:
             self._check_money(mapped)
         return mapped
+
+    def divert(self, raw: RawEvent, event: Mapped) -> list[SubjectEvent]:
+        """Return what an accepted event sends to its subjects; raises Unfit."""
+        return self.diverter.divert(raw, event, self.metrics_for(event.type))
 
     def _refuse_time(self, door: str, ahead: bool) -> NoReturn:
         """The clock is that of acceptance: a replay is judged as its event was."""

@@ -11,6 +11,11 @@ from metrics_ingest.domain.definitions import Kind
 
 Value = Decimal | str | int
 
+
+class Received(int):
+    """When an event arrived, epoch milliseconds: it needs no format."""
+
+
 # A value has at most 30 digits; a sum gets twice as many, and an error instead of rounding.
 EXACT = Context(prec=60, traps=[Inexact])
 
@@ -37,10 +42,11 @@ def decimal_of(value: object, where: str) -> Decimal:
         number = Decimal(value)
     else:
         raise Unfit(WRONG_KIND, where, f"a number is wanted, this is a {sort_of(value)}")
-    return _bounded(number, where)
+    return bounded(number, where)
 
 
-def _bounded(number: Decimal, where: str) -> Decimal:
+def bounded(number: Decimal, where: str) -> Decimal:
+    """Return a number that sums can hold; raises Unfit."""
     if not number:
         return _ZERO
     if not -_LIMIT < number < _LIMIT:
@@ -69,7 +75,7 @@ def text_of(value: object, where: str) -> str:
         text = value
     elif type(value) is bool:
         text = "true" if value else "false"
-    elif type(value) is int:
+    elif type(value) is int or type(value) is Received:
         text = str(value)
     else:
         raise Unfit(WRONG_KIND, where, f"a text is wanted, this is a {sort_of(value)}")
@@ -94,11 +100,22 @@ def instant_of(value: object, where: str, zone: ZoneInfo) -> int:
         instant = (moment - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError):
         raise Unfit(BAD_TIME, where, "there is no such date and time") from None
-    if not 0 <= instant < _END:
+    return in_range(instant, where)
+
+
+def in_range(instant_ms: int, where: str) -> int:
+    """Return an instant within the years that are taken; raises Unfit."""
+    if not 0 <= instant_ms < _END:
         raise Unfit(BAD_TIME, where, "years from 1970 to 9998 are taken")
-    return instant
+    return instant_ms
 
 
+def _compared(value: object, where: str) -> int:
+    """Return the instant that a condition names: epoch milliseconds, or a text, UTC."""
+    return in_range(value, where) if type(value) is int else instant_of(value, where, _UTC)
+
+
+_UTC = ZoneInfo("UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _END = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
@@ -107,4 +124,5 @@ CONVERT: dict[Kind, Callable[[object, str], Value]] = {
     Kind.DECIMAL: decimal_of,
     Kind.INTEGER: integer_of,
     Kind.STRING: text_of,
+    Kind.TIME: _compared,
 }

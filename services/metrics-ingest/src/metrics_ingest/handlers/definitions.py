@@ -4,7 +4,8 @@ from typing import NoReturn
 
 import msgspec
 
-from event_contracts.metrics import MetricDefined
+from metrics_ingest.domain.announcing import announcement
+from metrics_ingest.domain.check_contributions import check_contributions_kept
 from metrics_ingest.domain.checks import check_dims_kept, check_metric, check_source
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
@@ -13,15 +14,20 @@ from metrics_ingest.ports import Announcements, DefinitionStore
 from service_kit.errors import UserError
 
 
-async def define_source(command: DefineSource, store: DefinitionStore, prefix: str) -> Source:
+async def define_source(
+    command: DefineSource, store: DefinitionStore, announcements: Announcements, prefix: str
+) -> Source:
     """Write a source and return it with its version; the same content again changes nothing.
 
-    A new version of a paused source runs again. Raises UserError.
+    Its metrics are announced anew where others know something of the source that changes. A new
+    version of a paused source runs again. Raises UserError.
     """
     tenant, source = command.tenant, command.source
     before = await store.source(tenant, source.name)
     _check_presence(before is not None, command.exists, "source", source.name)
     check_source(source, await store.metrics_of(tenant, source.name), prefix)
+    if before is not None:
+        check_contributions_kept(before, source)
     version = before.version if before else 0
     if before is not None and msgspec.structs.replace(source, version=version) == before:
         return before
@@ -32,6 +38,8 @@ async def define_source(command: DefineSource, store: DefinitionStore, prefix: s
     await store.write_source(tenant, written)
     detail = {"version": written.version, "reason": command.reason}
     await store.note(tenant, command.actor, "source.defined", source.name, detail)
+    if before is not None:
+        await _tell_metrics(command, before, store, announcements)
     return written
 
 
@@ -60,7 +68,7 @@ async def define_metric(
     tenant, metric = command.tenant, command.metric
     before = await store.metric(tenant, metric.name)
     _check_presence(before is not None, command.exists, "metric", metric.name)
-    check_metric(metric, await store.source(tenant, metric.source))
+    source = check_metric(metric, await store.source(tenant, metric.source))
     if before is not None:
         check_dims_kept(before, metric)
     version = before.version if before else 0
@@ -70,26 +78,27 @@ async def define_metric(
     await store.write_metric(tenant, written)
     detail = {"version": written.version, "reason": command.reason}
     await store.note(tenant, command.actor, "metric.defined", metric.name, detail)
-    announcements.publish(_announcement(tenant, written))
+    announcements.publish(announcement(tenant, written, source))
     effect = effect_of(written, before)
     if effect is not None:
         await store.write_metric(tenant, effect)
-        announcements.publish(_announcement(tenant, effect))
+        announcements.publish(announcement(tenant, effect, source))
     return written
 
 
-def _announcement(tenant: str, metric: Metric) -> MetricDefined:
-    return MetricDefined(
-        tenant=tenant,
-        metric=metric.name,
-        version=metric.version,
-        kind=metric.kind,
-        source=metric.source,
-        unit=metric.unit,
-        dims=metric.dims,
-        good=metric.good,
-        currency=metric.currency,
-    )
+async def _tell_metrics(
+    command: DefineSource, before: Source, store: DefinitionStore, announcements: Announcements
+) -> None:
+    """Give each metric of which others know what has changed in its source a further version."""
+    tenant, after = command.tenant, command.source
+    for metric in await store.metrics_of(tenant, after.name):
+        if announcement(tenant, metric, before) == announcement(tenant, metric, after):
+            continue
+        written = msgspec.structs.replace(metric, version=metric.version + 1)
+        await store.write_metric(tenant, written)
+        detail = {"version": written.version, "reason": f"source {after.name}: {command.reason}"}
+        await store.note(tenant, command.actor, "metric.defined", metric.name, detail)
+        announcements.publish(announcement(tenant, written, after))
 
 
 def _check_presence(there: bool, wanted: bool, what: str, name: str) -> None:

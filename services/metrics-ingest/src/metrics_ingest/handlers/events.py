@@ -1,6 +1,7 @@
 """Events come in: over HTTP, and re-keyed from the organisation's own topics."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -14,9 +15,11 @@ from metrics_ingest.domain.definitions import HTTP_DOOR, Source
 from metrics_ingest.domain.mapping import Reader
 from metrics_ingest.ports import RawLog, RawRecord, Sources
 from service_kit import strict_json
-from service_kit.errors import UserError
+from service_kit.errors import Infrastructure, UserError
 
 RECORD_BYTES = 512 * 1024
+# A sender waits no longer: it is told 503 and sends again; the ids drop what stands there already.
+ACK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,26 @@ async def accept(command: AcceptEvents, sources: Sources, log: RawLog, now_ms: i
     records: list[RawRecord] = []
     for index, item in enumerate(command.items):
         try:
-            records.append(_record(log, _event(command, reader, item, now_ms)))
+            records.append(record_of(log, _event(command, reader, item, now_ms)))
         except UserError as error:
             outcome.rejected.append(Rejected(index, error))
         else:
             outcome.accepted.append(index)
-    await asyncio.gather(*(log.append(record) for record in records))
+    await append_all(log, records)
     return outcome
 
 
-def _record(log: RawLog, event: RawEvent) -> RawRecord:
+async def append_all(log: RawLog, records: Sequence[RawRecord]) -> None:
+    """Return when all stand on all in-sync replicas; raises Infrastructure after ACK_SECONDS."""
+    try:
+        async with asyncio.timeout(ACK_SECONDS):
+            await asyncio.gather(*(log.append(record) for record in records))
+    except TimeoutError:
+        raise Infrastructure(f"the log did not answer within {ACK_SECONDS} s") from None
+
+
+def record_of(log: RawLog, event: RawEvent) -> RawRecord:
+    """Return the event's record; raises UserError when it is too large for one."""
     record = log.record_of(event)
     if len(record.value) > RECORD_BYTES:
         raise too_large()
@@ -84,23 +97,26 @@ def _event(command: AcceptEvents, reader: Reader, item: bytes, now_ms: int) -> R
     return RawEvent(
         tenant=command.tenant,
         source=command.source,
-        id=_id(reader, body),
+        id=_id(reader, body, now_ms),
         door=HTTP_DOOR,
         received_ms=now_ms,
         body=msgspec.Raw(item),
     )
 
 
-def _id(reader: Reader, body: object) -> str:
+def _id(reader: Reader, body: dict[str, object], now_ms: int) -> str:
     try:
-        return reader.id_of(body)
+        return reader.id_of(body, now_ms)
     except Unfit as unfit:
-        raise UserError(
-            unfit.cause,
-            unfit.where,
-            sentence(unfit.cause, unfit.where, unfit.detail, chinese=False, got=unfit.got),
-            sentence(unfit.cause, unfit.where, unfit.detail, True, unfit.got, unfit.zh),
-        ) from None
+        raise refusal_of(unfit) from None
+
+
+def refusal_of(unfit: Unfit) -> UserError:
+    """Return what a sender is told of an event that cannot be mapped."""
+    cause, where, detail = unfit.cause, unfit.where, unfit.detail
+    english = sentence(cause, where, detail, chinese=False, got=unfit.got)
+    chinese = sentence(cause, where, detail, True, unfit.got, unfit.zh)
+    return UserError(cause, where, english, chinese)
 
 
 def too_large() -> UserError:

@@ -10,6 +10,7 @@ from metrics_ingest.domain.batches import (
     days_with_unknown_sets,
     fact_batches,
     limit,
+    sets_a_day,
 )
 from metrics_ingest.domain.folding import Arrival, Folded, SourceFold, fold
 from metrics_ingest.domain.letters import kept
@@ -17,7 +18,7 @@ from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.domain.plans import MetricPlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
 from metrics_ingest.handlers import drifting
-from metrics_ingest.ports import DaySet, Facts, FoldStore, OlderIds, SourceName
+from metrics_ingest.ports import DaySet, FoldPost, FoldStore, OlderIds, SourceName
 
 WINDOW_MS = 72 * 3600 * 1000
 PRUNE_EVERY_MS = 3600 * 1000
@@ -54,7 +55,7 @@ class Effect:
 async def fold_slice(
     command: FoldSlice,
     store: FoldStore,
-    facts: Facts,
+    facts: FoldPost,
     memory: Memory,
     partition: PartitionMemory,
     older: OlderIds,
@@ -78,7 +79,7 @@ async def fold_slice(
 async def _fold(
     command: FoldSlice,
     store: FoldStore,
-    facts: Facts,
+    facts: FoldPost,
     memory: Memory,
     partition: PartitionMemory,
     older: OlderIds,
@@ -135,9 +136,11 @@ def _seen(
 
 
 async def _publish(
-    store: FoldStore, facts: Facts, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
+    store: FoldStore, facts: FoldPost, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
 ) -> None:
     known = await _known_sets(store, memory, folded)
+    for name, source in sorted(folded.sources.items()):
+        facts.divert(name, source.plan.head, as_of_ms, source.diverted)
     for source, metric in _metrics(folded):
         limited = _limited(source, metric, known, effect)
         for batch in fact_batches(source, metric, limited.cells, as_of_ms):
@@ -181,7 +184,7 @@ def _limited(
     if not metric.dims or not cells:
         return Limited(cells=cells)
     sets = {day: known[tenant, name, day] for day in days_of(cells)}
-    limited = limit(cells, sets)
+    limited = limit(cells, sets, sets_a_day(metric.definition.kind))
     effect.others += limited.others
     for day, new in limited.new.items():
         effect.day_sets[tenant, name, day] = new | sets[day]
@@ -252,7 +255,10 @@ def _stats(folded: Folded) -> dict[SourceName, dict[str, int]]:
         stats[name] = {"accepted": source.accepted, "unmatched": source.unmatched}
     for name, counts in folded.counts.items():
         stats.setdefault(name, {}).update(
-            duplicates=counts.duplicates, conflicts=counts.conflicts, dead_letters=counts.dead
+            duplicates=counts.duplicates,
+            conflicts=counts.conflicts,
+            skipped=counts.skipped,
+            dead_letters=counts.dead,
         )
     return stats
 

@@ -11,7 +11,7 @@ from event_contracts.wire import decoder_of, hash16
 from metrics_ingest.adapters.drift import drift_of
 from metrics_ingest.adapters.folds import MongoFoldStore, blocks_of, letter_keys_of
 from metrics_ingest.adapters.older_ids import SqliteOlderIds
-from metrics_ingest.adapters.routes import Counts, FactsRoute
+from metrics_ingest.adapters.routes import Counts, FoldRoute
 from metrics_ingest.domain.causes import UNREADABLE, error_text
 from metrics_ingest.domain.folding import Arrival, Folded
 from metrics_ingest.domain.memory import Memory, PartitionMemory
@@ -83,7 +83,7 @@ class FoldHandler:
                 [_arrival(record, now_ms) for record in batch.records],
             ),
             MongoFoldStore(tx, batch.partition, place, now_ms),
-            FactsRoute(outbox, self._counts),
+            FoldRoute(outbox, self._counts),
             self.memory,
             self.memory.partitions[number],
             self._older[number],
@@ -161,6 +161,7 @@ def _count(folded: Folded) -> None:
     for counts in folded.counts.values():
         FOLDED.labels("duplicate").inc(counts.duplicates)
         FOLDED.labels("conflict").inc(counts.conflicts)
+        FOLDED.labels("skipped").inc(counts.skipped)
         FOLDED.labels("dead-letter").inc(counts.dead)
 
 

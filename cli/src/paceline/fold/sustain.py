@@ -1,0 +1,164 @@
+"""Events at a steady rate into the log, through the whole system, to the goals: does lag grow?"""
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import psutil
+from confluent_kafka import Producer
+
+from event_contracts.topics import RAW
+from event_contracts.wire import key_of, partition_of
+from paceline import bench_load, running
+from paceline.access import access_to
+from paceline.bench_load import SOURCE, Shape
+from paceline.fold.whole import Whole
+from paceline.trial.system import System, TrialFailed, until
+from service_kit.broker import physical_name
+
+LOOK_SECONDS = 2.0
+DRAIN_SECONDS = 600
+MEBIBYTE = 2**20
+Cell = tuple[int, int, int]
+"""Tenant, type and campaign, by number."""
+
+
+class Pump:
+    """A thread that writes raw events at a rate and counts what it wrote, by cell."""
+
+    def __init__(self, whole: Whole, rate: int, seconds: float) -> None:
+        self._whole = whole
+        self._rate = rate
+        self._seconds = seconds
+        self.written = 0
+        self.took = 0.0
+        self.counts: defaultdict[Cell, int] = defaultdict(int)
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        found = running.read(self._whole.system.file)
+        access = access_to(found.kafka).librdkafka()
+        producer = Producer({**access, "acks": "all", "linger.ms": 20})
+        topic = physical_name(found.prefix, RAW.name)
+        begin = time.monotonic()
+        while (elapsed := time.monotonic() - begin) < self._seconds:
+            due = int(elapsed * self._rate) - self.written
+            self._write(producer, topic, found.partitions, due)
+            producer.poll(0)
+            time.sleep(0.01)
+        producer.flush(60)
+        self.took = time.monotonic() - begin
+
+    def _write(self, producer: Producer, topic: str, partitions: int, count: int) -> None:
+        shape, now = self._whole.shape, datetime.now(UTC)
+        at, at_ms = f"{now:%Y-%m-%dT%H:%M:%S}Z", int(now.timestamp() * 1000)
+        for number in range(self.written, self.written + count):
+            rest, kind = divmod(number, shape.types)
+            rest, campaign = divmod(rest, shape.campaigns)
+            tenant = rest % shape.tenants
+            who, name = self._whole.tenants[tenant], f"e{number:015}"
+            value = (
+                f'{{"type":"raw.event.v1","tenant":"{who}","source":"{SOURCE}","id":"{name}",'
+                f'"door":"http","received_ms":{at_ms},"body":{{"specversion":"1.0",'
+                f'"id":"{name}","source":"/bench","type":"type-{kind:02}","time":"{at}",'
+                f'"data":{{"campaign":"campaign-{campaign:03}","amount":1.25}}}}}}'
+            )
+            parts = (who, SOURCE, name)
+            partition = partition_of(partitions, *parts)
+            while True:
+                try:
+                    producer.produce(topic, value, key_of(*parts), partition)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            self.counts[tenant, kind, campaign] += 1
+        self.written += count
+
+
+async def sustain(system: System, shape: Shape, say: Any) -> dict[str, Any]:
+    """Keep the rate for the shape's seconds, then wait for the rest; every goal is checked.
+
+    Raises TrialFailed when a goal is not what was written.
+    """
+    whole = await Whole.declare(system, shape)
+    try:
+        pump = Pump(whole, shape.rate, shape.seconds)
+        before, began = await _cells(system), time.monotonic()
+        pump.thread.start()
+        rows = []
+        while pump.thread.is_alive():
+            await asyncio.sleep(LOOK_SECONDS)
+            rows.append(await _row(whole, began, pump.written, before))
+            say(rows[-1])
+        await until(whole.caught_up, DRAIN_SECONDS, "nothing is left to fold", 0.2)
+        drained = time.monotonic() - began - pump.took
+        last = await _row(whole, began, pump.written, before)
+        wrong = await whole.wrong_totals(_wanted(shape, pump))
+        if wrong:
+            raise TrialFailed(f"not what was written: {'; '.join(wrong[:5])}")
+        return {
+            "what": "raw events at a steady rate, folded, and added to goals",
+            "rate": {"asked": shape.rate, "reached": round(pump.written / pump.took)},
+            "events": pump.written,
+            "goals": shape.goals,
+            "seconds": round(pump.took, 1),
+            "caught_up_after_seconds": round(drained, 1),
+            "cells": last["cells"],
+            "cells_per_second": round(last["cells"] / (pump.took + drained)),
+            "lag_grows": grows([row["raw"] for row in rows], shape.rate)
+            or grows([row["facts"] for row in rows], shape.rate),
+            "rows": rows,
+        }
+    finally:
+        await whole.close()
+
+
+def grows(lags: Sequence[int], rate: int) -> bool:
+    """Whether the lag of the last third is above that of the middle one by a second's records."""
+    third = len(lags) // 3
+    if not third:
+        return False
+    middle, last = lags[third : 2 * third], lags[-third:]
+    return sum(last) / third > sum(middle) / third + rate
+
+
+def _wanted(shape: Shape, pump: Pump) -> dict[tuple[int, str], Decimal]:
+    wanted = {}
+    for tenant in range(shape.tenants):
+        for goal in bench_load.goals(shape, tenant, datetime.now(UTC).date(), 1):
+            kind = int(goal["metric"].rpartition("-")[2])
+            campaign = int(goal["where"][0]["any_of"][0].rpartition("-")[2])
+            wanted[tenant, goal["id"]] = Decimal("1.25") * pump.counts[tenant, kind, campaign]
+    return wanted
+
+
+async def _row(whole: Whole, began: float, written: int, before: int) -> dict[str, Any]:
+    lags = await whole.lags()
+    sizes = {
+        name: psutil.Process(whole.pid(name)).memory_info().rss // MEBIBYTE
+        for name in ("metrics-ingest", "goal-service")
+    }
+    return {
+        "at": round(time.monotonic() - began, 1),
+        "written": written,
+        "raw": lags.get("metrics-ingest:raw", 0),
+        "facts": lags.get("goal-service:facts", 0),
+        "cells": await _cells(whole.system) - before,
+        "rss_mib": sizes,
+    }
+
+
+async def _cells(system: System) -> int:
+    """Return how many cells goal-service has added, as it says itself."""
+    async with httpx.AsyncClient(timeout=20) as client:
+        text = (await client.get(system.url("goal-service") + "/metrics")).text
+    for line in text.splitlines():
+        if line.startswith("paceline_goal_cells_total "):
+            return int(float(line.split()[1]))
+    raise TrialFailed("goal-service does not say how many cells it has added")

@@ -1,0 +1,187 @@
+"""Whether a source's contributions can be told apart and told whole, and stay what they were."""
+
+from collections.abc import Iterable
+from typing import NoReturn
+
+from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.conditions import predicate_of
+from metrics_ingest.domain.contributions import DAY, METRIC_ROLES, name_of
+from metrics_ingest.domain.definitions import (
+    Contribution,
+    ContributionKind,
+    Kind,
+    Metric,
+    MetricKind,
+    Source,
+)
+from service_kit.errors import UserError
+
+GRAINS = ("minute", DAY)
+MOST_DAYS = 366
+_NAMING = (Kind.STRING, Kind.INTEGER, Kind.TIME)
+_ORDERED = (Kind.INTEGER, Kind.TIME)
+# Which kinds have a field, besides `types` and `grain`.
+_OWN = {
+    "key": (ContributionKind.SNAPSHOT, ContributionKind.SLICE, ContributionKind.ENTITY),
+    "as_of": (ContributionKind.SNAPSHOT, ContributionKind.SLICE, ContributionKind.ENTITY),
+    "cell": (ContributionKind.SLICE,),
+    "part": (ContributionKind.SLICE,),
+    "parts": (ContributionKind.SLICE,),
+    "partial": (ContributionKind.ENTITY,),
+    "nulled": (ContributionKind.ENTITY,),
+    "gone": (ContributionKind.ENTITY,),
+    "at": (ContributionKind.ENTITY,),
+}
+
+
+def check_contributions(source: Source, kinds: dict[str, Kind]) -> None:
+    """Raise UserError unless every event of the source contributes in one way, and completely."""
+    if not 0 <= source.restates_days <= MOST_DAYS:
+        _refuse("$.restates_days", f"0 to {MOST_DAYS} days", f"必须为 0 到 {MOST_DAYS} 天")
+    seen: set[str] = set()
+    for index, each in enumerate(source.contributions):
+        where = f"$.contributions[{index}]"
+        for kind in each.types or ("*",):
+            if kind in seen:
+                _refuse(
+                    f"{where}.types",
+                    f"{kind} stands in two contributions; an event contributes in one way",
+                    f"{kind} 出现在两个 contribution 中；每类事件只能有一种贡献方式",
+                )
+            seen.add(kind)
+        _check_one(each, where, kinds)
+
+
+def _check_one(each: Contribution, where: str, kinds: dict[str, Kind]) -> None:
+    for name, owners in _OWN.items():
+        if getattr(each, name) and each.kind not in owners:
+            _refuse(
+                f"{where}.{name}",
+                f"a {each.kind} has no {name}; leave it out",
+                f"{each.kind} 没有 {name}；请省略",
+            )
+    if each.grain not in GRAINS or (each.grain == DAY and each.kind is ContributionKind.DELTA):
+        _refuse(
+            f"{where}.grain",
+            "minute, or day for a snapshot, a slice or an entity",
+            "必须是 minute；snapshot、slice、entity 也可以是 day",
+        )
+    if each.kind is ContributionKind.DELTA:
+        return
+    if not each.key:
+        _refuse(
+            f"{where}.key",
+            "name the fields that name the cell, the slice or the entity",
+            "请给出标识单元格、切片或实体的字段",
+        )
+    _check_fields(each.key, f"{where}.key", kinds, _NAMING)
+    _check_fields(each.cell, f"{where}.cell", kinds, _NAMING)
+    for name, allowed in (
+        ("as_of", _ORDERED),
+        ("part", _NAMING),
+        ("parts", (Kind.INTEGER,)),
+        ("nulled", (Kind.STRING,)),
+        ("at", _ORDERED),
+    ):
+        field = getattr(each, name)
+        _check_fields(() if field is None else (field,), f"{where}.{name}", kinds, allowed)
+    if each.kind is ContributionKind.SLICE:
+        _check_slice(each, where)
+    _check_gone(each, where, kinds)
+
+
+def _check_slice(each: Contribution, where: str) -> None:
+    if not each.cell or each.as_of is None:
+        _refuse(
+            f"{where}.cell" if not each.cell else f"{where}.as_of",
+            "a slice needs cell, the fields that name its rows, and as_of, which is the same in "
+            "all of them",
+            "slice 需要 cell（标识各行的字段）和 as_of（同一切片各行相同）",
+        )
+    if (each.part is None) != (each.parts is None):
+        _refuse(
+            f"{where}.parts",
+            "part and parts go together: which of how many",
+            "part 与 parts 必须同时给出：第几部分、共几部分",
+        )
+
+
+def _check_gone(each: Contribution, where: str, kinds: dict[str, Kind]) -> None:
+    for index, condition in enumerate(each.gone):
+        place = f"{where}.gone[{index}]"
+        _check_fields((condition.field,), f"{place}.field", kinds, tuple(Kind))
+        try:
+            predicate_of(condition, kinds[condition.field])
+        except (Unfit, TypeError):
+            kind = kinds[condition.field]
+            _refuse(f"{place}.value", f"a value of kind {kind} is needed", f"需要 {kind} 类型的值")
+
+
+def _check_fields(
+    names: Iterable[str], where: str, kinds: dict[str, Kind], allowed: tuple[Kind, ...]
+) -> None:
+    for name in names:
+        if name not in kinds:
+            known = ", ".join(sorted(kinds)) or "-"
+            _refuse(
+                where,
+                f"there is no field {name}; there are: {known}",
+                f"没有字段 {name}；已有字段：{known}",
+            )
+        if kinds[name] not in allowed:
+            wanted = ", ".join(allowed)
+            _refuse(
+                where,
+                f"{name} is a {kinds[name]}; it has to be one of: {wanted}",
+                f"{name} 是 {kinds[name]}；必须是以下之一：{wanted}",
+            )
+
+
+def check_contributions_kept(before: Source, after: Source) -> None:
+    """Raise UserError when a new version names the subjects of the old one otherwise.
+
+    What was booked under the old names could never be taken back.
+    """
+    now = {name_of(each): _naming(each) for each in after.contributions}
+    for each in before.contributions:
+        if each.kind is ContributionKind.DELTA or now.get(name_of(each)) == _naming(each):
+            continue
+        name = name_of(each)
+        _refuse(
+            "$.contributions",
+            f"the {each.kind} of {name} keeps its kind, its first type, key and cell: what is "
+            "booked under them could not be taken back. Make another source",
+            f"{name} 的 {each.kind} 必须保持类型、首个事件类型、key 与 cell 不变，否则已入账的数据"
+            "无法冲销；请另建数据源",
+        )
+
+
+def _naming(each: Contribution) -> tuple[object, ...]:
+    return each.kind, each.key, each.cell
+
+
+def check_subject_metric(metric: Metric, source: Source) -> None:
+    """Raise UserError when a unit or a conversion would count the states of something as events."""
+    if metric.kind not in METRIC_ROLES:
+        return
+    allowed: tuple[ContributionKind, ...] = (ContributionKind.DELTA,)
+    if metric.kind is MetricKind.CONVERSION:
+        allowed += (ContributionKind.ENTITY,)
+    named = {kind for each in source.contributions for kind in each.types}
+    over = metric.over.types if metric.over is not None else ()
+    for types in {metric.types, over} if metric.over is not None else {metric.types}:
+        for each in source.contributions:
+            own = set(each.types)
+            looks = not types or set(types) & own or (not own and set(types) - named)
+            if looks and each.kind not in allowed:
+                _refuse(
+                    "$.types",
+                    f"a {metric.kind} counts events, and those of {name_of(each)} come as "
+                    f"{each.kind}: the same is told again and again. Name types that are deltas",
+                    f"{metric.kind} 按事件计数，而 {name_of(each)} 是 {each.kind}，会重复上报；"
+                    "请指定 delta 类型的事件",
+                )
+
+
+def _refuse(where: str, en: str, zh: str) -> NoReturn:
+    raise UserError("invalid-value", where, en, zh)

@@ -1,0 +1,25 @@
+"""What stands before the JSON of a record, if anything."""
+
+from service_kit.errors import UserError
+
+JSON = "json"
+CONFLUENT = "confluent"
+WIRES = (JSON, CONFLUENT)
+_HEAD = 5  # a zero, and the id of the schema
+
+
+def unwrapped(wire: str, value: bytes | None) -> bytes | None:
+    """Return the JSON of a record's value; Confluent's serialisers write five bytes before it.
+
+    Raises UserError where those should be and are not.
+    """
+    if wire != CONFLUENT or value is None:
+        return value
+    if len(value) < _HEAD or value[0] != 0:
+        raise UserError(
+            "no-schema-id",
+            "byte 0",
+            "Confluent's wire format begins with a zero byte and the id of a schema",
+            "Confluent 格式以零字节和 schema 编号开头",
+        )
+    return value[_HEAD:]

@@ -1,0 +1,118 @@
+"""A slice: the whole of an account's day. What a newer one does not name is 0."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from event_contracts.subjects import SubjectEvent
+from metrics_ingest.domain.contributions import ContributionPlan
+from metrics_ingest.domain.subjects import (
+    APPLIED,
+    CONFLICT,
+    REPEATED,
+    STALE,
+    WAITING,
+    Bookings,
+    State,
+    Step,
+    mapped_of,
+    stamp_of,
+)
+
+MOST_WAITING = 4
+
+
+class Collected(msgspec.Struct, kw_only=True):
+    """The parts of a slice that is not whole yet; ``rows`` are its cells so far."""
+
+    total: int = 1
+    parts: set[str] = set()
+    rows: dict[str, SubjectEvent] = msgspec.field(default_factory=dict)
+
+    def add(self, event: SubjectEvent) -> str:
+        """Take a part; return what became of it."""
+        known = event.part in self.parts
+        self.parts.add(event.part)
+        self.total = max(self.total, event.parts)
+        if event.cell is None:
+            return REPEATED if known else WAITING
+        first = self.rows.setdefault(event.cell, event)
+        if first is event:
+            return WAITING
+        return REPEATED if stamp_of(first) == stamp_of(event) else CONFLICT
+
+    @property
+    def whole(self) -> bool:
+        """Whether all parts are there."""
+        return len(self.parts) >= self.total
+
+
+class SliceState(State, frozen=True):
+    """The newest whole slice, and the newer ones of which parts are there, by as-of."""
+
+    as_of: int | None = None
+    stamps: dict[str, int] = msgspec.field(default_factory=dict)
+    waiting: dict[int, Collected] = msgspec.field(default_factory=dict)
+
+
+def take(state: SliceState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
+    """Collect parts; the newest slice of which all are there holds, whatever order they came in."""
+    taking = _Taking(state)
+    outcomes = [taking.take(event) for event in events]
+    return Step(taking.result(plan), outcomes)
+
+
+class _Taking:
+    """A state that is being changed."""
+
+    def __init__(self, state: SliceState) -> None:
+        self._before = state
+        self._as_of = state.as_of
+        self._stamps = dict(state.stamps)
+        self._waiting = {
+            at: Collected(total=c.total, parts=set(c.parts), rows=dict(c.rows))
+            for at, c in state.waiting.items()
+        }
+        self._rows: dict[str, SubjectEvent] = {}
+        self._switched = False
+
+    def take(self, event: SubjectEvent) -> str:
+        if self._as_of is not None and event.as_of < self._as_of:
+            return STALE
+        if event.as_of == self._as_of:
+            return self._late(event)
+        collected = self._waiting.setdefault(event.as_of, Collected(parts=set(), rows={}))
+        outcome = collected.add(event)
+        if collected.whole:
+            self._switch(event.as_of, collected)
+            return APPLIED if outcome == WAITING else outcome
+        for oldest in sorted(self._waiting)[: len(self._waiting) - MOST_WAITING]:
+            del self._waiting[oldest]
+        return outcome
+
+    def _late(self, event: SubjectEvent) -> str:
+        """Take a row of the slice that holds: nothing said how many rows a part has."""
+        if event.cell is None:
+            return REPEATED
+        stamp = stamp_of(event)
+        known = self._stamps.get(event.cell)
+        if known is not None:
+            return REPEATED if known == stamp else CONFLICT
+        self._stamps[event.cell] = stamp
+        self._rows[event.cell] = event
+        return APPLIED
+
+    def _switch(self, as_of: int, collected: Collected) -> None:
+        self._as_of = as_of
+        self._rows = collected.rows
+        self._stamps = {cell: stamp_of(row) for cell, row in collected.rows.items()}
+        self._waiting = {at: c for at, c in self._waiting.items() if at > as_of}
+        self._switched = True
+
+    def result(self, plan: ContributionPlan) -> SliceState:
+        booked: dict[str, Bookings] = {} if self._switched else dict(self._before.booked)
+        for cell, row in self._rows.items():
+            booked[cell] = plan.book(mapped_of(row))
+        return SliceState(
+            booked=booked, as_of=self._as_of, stamps=self._stamps, waiting=self._waiting
+        )

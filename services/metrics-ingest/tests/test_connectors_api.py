@@ -1,0 +1,32 @@
+"""Connectors are listed, shown and made one's own: source and metrics at once, or nothing."""
+
+from typing import Any
+
+
+async def test_a_connector_becomes_a_source_with_its_metrics(stage: Any) -> None:
+    listed = (await stage.done("GET", "/v1/connectors"))["items"]
+    assert {"stripe", "google-ads", "debezium-deals"} <= {each["name"] for each in listed}
+    assert "sources" in await stage.done("GET", "/v1/connectors/stripe")
+
+    body = {"source": "stripe-eu", "currency": "EUR", "prefix": "eu_"}
+    added = await stage.done("POST", "/v1/connectors/stripe", body)
+    assert added["source"]["name"] == "stripe-eu"
+    assert added["at_vendor"]
+    metric = await stage.done("GET", "/v1/metrics/eu_stripe_renewal_revenue")
+    assert (metric["currency"], metric["source"], metric["version"]) == ("EUR", "stripe-eu", 1)
+    assert (await stage.done("GET", "/v1/sources/stripe-eu"))["doors"]["hook"]["type"] == ["type"]
+    again = await stage.call("POST", "/v1/connectors/stripe", body)
+    assert again.status_code == 409
+
+
+async def test_a_connector_that_cannot_be_written_whole_is_not_written_at_all(stage: Any) -> None:
+    await stage.done("POST", "/v1/connectors/posthog", {})
+    taken = {"source": "posthog-2"}  # its metrics' names are there
+    response = await stage.call("POST", "/v1/connectors/posthog", taken)
+    assert response.status_code == 409
+    assert (await stage.call("GET", "/v1/sources/posthog-2")).status_code == 404
+    wrong = {"source": "x", "prefix": "x_", "overrides": {"source": {"zone": "Mars"}}}
+    response = await stage.call("POST", "/v1/connectors/posthog", wrong, accept_language="zh")
+    assert (response.status_code, response.json()["error"]["where"]) == (422, "$.zone")
+    assert (await stage.call("POST", "/v1/connectors/unheard-of", {})).status_code == 404
+    assert (await stage.call("GET", "/v1/connectors/unheard-of")).status_code == 404

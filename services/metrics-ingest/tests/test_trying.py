@@ -1,0 +1,119 @@
+"""/v1/metrics/try: what samples would come to, and that nothing is kept."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+BIG = {
+    "name": "big_orders",
+    "source": "shop",
+    "value": "gross",
+    "types": ["order.placed"],
+    "where": [{"field": "gross", "op": "ge", "value": 10}],
+    "dims": ["country"],
+}
+
+
+async def tried(stage: Any, metric: dict[str, Any], *events: Any, **more: Any) -> Any:
+    body = {"metric": metric, "events": list(events)} | more
+    return await stage.done("POST", "/v1/metrics/try", body)
+
+
+async def test_each_sample_says_what_it_adds_or_why_not_and_nothing_is_written(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    good, small = make.cloud(make.order("a", "12.50")), make.cloud(make.order("b", 3))
+    other = make.cloud(make.order("c", 50) | {"type": "order.cancelled"})
+    broken = make.cloud(make.order("d", "much"))
+    found = await tried(stage, BIG, good, small, other, broken, good)
+
+    assert [event["adds"] and Decimal(event["adds"]["sum"]) for event in found["events"]] == [
+        Decimal("12.5"),
+        None,
+        None,
+        None,
+        None,
+    ]
+    assert [[(w["code"], w["where"]) for w in event["why"]] for event in found["events"]] == [
+        [],
+        [("condition-unmet", "$.where[0]")],
+        [("type-differs", "$.types")],
+        [("wrong-kind", "data.gross")],
+        [("id-twice", "id")],
+    ]
+    assert found["events"][1]["read"]["fields"]["gross"] == "3"
+    (cell,) = found["cells"]
+    assert (cell["at"], cell["dims"]) == (
+        "2011-05-06T12:07:00.000Z",
+        {"country": "United Kingdom"},
+    )
+    assert (Decimal(found["total"]["sum"]), found["total"]["count"]) == (Decimal("12.5"), 1)
+    assert (await stage.call("GET", "/v1/metrics/big_orders")).status_code == 404
+    assert all(records == [] for records in stage.log.records.values())
+
+
+async def test_a_source_that_is_not_declared_yet_can_be_tried_with_its_metric(
+    stage: Any, make: Any
+) -> None:
+    metric = {
+        "name": "share_abroad",
+        "source": "shop",
+        "kind": "ratio",
+        "where": [{"field": "country", "op": "ne", "value": "United Kingdom"}],
+        "over": {},
+    }
+    events = [make.order("a", 1), make.order("b", 1, country="France"), make.order("c", 1)]
+    found = await tried(stage, metric, *events, source=make.shop(), door="topic:shop.orders")
+    assert [(Decimal(c["sum"]), Decimal(c["over"])) for c in found["cells"]] == [(1, 3)]
+    assert [(e["adds"]["sum"], len(e["why"])) for e in found["events"]] == [
+        ("0", 1),
+        ("1", 0),
+        ("0", 1),
+    ]
+    assert (await stage.call("GET", "/v1/sources/shop")).status_code == 404
+
+
+async def test_sketches_are_shown_by_what_they_estimate(stage: Any, make: Any) -> None:
+    await stage.declare()
+    events = [make.cloud(make.order(str(n), n, country=f"c{n % 3}")) for n in range(1, 10)]
+    unique = {"name": "countries", "source": "shop", "kind": "unique", "of": "country"}
+    assert (await tried(stage, unique, *events))["total"]["estimate"] == "3"
+    median = {"name": "m", "source": "shop", "kind": "quantile", "value": "gross"}
+    found = await tried(stage, median | {"quantile": "0.5"}, *events)
+    assert Decimal(found["total"]["estimate"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "where"),
+    [
+        ({"metric": BIG | {"value": "nope"}}, "invalid-value", "$.value"),
+        ({"metric": BIG | {"source": "nope"}}, "invalid-value", "$.source"),
+        ({"door": "topic:nope"}, "unknown-door", "$.door"),
+        ({"events": []}, "samples-count", "$.events"),
+        ({"events": [{}] * 201}, "samples-count", "$.events"),
+        ({"metric": {"name": "orders", "source": "shop"}}, "invalid-value", "$.dims"),
+        ({"metric": BIG | {"of": 3}}, "wrong-type", "$.metric.of"),
+    ],
+)
+async def test_what_could_not_be_written_cannot_be_tried(
+    stage: Any, make: Any, change: dict[str, Any], code: str, where: str
+) -> None:
+    await stage.declare()
+    body = {"metric": BIG, "events": [make.cloud(make.order("a", 1))]} | change
+    response = await stage.call("POST", "/v1/metrics/try", body)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["where"]) == (422, code, where)
+
+
+async def test_samples_that_are_too_large_together_are_refused(stage: Any, make: Any) -> None:
+    await stage.declare()
+    body = {"metric": BIG, "events": [{"x": "y" * 300_000}] * 2}
+    assert (await stage.call("POST", "/v1/metrics/try", body)).status_code == 413
+
+
+async def test_a_sample_that_is_no_object_says_so(stage: Any, make: Any) -> None:
+    await stage.declare()
+    found = await tried(stage, BIG, 3, "x", None)
+    assert {event["why"][0]["code"] for event in found["events"]} == {"unreadable"}
