@@ -145,6 +145,10 @@ class HookStore(Sources, Protocol):
 class Declared(Sources, Protocol):
     """What is declared, outside of a transaction."""
 
+    async def rates_into(self, tenant: str, quote: str) -> list[Rate]:
+        """Return all versions of the rates into a currency."""
+        ...
+
     async def metric(self, tenant: str, name: str) -> Metric | None:
         """Return the current version of a metric."""
         ...

@@ -1,6 +1,7 @@
 """What the HTTP door reads, outside of transactions: lists in pages, one document, counters."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from event_contracts.wire import key_of
@@ -9,10 +10,11 @@ from metrics_ingest.adapters.drift import DRIFT
 from metrics_ingest.adapters.folds import STATS
 from metrics_ingest.adapters.hooks import HOOKS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
-from metrics_ingest.adapters.rates import RATES
+from metrics_ingest.adapters.rates import RATES, list_rates
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
 from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
+from metrics_ingest.domain.rates import Rate
 from service_kit.store import Document, Store
 
 COUNTERS = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
@@ -74,6 +76,10 @@ class Queries:
         """Return a metric."""
         found = await self._db[METRICS].find_one({"_id": key_of(tenant, name)})
         return None if found is None else read(found, Metric)
+
+    async def rates_into(self, tenant: str, quote: str) -> list[Rate]:
+        """Return all versions of the rates into a currency."""
+        return await list_rates(self._store, tenant, (None, quote), (date.min, date.max))
 
     async def stats(self, tenant: str, source: str) -> dict[str, int | None]:
         """Return the source's counters over all partitions, and when it was last folded."""

@@ -13,10 +13,8 @@ from metrics_ingest.domain.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.definitions import (
     Condition,
     Definitions,
-    Metric,
     MetricKind,
     Op,
-    Source,
 )
 from metrics_ingest.domain.folding import Arrival, fold
 from metrics_ingest.domain.mapping import Mapped, decode
@@ -58,11 +56,12 @@ class Trial:
     cells: dict[CellKey, CellSum]
 
 
-def try_out(
-    tenant: str, metric: Metric, source: Source, door: str, bodies: Sequence[bytes], now_ms: int
-) -> Trial:
-    """Fold the samples as if they came through the door; both definitions have been checked."""
-    definitions = Definitions(tenant, 0, (source,), (metric,))
+def try_out(definitions: Definitions, door: str, bodies: Sequence[bytes], now_ms: int) -> Trial:
+    """Fold the samples as if they came through the door of the one source, into the one metric.
+
+    Both definitions have been checked.
+    """
+    tenant, (source,), (metric,) = definitions.tenant, definitions.sources, definitions.metrics
     plan = TenantPlan.of(definitions).sources[source.name]
     samples: list[Tried] = []
     arrivals: list[Arrival] = []

@@ -4,7 +4,7 @@ import msgspec
 
 from metrics_ingest.domain.checks import check_dims_kept, check_metric, check_source
 from metrics_ingest.domain.commands import TryMetric
-from metrics_ingest.domain.definitions import Source
+from metrics_ingest.domain.definitions import Definitions, Source
 from metrics_ingest.domain.trying import Trial, try_out
 from metrics_ingest.ports import Declared
 from service_kit.errors import UserError
@@ -30,7 +30,10 @@ async def try_metric(command: TryMetric, declared: Declared, prefix: str, now_ms
             f"数据源 {source.name} 没有入口 {command.door}；已有入口：{doors}",
         )
     running = msgspec.structs.replace(source, paused=None)
-    return try_out(command.tenant, metric, running, command.door, command.events, now_ms)
+    currency = metric.currency
+    rates = await declared.rates_into(command.tenant, currency) if currency is not None else []
+    tried = Definitions(command.tenant, 0, (running,), (metric,), tuple(rates))
+    return try_out(tried, command.door, command.events, now_ms)
 
 
 def _check_same(source: Source, named: str) -> None:
