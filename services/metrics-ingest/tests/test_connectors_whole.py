@@ -1,4 +1,4 @@
-"""Vendors' payloads through the doors to facts: sent twice, restated, reversed; exact at the end."""
+"""Payloads of vendors through the doors to facts: sent twice, restated, reversed."""
 
 import json
 from decimal import Decimal
