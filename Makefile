@@ -10,7 +10,7 @@ DRILL ?= --kills 60
 LOCKER := .cache/locker
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format rows boards demo bench drill compose-check lock clean
+.PHONY: help setup test lint format rows boards demo bench bench-long drill compose-check lock clean
 
 # In Python, because a fresh machine may have neither awk nor find.
 LIST := import re, sys; \
@@ -65,8 +65,17 @@ boards: setup ## Write the Grafana boards and the operators' tables from the cod
 demo: setup ## Start everything embedded and play the demonstration
 	@$(BIN)/paceline demo
 
-bench: setup ## Measure accepted-to-progress latency
-	@$(BIN)/paceline bench latency
+bench: setup ## Measure folding beside its peers, then accepted-to-progress latency (about 15 minutes)
+	@mkdir -p .benchmarks
+	@$(BIN)/paceline bench fold --variants --json .benchmarks/fold.json
+	@$(BIN)/paceline bench latency --json .benchmarks/latency.json
+
+bench-long: setup ## What an event costs as work grows, memory under a backlog, one metric's limit, ten minutes sustained
+	@mkdir -p .benchmarks
+	@$(BIN)/paceline bench cost --json .benchmarks/cost.json --plot .benchmarks/cost.svg
+	@$(BIN)/paceline bench fold --events 8000000 --window 30000000 --rounds 1 --peers one --json .benchmarks/backlog.json
+	@$(BIN)/paceline bench facts --json .benchmarks/facts.json
+	@$(BIN)/paceline bench sustain --seconds 600 --json .benchmarks/sustain.json
 
 drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, replay the shop's whole year, overload and hostile input
 	@$(BIN)/paceline drill $(DRILL)

@@ -93,7 +93,7 @@ def measured(java: float, bare: float, wrong: list[str]) -> Measured:
     runs = [
         Outcome("Java fetch", 1000, 1000 / java),
         Outcome("aiokafka fetch", 1000, 1000 / bare),
-        Outcome("paceline, one process", 1000, 1.0, wrong=wrong),
+        Outcome("paceline, one", 1000, 1.0, wrong=wrong),
     ]
     return Measured(Variant("the job", JOB, 0, 1, ()), 250.0, [Round(0, runs)])
 
@@ -106,8 +106,8 @@ def test_a_round_is_void_when_the_two_fetches_are_too_near_or_too_far_apart() ->
 
 def test_a_run_that_is_not_the_truth_has_no_rate() -> None:
     found = measured(3.0, 1.0, ["a cent too much"])
-    assert [each.peer for each in wrong([found])] == ["paceline, one process"]
-    assert found.rounds[0].rate("paceline, one process") is None
+    assert [each.peer for each in wrong([found])] == ["paceline, one"]
+    assert found.rounds[0].rate("paceline, one") is None
 
 
 def bench(result: Path, *more: str) -> "tuple[int, dict[str, Any], str]":
@@ -128,8 +128,8 @@ def test_a_short_run_is_the_truth_and_says_what_it_measured(tmp_path: Path) -> N
     assert variant["events"] == 4000
     assert list(variant["peers"]) == [
         "aiokafka fetch",
-        "paceline, one process",
-        "paceline, 2 processes",
+        "paceline, one",
+        "paceline, two",
     ]
     for peer in variant["peers"].values():
         speed = peer["events_per_second"]
@@ -146,4 +146,4 @@ def test_a_spoiled_truth_voids_the_run_and_fails_the_command(tmp_path: Path) -> 
     assert code == 1
     assert "VOID" in said
     [variant] = found["variants"]
-    assert variant["peers"]["paceline, one process"]["events_per_second"] == {}
+    assert variant["peers"]["paceline, one"]["events_per_second"] == {}

@@ -85,6 +85,7 @@ def test_outcomes_are_those_of_the_events_that_were_sent(scraped: Any) -> None:
         "duplicate": "4",
         "dead-letter": "1",
         "unmatched": "0",
+        "skipped": "0",
         "conflict": "0",
     }
     (letter,) = scraped.query("paceline_ingest_dead_letters_total")

@@ -24,7 +24,7 @@ SECONDS = int(os.environ.get("PACELINE_OVERLOAD", "15"))
 PORT = int(os.environ.get("PACELINE_OVERLOAD_PORT", "8760"))
 BATCH = 250
 MOST_OPEN = 1_500
-MORE_MB = 400  # 32 MB of bodies, each held a few times over, and the producer's 64 MB
+MORE_MB = 300  # what the producer holds, 64 KB a connection, and a few times the room
 ROOM = {"PACELINE_SENDER_EVENTS": "0", "PACELINE_SENDER_BYTES": "0"}
 
 

@@ -175,6 +175,37 @@ async def test_the_median_contract_is_one_of_the_contracts(site: Site) -> None:
     ]
 
 
+@pytest.mark.row("M1", "working-time")
+async def test_a_first_response_counts_working_hours_alone(site: Site) -> None:
+    friday = site.monday + timedelta(days=4)
+    asked = f"{friday}T22:00:00+08:00"
+    answered = site.event("question.answered", 0, asked=asked)
+    answered["time"] = f"{friday + timedelta(days=3)}T09:20:00+08:00"
+    site.team.stage.clock(noon(friday + timedelta(days=3)))
+    await site.send(answered)
+    span = {"to": str(friday + timedelta(days=3))}
+    assert values(await site.becomes("first_response", 1, **span), "value") == [(20,)]
+
+
+@pytest.mark.row("M1", "conversion")
+async def test_leads_become_customers_on_the_day_of_the_lead(site: Site) -> None:
+    await site.send(
+        *(site.event("form.sent", 0, visitor=f"v{n}") for n in range(4)),
+        site.event("contract.signed", 3, visitor="v1", amount="100"),
+        site.event("contract.signed", 5, visitor="v2", amount="100"),
+        site.event("contract.signed", 5, visitor="stranger", amount="100"),
+        site.event("contract.signed", -1, visitor="v3", amount="100"),
+    )
+
+    async def look() -> list[dict[str, Any]]:
+        points = await site.series("lead_to_customer")
+        return points if values(points, "numerator", "denominator") == [(2, 4)] else []
+
+    (point,) = list(await until(look, 60, "2 of 4 leads became customers"))
+    assert (Decimal(point["value"]), point["maturing"]) == (Decimal("0.5"), True)
+    assert point["at"] == str(site.monday)
+
+
 @pytest.mark.row("M1", "cumulative")
 async def test_revenue_so_far_runs_on_from_before_the_week(site: Site) -> None:
     await site.send(

@@ -142,8 +142,9 @@ async def test_a_restatement_of_a_judged_day_restates_its_light(stage: Stage) ->
     assert (await team.judged(goal, monday))["light"] == "green"
     await _tell(team, monday, _cell(monday, 2, "80"))
     stage.clock(noon(monday + timedelta(days=1)) + timedelta(seconds=1))
-    (restated,) = await team.deeds_become(goal, "goal.restated", 1)
-    assert restated["span"]["start"] == str(monday)
+    restated = await team.deeds_become(goal, "goal.restated", 2)
+    assert {deed["span"]["start"] for deed in restated} == {str(monday)}
+    assert {deed["light_kind"] for deed in restated} == {"run", "to-date"}
     assert ((await team.light(goal, monday)) or {})["light"] == "yellow"
 
 

@@ -165,8 +165,8 @@ def _show(answer: dict[str, Any]) -> None:
     if answer["needs_history"]:
         console.print(
             either(
-                "its cells need the history of each subject, and come when it is live",
-                "其单元需要每个主体的历史，上线后才会产生",
+                "of each subject's history only these samples are known here",
+                "此处仅按这些样例计算每个主体的历史",
             )
         )
 

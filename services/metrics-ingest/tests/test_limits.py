@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics_ingest.api import make_api
+from metrics_ingest.api import gate, make_api
 from metrics_ingest.domain.buckets import Bucket, Rate
 from metrics_ingest.handlers import events
 from metrics_ingest.settings import IngestSettings
@@ -89,14 +89,16 @@ async def test_segments_calls_and_hooks_have_the_same_limits(stage: Any, door: A
         found = await limited.http.post("/v1/batch", json=call, headers=named)
         assert found.status_code == status
     body = {"id": "a", "type": "t", "at": "2011-05-06T12:00:00Z"}
-    found = [(await sealed.http.post(hook, json=body)).status_code for _ in range(9)]
-    assert (found[:5], found[-1]) == ([200] * 5, 429)
+    found = [(await sealed.http.post(hook, json=body)).status_code for _ in range(60)]
+    assert (found[0], found[-1]) == (200, 429)
 
 
 async def test_no_more_waits_for_the_broker_than_there_is_room_for(
-    stage: Any, door: Any, make: Any
+    stage: Any, door: Any, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limited = door(room_bytes=10_000)
+    monkeypatch.setattr(gate, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(gate, "AT_ONCE", 10_000)
+    limited = door()
     stage.log.slow = asyncio.Event()
     waiting = [asyncio.create_task(limited.send(event(make, f"{n}", "x" * 4000))) for n in (1, 2)]
     await asyncio.sleep(0.05)
@@ -118,6 +120,52 @@ async def test_room_is_given_back_however_a_request_ends(stage: Any, door: Any, 
         assert (await limited.http.post("/v1/batch", content=early)).status_code == 401
         assert (await limited.send("x" * 20_000)).status_code == 503
     assert (await limited.send(event(make, "3", "x" * 8000))).status_code == 202
+
+
+async def test_whoever_waits_is_let_in_in_its_turn(
+    stage: Any, door: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "AT_ONCE", 10_000)
+    limited = door()
+    stage.log.slow = asyncio.Event()
+    sends = [limited.send(event(make, f"{n}", "x" * 6000)) for n in range(8)]
+    waiting = [asyncio.create_task(each) for each in sends]
+    await asyncio.sleep(0.05)
+    assert sum(map(len, stage.log.records.values())) == 0
+    stage.log.slow.set()
+    assert [(await each).status_code for each in waiting] == [202] * 8
+
+
+async def test_a_body_larger_than_what_is_served_at_once_goes_alone(
+    door: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "AT_ONCE", 10_000)
+    limited = door()
+    large = [limited.send(event(make, f"{n}", "x" * 60_000)) for n in range(3)]
+    assert [each.status_code for each in await asyncio.gather(*large)] == [202] * 3
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(1, 120), st.floats(0, 0.004), st.booleans()), max_size=25)
+)
+@settings(max_examples=60, deadline=None)
+async def test_nobody_is_served_when_everybody_has_left(
+    steps: list[tuple[int, float, bool]],
+) -> None:
+    line = gate.Line(200)
+
+    async def visit(size: int, stay: float, gives_up: bool) -> None:
+        async with asyncio.timeout(stay / 2 if gives_up else None):
+            await line.enter(size)
+            try:
+                assert line.served <= 200
+                await asyncio.sleep(stay)
+            finally:
+                line.leave(size)
+
+    await asyncio.gather(*(visit(*step) for step in steps), return_exceptions=True)
+    assert line.served == 0
+    await line.enter(200)
 
 
 async def test_a_broker_that_does_not_answer_is_503_in_time(

@@ -5,16 +5,19 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import (
     Definitions,
     FieldMapping,
     Kind,
     Mapping,
+    Measure,
     Metric,
     Source,
 )
@@ -279,3 +282,56 @@ async def test_doors_agree_on_the_currency_of_a_field(stage: Any, make: Any) -> 
     source["doors"]["http"]["fields"]["gross"]["currency"] = "GBP"
     answer = await stage.call("POST", "/v1/sources", source)
     assert (answer.status_code, answer.json()["error"]["where"]) == (422, "$.doors")
+
+
+def test_both_sides_of_a_ratio_take_the_rate_of_the_same_day() -> None:
+    roas = metric("roas", kind="ratio", over=Measure(value="cost"))
+    plan = plans(roas)["roas"]
+    row = event(amount=Decimal(300), cost=Decimal(100))
+    assert plan.amount(row) == Amount(Decimal(2118), Decimal(706))
+    with pytest.raises(Unfit):
+        plan.check_money(event(cost=Decimal(100), currency="EUR"), False)
+
+
+async def test_a_metric_of_money_is_tried_at_the_rates_that_are_loaded(
+    stage: Any, make: Any
+) -> None:
+    await declare(stage, make)
+    await load(stage, "2026-11-10", "7.05")
+    tried = {"metric": MONEY, "events": [deal(make, "a", 100)]}
+    found = await stage.done("POST", "/v1/metrics/try", tried)
+    assert "705" in msgspec.json.encode(found["total"]).decode()
+
+
+async def test_a_lost_deal_takes_back_what_it_added_whatever_the_rate_is_by_now(
+    stage: Any, make: Any
+) -> None:
+    source = make.shop() | {"zone": "Asia/Shanghai", "records": []}
+    del source["doors"]["topic:shop.orders"]
+    source["doors"]["http"]["fields"] = {
+        "deal": {"paths": ["data.deal.amount"], "kind": "decimal", "currency": "currency"},
+        "currency": {"paths": ["data.deal.currency"]},
+        "stage": {"paths": ["data.stage"]},
+        "key": {"paths": ["data.no"]},
+    }
+    source["contributions"] = [{"kind": "entity", "key": ["key"], "partial": True}]
+    await stage.done("POST", "/v1/sources", source)
+    won = {"name": "won", "unit": "CNY", "where": [{"field": "stage", "op": "eq", "value": "won"}]}
+    budget = {"rates": "budget", "budget": {"USD": "7.10"}}
+    await stage.done("POST", "/v1/metrics", MONEY | won | budget)
+    stage.clock.ms = MONDAY_MS + 86_400_000
+    await load(stage, "2026-11-10", "7.05")
+
+    async def told(identity: str, **data: Any) -> None:
+        at = {"occurred_at": "2026-11-10T10:00:00", "no": "1"}
+        body = {"specversion": "1.0", "id": identity, "source": "/crm", "type": "deal"}
+        await stage.send(body | {"data": at | data})
+        await stage.pump()
+        await stage.settle()
+
+    await told("a", deal={"amount": 30000, "currency": "USD"}, stage="won")
+    assert [await stage.total(n) for n in ("won", "won.rate_effect")] == [(213_000, 1), (-1_500, 1)]
+    await load(stage, "2026-11-10", "6.00")
+    await told("b", stage="lost")
+    assert [await stage.total(n) for n in ("won", "won.rate_effect")] == [(0, 0), (0, 0)]
+    assert await stage.letters() == []

@@ -85,6 +85,54 @@ async def test_sketches_are_shown_by_what_they_estimate(stage: Any, make: Any) -
     assert Decimal(found["total"]["estimate"]) == 5
 
 
+async def test_units_and_conversions_are_tried_with_the_history_of_the_samples(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    events = [
+        make.cloud(make.order("a", 30, country="France", at="2011-05-06T10:00:00")),
+        make.cloud(make.order("b", 30, country="France", at="2011-05-07T10:00:00")),
+        make.cloud(make.order("c", 5, country="Eire", at="2011-05-07T10:00:00")),
+    ]
+    units = {"name": "big", "source": "shop", "kind": "unit-threshold", "of": "country"}
+    found = await tried(stage, units | {"threshold": 50, "value": "gross"}, *events)
+    assert (Decimal(found["total"]["sum"]), found["needs_history"]) == (1, True)
+    conversion = {
+        "name": "again",
+        "source": "shop",
+        "kind": "conversion",
+        "of": "country",
+        "where": [{"field": "gross", "op": "le", "value": 30}],
+        "over": {"where": [{"field": "gross", "op": "eq", "value": 5}]},
+        "window_days": 3,
+    }
+    total = (await tried(stage, conversion, *events))["total"]
+    assert (Decimal(total["sum"]), Decimal(total["over"])) == (1, 2)
+
+
+async def test_a_state_that_is_told_twice_counts_as_the_newer_one(stage: Any, make: Any) -> None:
+    entity = {"kind": "entity", "types": ["order.placed"], "key": ["country"]}
+    source = make.shop() | {"contributions": [entity]}
+    events = [make.order("a", 30, country="France"), make.order("b", 20, country="France")]
+    metric = {"name": "open_value", "source": "shop", "value": "gross"}
+    found = await tried(stage, metric, *events, source=source, door="topic:shop.orders")
+    assert (Decimal(found["total"]["sum"]), found["needs_history"]) == (20, True)
+
+
+async def test_a_body_of_several_events_is_taken_apart(stage: Any, make: Any) -> None:
+    source = make.shop()
+    mapping = make.shop_mapping("item.", "item.event_id") | {
+        "each": "orders[]",
+        "type": ["item.type"],
+    }
+    source["doors"] = {"http": mapping}
+    metric = {"name": "value", "source": "shop", "value": "gross"}
+    body = {"orders": [make.order("a", 30), make.order("b", 20)]}
+    found = await tried(stage, metric, body, source=source)
+    assert [event["id"] for event in found["events"]] == ["a", "b"]
+    assert Decimal(found["total"]["sum"]) == 50
+
+
 @pytest.mark.parametrize(
     ("change", "code", "where"),
     [

@@ -12,7 +12,7 @@ from paceline.fold.peers import PEERS, run
 from paceline.fold.place import Place
 from paceline.fold.streams import place_of
 
-FAUST = "Faust, stock agent with a table"
+FAUST = "Faust table"
 
 
 def faust(place: Place, filled: Filled, number: int) -> Outcome:

@@ -16,7 +16,7 @@ from service_kit.embedded.java import java
 PEERS = Path(__file__).resolve().parents[4] / "benchmarks" / "peers"
 JAVA_FETCH = "Java fetch"
 AIOKAFKA = "aiokafka fetch"
-UNCHECKED = "aiokafka fetch, unchecked"
+UNCHECKED = "aiokafka unchecked"
 PATIENCE_SECONDS = 300
 QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
 

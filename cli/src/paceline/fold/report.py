@@ -82,7 +82,7 @@ def _peer(measured: Measured, peer: str) -> dict[str, Any]:
     return {
         "events_per_second": {name: round(value) for name, value in spread.items()},
         "ratios": {
-            name: round(median(found) / median(base), 3)
+            name: round(median(found) / median(base), 2)
             for name, base in ((n, rates(measured, p)) for n, p in BASES.items())
             if found and base
         },
@@ -98,8 +98,10 @@ def table(measured: Measured) -> Table:
         f"{document['events_per_group']} a group, {document['ids_before']} ids in the window before"
     )
     bases = [name for name in BASES if any(name in r["ratios"] for r in document["peers"].values())]
-    heads = [name.replace("_", " ") for name in bases]
-    shown = Table("events/s", "min", "median", "max", *heads, title=title)
+    heads = [name.replace("to_", "x ") for name in bases]
+    shown = Table(title=title)
+    for head in ("events/s", "min", "median", "max", *heads):
+        shown.add_column(head, no_wrap=True)
     for peer, row in document["peers"].items():
         speed, ratios = row["events_per_second"], row["ratios"]
         cells = [f"{speed[name]:,}" if speed else "-" for name in ("min", "median", "max")]
@@ -143,7 +145,15 @@ def line(outcome: Outcome) -> str:
         f"{name} {value}" for name, value in outcome.more.items() if type(value) is not list
     )
     cpu = ", ".join(f"{name} {seconds:g} s" for name, seconds in outcome.cpu.items())
-    return f"{outcome.peer}: {outcome.rate:,.0f} events/s, {outcome.seconds:.2f} s; {cpu}; {more}"
+    speed = f"{outcome.peer}: {outcome.rate:,.0f} events/s, {outcome.seconds:.2f} s"
+    return "; ".join(text for text in (speed, cpu, more, _memory(outcome)) if text)
+
+
+def _memory(outcome: Outcome) -> str:
+    """Return the resident memory of the largest process over time, at most eight times."""
+    sizes = outcome.more.get("mib_over_time", [])
+    shown = sizes[:: max(1, len(sizes) // 8)]
+    return "MiB " + ", ".join(f"{size} at {at:g} s" for at, size in shown) if shown else ""
 
 
 def machine() -> dict[str, Any]:

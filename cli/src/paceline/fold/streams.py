@@ -15,7 +15,7 @@ from paceline.fold.place import Place
 from service_kit.embedded import jars
 from service_kit.security import KafkaAccess
 
-STREAMS = "Kafka Streams, exactly once, two threads"
+STREAMS = "Kafka Streams"
 COORDINATES = (f"org.apache.kafka:kafka-streams:{jars.VERSION}",)
 HERE = PEERS / "streams"
 THREADS = 2

@@ -153,6 +153,10 @@ class Declared(Sources, Protocol):
         """Return the current version of a metric."""
         ...
 
+    async def rates(self, tenant: str, quotes: Collection[str]) -> Sequence[Rate]:
+        """Return all versions of the tenant's rates into these currencies."""
+        ...
+
 
 class LetterStore(Sources, Protocol):
     """The dead letters in one transaction of a replay."""

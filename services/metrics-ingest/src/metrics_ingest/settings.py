@@ -38,7 +38,7 @@ class IngestSettings:
     sender_bytes: int = setting(32 * 2**20, "The same in bytes of bodies.", "PACELINE_SENDER_BYTES")
     room_bytes: int = setting(
         32 * 2**20,
-        "Bytes of bodies that may wait for the broker at once; beyond it senders are told 503.",
+        "Bytes of bodies in memory at once; beyond it senders are told 503.",
         "PACELINE_ROOM_BYTES",
     )
 
@@ -57,7 +57,7 @@ class IngestSettings:
                 env, "PACELINE_SENDER_EVENTS", defaults.sender_events, 0, 10_000_000
             ),
             sender_bytes=integer(env, "PACELINE_SENDER_BYTES", defaults.sender_bytes, 0, 2**40),
-            room_bytes=integer(env, "PACELINE_ROOM_BYTES", defaults.room_bytes, 2**20, 2**40),
+            room_bytes=integer(env, "PACELINE_ROOM_BYTES", defaults.room_bytes, 2**16, 2**40),
         )
 
 

@@ -1,6 +1,6 @@
 """What the HTTP door reads, outside of transactions: lists in pages, one document, counters."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from event_contracts.wire import key_of
@@ -9,10 +9,11 @@ from metrics_ingest.adapters.drift import DRIFT
 from metrics_ingest.adapters.folds import STATS
 from metrics_ingest.adapters.hooks import HOOKS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
-from metrics_ingest.adapters.rates import RATES
+from metrics_ingest.adapters.rates import RATES, stored_rates
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
 from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
+from metrics_ingest.domain.rates import Rate
 from service_kit.store import Document, Store
 
 COUNTERS = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
@@ -74,6 +75,10 @@ class Queries:
         """Return a metric."""
         found = await self._db[METRICS].find_one({"_id": key_of(tenant, name)})
         return None if found is None else read(found, Metric)
+
+    async def rates(self, tenant: str, quotes: Collection[str]) -> list[Rate]:
+        """Return all versions of the tenant's rates into these currencies."""
+        return await stored_rates(self._store, tenant, quotes)
 
     async def stats(self, tenant: str, source: str) -> dict[str, int | None]:
         """Return the source's counters over all partitions, and when it was last folded."""

@@ -32,6 +32,14 @@ async def rates_into(tx: Tx, tenant: str, quotes: Collection[str]) -> list[Rate]
     return _all(await tx[RATES].find(query))
 
 
+async def stored_rates(store: Store, tenant: str, quotes: Collection[str]) -> list[Rate]:
+    """Return the same outside of a transaction."""
+    if not quotes:
+        return []
+    query = {"tenant": tenant, "quote": {"$in": sorted(quotes)}}
+    return _all(await store.db[RATES].find(query).to_list(None))
+
+
 class MongoRates:
     """The rates inside the transaction of a load (ports.RateStore)."""
 

@@ -1,13 +1,17 @@
-"""Before anything is taken in: has this sender a right to send so much, and is there room for it.
+"""Before anything is taken in: has this sender a right to send so much, and is it its turn.
 
-One sender is limited by its rate of events and of bytes (429). All together are limited by the
-bytes that are on their way from a body to the broker's acknowledgement (503): a broker that is
-slow fills this room, not the memory.
+One sender is limited by its rate of events and of bytes (429). All together are limited twice: by
+the bytes of bodies in memory (503 at once), and by those that are worked on or wait for the
+broker's acknowledgement: whoever has sent its body waits for its turn, and is told after
+WAIT_SECONDS to come again (503). So a slow broker or a busy processor fills neither memory nor the
+time of those who are served, and a body that comes drop by drop holds up nobody.
 """
 
+import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
 
 from fastapi import Request
@@ -19,40 +23,72 @@ from service_kit.errors import UserError
 from service_kit.web.bodies import MAX_BODY, read_bytes
 
 SENDERS = 10_000
-ROOM_RETRY = "1"
+WAITING = 2_000
+WAIT_SECONDS = 2.0
+AT_ONCE = 4 * 2**20  # worked on at once: at a hundred megabytes a second the broker has 40 ms
+ROOM_RETRY = "2"
 
 
-class Entry:
-    """A request that is let in. What it holds is given back when it leaves."""
+class Memory:
+    """Bytes that may be held at once."""
 
-    def __init__(self, gate: "Gate", request: Request) -> None:
-        self._gate = gate
-        self._request = request
-        self._early: bytes | None = None
-        self._charged = 0
-        self.held = 0
-        self.sender: Sender | None = None
-
-    async def body(self, most: int = MAX_BODY) -> bytes:
-        """Return the body; raises UserError like read_bytes, and 503 when there is no room."""
-        if self._early is None:
-            self._early = await read_bytes(self._request, most, self._grown)
-        return self._early
-
-    def count(self, events: int) -> None:
-        """Charge the sender for this many events, and for the bytes not charged yet."""
-        if self.sender is not None:
-            self.sender.take(events, self.held - self._charged, self._gate.now())
-            self._charged = self.held
-
-    def leave(self) -> None:
-        """Give back what is held."""
-        self._gate.grow(-self.held)
+    def __init__(self, size: int) -> None:
+        self._size = size
         self.held = 0
 
-    def _grown(self, size: int) -> None:
-        self._gate.grow(size)
-        self.held += size
+    def hold(self, size: int) -> None:
+        """Hold so many bytes more; raises UserError 503 when there is no room for them."""
+        if self.held + size > self._size:
+            _refuse_room()
+        self.give_back(-size)
+
+    def give_back(self, size: int) -> None:
+        """Hold so many bytes less."""
+        self.held -= size
+        UNDER_WAY.set(self.held)
+
+
+class Line:
+    """Who is served, up to a number of bytes at once, and who waits, first come, first served.
+
+    One body larger than all of it goes alone.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
+        self.served = 0
+
+    async def enter(self, size: int) -> None:
+        """Be served with so many bytes; raises UserError 503 when that does not come in time."""
+        if not self._waiting and self._fits(size):
+            self.served += size
+            return
+        if len(self._waiting) >= WAITING:
+            _refuse_room()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((turn, size))
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.leave(size)  # its turn came in the moment in which it gave up
+            if isinstance(error, TimeoutError):
+                _refuse_room()
+            raise
+
+    def leave(self, size: int) -> None:
+        """Make room, and let those in whose turn it is."""
+        self.served -= size
+        while self._waiting and (self._waiting[0][0].done() or self._fits(self._waiting[0][1])):
+            turn, wanted = self._waiting.popleft()
+            if not turn.done():
+                self.served += wanted
+                turn.set_result(None)
+
+    def _fits(self, size: int) -> bool:
+        return self.served == 0 or self.served + size <= self._size
 
 
 class Sender:
@@ -78,60 +114,100 @@ class Sender:
         return max(self._events.full_at(), self._bytes.full_at())
 
 
+class Entry:
+    """A request that is let in. What it holds is given back when it leaves."""
+
+    def __init__(self, request: Request, gate: "Gate") -> None:
+        self._request = request
+        self._gate = gate
+        self._body: bytes | None = None
+        self._held = 0
+        self._served = 0
+        self._charged = 0
+        self.sender: Sender | None = None
+
+    async def read(self, most: int) -> bytes:
+        """Return the body; raises UserError like read_bytes, and 503."""
+        if self._body is None:
+            self._body = await read_bytes(self._request, most, self._grown)
+        return self._body
+
+    async def body(self, most: int = MAX_BODY) -> bytes:
+        """Return the body in its turn; raises UserError like :meth:`read`."""
+        body = await self.read(most)
+        if not self._served:
+            await self._gate.line.enter(len(body) + 1)
+            self._served = len(body) + 1
+        return body
+
+    def count(self, events: int) -> None:
+        """Charge the sender for this many events, and for the bytes not charged yet."""
+        if self.sender is not None:
+            self.sender.take(events, self._held - self._charged, self._gate.now())
+            self._charged = self._held
+
+    def leave(self) -> None:
+        """Give everything back."""
+        held, self._held = self._held, 0
+        served, self._served = self._served, 0
+        self._gate.memory.give_back(held)
+        if served:
+            self._gate.line.leave(served)
+
+    def _grown(self, size: int) -> None:
+        self._gate.memory.hold(size)
+        self._held += size
+
+
 class Gate:
     """The limits of one process: with several instances each has its own."""
 
     def __init__(self, settings: IngestSettings, now: Callable[[], float] = time.monotonic) -> None:
         self._events = Rate(settings.sender_events)
         self._bytes = Rate(settings.sender_bytes)
-        self._room = settings.room_bytes
+        self.memory = Memory(settings.room_bytes)
+        self.line = Line(min(AT_ONCE, settings.room_bytes))
         self._senders: dict[str, Sender] = {}
-        self._held = 0
         self.now = now
 
-    async def read_early(self, request: Request, most: int) -> bytes:
-        """Return the body of a sender that is not known yet; :meth:`enter` goes on with it.
-
-        Whoever reads early calls :meth:`turn_away` unless the request enters.
-        """
-        entry = request.state.entry = Entry(self, request)
-        try:
-            return await entry.body(most)
-        except BaseException:
-            entry.leave()
-            raise
-
-    def turn_away(self, request: Request) -> None:
-        """Give back what a request holds that has been read and does not enter."""
-        entry: Entry | None = getattr(request.state, "entry", None)
-        if entry is not None:
-            entry.leave()
-
-    @contextlib.contextmanager
-    def enter(self, request: Request, name: str) -> Iterator[Entry]:
-        """Let a request of this sender in; raises UserError 429 and 503."""
-        entry: Entry = getattr(request.state, "entry", None) or Entry(self, request)
+    @contextlib.asynccontextmanager
+    async def enter(self, request: Request, name: str) -> AsyncIterator[Entry]:
+        """Let a request of this sender in; raises UserError 429."""
+        entry = self._entry(request)
         try:
             entry.sender = self._admit(name)
             yield entry
         finally:
             entry.leave()
 
-    def grow(self, size: int) -> None:
-        """Hold so many bytes more; raises UserError 503 when there is no room for them."""
-        if size > 0 and self._held + size > self._room:
-            _refuse_room()
-        self._held += size
-        UNDER_WAY.set(self._held)
+    async def read_early(self, request: Request, most: int) -> bytes:
+        """Return the body of a sender that is not known yet; :meth:`enter` goes on with it.
 
-    def _admit(self, name: str) -> "Sender":
+        Whoever reads early calls :meth:`turn_away` unless the request enters.
+        """
+        entry = self._entry(request)
+        try:
+            return await entry.read(most)
+        except BaseException:
+            entry.leave()
+            raise
+
+    def turn_away(self, request: Request) -> None:
+        """Give back what a request holds that has been read and does not enter."""
+        self._entry(request).leave()
+
+    def _entry(self, request: Request) -> Entry:
+        found: Entry | None = getattr(request.state, "entry", None)
+        if found is None:
+            found = request.state.entry = Entry(request, self)
+        return found
+
+    def _admit(self, name: str) -> Sender:
         now = self.now()
         sender = self._sender(name, now)
         wait = sender.wait(now)
         if wait:
             _refuse_rate(whole_seconds(wait))
-        if self._held >= self._room:
-            _refuse_room()
         return sender
 
     def _sender(self, name: str, now: float) -> Sender:
@@ -164,8 +240,8 @@ def _refuse_room() -> NoReturn:
     raise UserError(
         "no-room",
         "body",
-        "as much as can be held waits for the broker already; try again",
-        "等待写入的数据已达上限；请稍后重试",
+        "as much as can be held is under way already; try again",
+        "正在处理的数据已达上限；请稍后重试",
         status=503,
         headers={"Retry-After": ROOM_RETRY, "Connection": "close"},
     )

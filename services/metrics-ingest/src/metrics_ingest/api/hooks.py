@@ -52,7 +52,7 @@ def routes(
         """
         found, source = await called(hook, request)
         _check_plain(request)
-        with gate.enter(request, f"hook:{found.tenant}|{found.source}") as entry:
+        async with gate.enter(request, f"hook:{found.tenant}|{found.source}") as entry:
             body = await entry.body()
             entry.count(0)
             if source.signature is not None:

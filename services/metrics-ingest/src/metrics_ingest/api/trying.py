@@ -12,8 +12,9 @@ from metrics_ingest.domain.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.commands import TryMetric
 from metrics_ingest.domain.definitions import HTTP_DOOR, Metric
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.trying import STATEFUL, Trial, Tried
+from metrics_ingest.domain.trying import Trial, Tried
 from metrics_ingest.handlers import HANDLERS
+from metrics_ingest.handlers.trying import check_count
 from service_kit import strict_json
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
@@ -21,7 +22,6 @@ from service_kit.sketches import Distinct, Ranks
 from service_kit.web import Caller, answer, read_body, require
 from service_kit.web.answers import language_of
 
-MOST_SAMPLES = 200
 MOST_BYTES = 512 * 1024
 MetricWriter = Annotated[Caller, Depends(require("metrics:write"))]
 
@@ -63,13 +63,7 @@ def routes(runtime: Runtime) -> APIRouter:
 
 
 def _samples(events: tuple[Any, ...]) -> tuple[bytes, ...]:
-    if not 1 <= len(events) <= MOST_SAMPLES:
-        raise UserError(
-            "samples-count",
-            "$.events",
-            f"1 to {MOST_SAMPLES} sample events",
-            f"样例事件须为 1 到 {MOST_SAMPLES} 条",
-        )
+    check_count(events)
     bodies = tuple(strict_json.dumps(event) for event in events)
     if sum(map(len, bodies)) > MOST_BYTES:
         raise UserError(
@@ -90,7 +84,7 @@ def _shown(trial: Trial, metric: Metric, chinese: bool) -> dict[str, Any]:
         "events": [_event(tried, chinese) for tried in trial.samples],
         "cells": [_cell(metric, key, cell) for key, cell in cells],
         "total": _total(metric, trial),
-        "needs_history": metric.kind in STATEFUL,
+        "needs_history": bool(trial.diverted),
     }
 
 

@@ -20,7 +20,9 @@ _LONGEST = 200
 _ENVELOPE = (
     *("specversion", "id", "source", "type", "subject", "time"),
     *("datacontenttype", "dataschema", "dataref", "traceparent", "tracestate", "partitionkey"),
+    "@received",
 )
+_AROUND = ("root", "query")
 # The marks that a path may have beside names: see the language of paths in the mapping.
 _PIECE = re.compile(r"\{#?([^{}]*)\}")
 _ENDS = re.compile(r"\[([^\[\]=]*)=[^\]]*\]|:json|:list")
@@ -45,8 +47,9 @@ class Known:
             for path in paths:
                 for steps in steps_of(path):
                     _plant(tree, steps)
-        # A CloudEvent's own attributes; of another body the mapping says what it has.
-        for name in _ENVELOPE:
+        # A CloudEvent's own attributes; of another body the mapping says what it has. What stands
+        # around the item of a list, and when it arrived, is added by the door.
+        for name in _ENVELOPE + (_AROUND if mapping.each is not None else ()):
             tree.setdefault(name, {})
         return cls(tree)
 

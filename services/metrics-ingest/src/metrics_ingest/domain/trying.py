@@ -7,25 +7,20 @@ from typing import NamedTuple
 import msgspec
 
 from event_contracts.raw import RawEvent
+from event_contracts.subjects import SubjectEvent
 from event_contracts.wire import hash16
 from metrics_ingest.domain.causes import Unfit, sentence
 from metrics_ingest.domain.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.definitions import (
     Condition,
     Definitions,
-    Metric,
-    MetricKind,
     Op,
-    Source,
 )
 from metrics_ingest.domain.folding import Arrival, fold
 from metrics_ingest.domain.mapping import Mapped, decode
 from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.working_time import MOST_DAYS
-
-STATEFUL = (MetricKind.UNITS, MetricKind.CONVERSION)
-"""Kinds whose cells need the history of each subject."""
 
 
 class Why(NamedTuple):
@@ -52,52 +47,61 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of all samples, in their order, and the cells that they fold to."""
+    """What became of all samples, in their order, and the cells that they fold to.
 
+    ``diverted`` is what counts by the history of its subject, which the fold does not know.
+    """
+
+    plan: SourcePlan
     samples: tuple[Tried, ...]
     cells: dict[CellKey, CellSum]
+    diverted: tuple[SubjectEvent, ...]
 
 
 def try_out(
-    tenant: str, metric: Metric, source: Source, door: str, bodies: Sequence[bytes], now_ms: int
+    definitions: Definitions, door: str, bodies: Sequence[bytes], received_ms: int
 ) -> Trial:
-    """Fold the samples as if they came through the door; both definitions have been checked."""
-    definitions = Definitions(tenant, 0, (source,), (metric,))
+    """Fold the samples as if they came through the door.
+
+    ``definitions`` are one metric with its source, both checked.
+    """
+    (source,), (metric,) = definitions.sources, definitions.metrics
     plan = TenantPlan.of(definitions).sources[source.name]
+    name = (definitions.tenant, source.name)
     samples: list[Tried] = []
     arrivals: list[Arrival] = []
     for number, body in enumerate(bodies):
-        tried, raw = _one(plan, tenant, door, body, now_ms)
-        if raw is not None:
-            key = hash16(tenant, source.name, raw.id)
-            if any(earlier.key == key for earlier in arrivals):
+        tried = _one(plan, door, body, received_ms)
+        if tried.event is not None:
+            key = hash16(*name, tried.id)
+            if any(earlier.key == key for earlier in arrivals) and not plan.diverter.plans:
                 tried = Tried(tried.id, tried.event, None, (_twice(),))
+            raw = RawEvent(
+                tenant=definitions.tenant,
+                source=source.name,
+                id=tried.id,
+                door=door,
+                received_ms=received_ms,
+                body=msgspec.Raw(body),
+            )
             arrivals.append(Arrival(number, key, raw))
         samples.append(tried)
-    folded = fold(arrivals, {(tenant, source.name): plan}, lambda key: None)
-    found = folded.sources.get((tenant, source.name))
-    return Trial(tuple(samples), found.cells.get(metric.name, {}) if found else {})
+    found = fold(arrivals, {name: plan}, lambda key: None).sources.get(name)
+    if found is None:
+        return Trial(plan, tuple(samples), {}, ())
+    cells = found.cells.get(metric.name, {})
+    return Trial(plan, tuple(samples), cells, tuple(found.diverted))
 
 
-def _one(
-    plan: SourcePlan, tenant: str, door: str, body: bytes, now_ms: int
-) -> tuple[Tried, RawEvent | None]:
+def _one(plan: SourcePlan, door: str, body: bytes, received_ms: int) -> Tried:
     identity = ""
-    try:
-        identity = plan.reader(door).id_of(decode(body), now_ms)
-        event = plan.read(door, body, now_ms)
-    except Unfit as unfit:
-        return Tried(identity, None, None, (_unfit(unfit),)), None
-    raw = RawEvent(
-        tenant=tenant,
-        source=plan.source.name,
-        id=identity,
-        door=door,
-        received_ms=now_ms,
-        body=msgspec.Raw(body),
-    )
     (metric,) = plan.metrics
-    return Tried(identity, event, metric.amount(event), tuple(_reasons(metric, event))), raw
+    try:
+        identity = plan.reader(door).id_of(decode(body), received_ms)
+        event = plan.read(door, body, received_ms)
+        return Tried(identity, event, metric.amount(event), tuple(_reasons(metric, event)))
+    except Unfit as unfit:
+        return Tried(identity, None, None, (_unfit(unfit),))
 
 
 def _reasons(metric: MetricPlan, event: Mapped) -> Iterator[Why]:

@@ -44,6 +44,8 @@ PHRASES = {
     "at most {} hours after its acceptance": "最多晚于接收时间 {} 小时",
     "at most {} days before its acceptance": "最多早于接收时间 {} 天",
     "a field that the mapping names is wanted": "需要映射中列出的字段",
+    "more is done than adding": "不只是相加",
+    "the mapping skips it": "映射将其跳过",
     "the source's contribution is named by it": "数据源的 contribution 以它命名",
     "a number of parts from 1 to {} is wanted": "需要 1 到 {} 之间的部分数",
     "minor units need an ISO 4217 currency ({})": "最小货币单位需要 ISO 4217 币种（{}）",
