@@ -98,7 +98,7 @@ class BulkPlan:
         return Shape(bool(metrics), stamp & MASK, tuple(each for each in adds if each))
 
     def _adds(self, metric: MetricPlan, kind: str, fields: dict[str, Value]) -> Adds | None:
-        """Return where an event counts, None if it does not match; raises NotPlainError if it is no sum.
+        """Return where an event counts, None if not at all; raises NotPlainError if it is no sum.
 
         An amount that decides nothing is filled in for the question; which events lack it is told
         by its column.
