@@ -196,5 +196,6 @@ def _grouped(keys: Rows, size: int) -> tuple[Rows, Rows, Rows]:
 
 
 def _tally(values: Rows) -> Iterable[tuple[int, int]]:
-    found, counts = np.unique(values, return_counts=True)
-    return zip(found.tolist(), counts.tolist(), strict=True)
+    first = int(values.min())
+    found, _, counts = _grouped(values - first, int(values.max()) - first + 1)
+    return zip((found + first).tolist(), counts.tolist(), strict=True)
