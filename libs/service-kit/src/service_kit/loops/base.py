@@ -40,7 +40,8 @@ class LoopSettings:
 
     ``group_prefix`` None: the topics' ``prefix`` stands before the group, too.
 
-    A slice of work holds at most ``batch`` records, collected for about ``within`` seconds.
+    A slice of work holds at most ``batch`` records, collected for about ``within`` seconds; fewer,
+    where applying them takes long.
     """
 
     kafka: KafkaAccess

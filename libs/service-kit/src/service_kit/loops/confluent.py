@@ -35,6 +35,22 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+FIRST_SIZE = 5000
+_SHORT_SECONDS = 1.0
+_LONG_SECONDS = 2.0
+
+
+def next_size(size: int, most: int, took: float) -> int:
+    """Return how many records to read at once after so many took so long to apply.
+
+    What a record costs depends on what it is; a transaction may not take longer than the server
+    lets it live.
+    """
+    if took > _LONG_SECONDS:
+        return max(1, size // 2)
+    return min(most, size * 2) if took < _SHORT_SECONDS else size
+
+
 class ConfluentLoop:
     """Reads with confluent-kafka; ``run`` raises on every error."""
 
@@ -46,6 +62,7 @@ class ConfluentLoop:
         self._guards = guards or Guards()
         self._logical = settings.names
         self._committed_at = 0.0
+        self._most = min(FIRST_SIZE, settings.batch)
         self._event_loop: asyncio.AbstractEventLoop
 
     async def run(self) -> None:
@@ -62,8 +79,10 @@ class ConfluentLoop:
                 got = await reading
                 # The next records are read and prepared while these are applied.
                 reading = self._event_loop.run_in_executor(thread, self._read, consumer)
+                began = time.monotonic()
                 for wave in waves(got):
                     await apply_guarded(self._applier, wave, self._guards)
+                self._most = next_size(self._most, self._settings.batch, time.monotonic() - began)
         finally:
             await asyncio.gather(reading, return_exceptions=True)
             await self._event_loop.run_in_executor(thread, consumer.close)
@@ -93,7 +112,7 @@ class ConfluentLoop:
     def _read(self, consumer: Consumer) -> list[list[Slice]]:
         """In the worker thread: wait for records, at most ``within``; return slices to apply."""
         self._commit(consumer)
-        messages = consumer.consume(self._settings.batch, self._settings.within)
+        messages = consumer.consume(self._most, self._settings.within)
         found: dict[object, list[Message]] = {}
         for number, run in groupby(messages, Message.partition):
             for topic, some in groupby(run, Message.topic):

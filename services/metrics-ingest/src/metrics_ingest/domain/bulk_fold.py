@@ -12,6 +12,7 @@ import numpy as np
 
 from metrics_ingest.domain.bulk_columns import Column, Mask, present
 from metrics_ingest.domain.bulk_piles import Columns, Rows
+from metrics_ingest.domain.bulk_plans import NotPlainError
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.cells import Amount, CellSum
 from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
@@ -26,10 +27,6 @@ _MINUTE_MS = 60_000
 _QUARTER_MS = 900_000
 _MOST_PLACES = 12
 _ZERO = Decimal(0)
-
-
-class NotPlainError(Exception):
-    """A value among the columns needs the general reading."""
 
 
 def fold_prepared(
@@ -199,5 +196,6 @@ def _grouped(keys: Rows, size: int) -> tuple[Rows, Rows, Rows]:
 
 
 def _tally(values: Rows) -> Iterable[tuple[int, int]]:
-    found, counts = np.unique(values, return_counts=True)
-    return zip(found.tolist(), counts.tolist(), strict=True)
+    first = int(values.min())
+    found, _, counts = _grouped(values - first, int(values.max()) - first + 1)
+    return zip((found + first).tolist(), counts.tolist(), strict=True)

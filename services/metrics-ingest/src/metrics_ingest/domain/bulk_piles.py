@@ -50,6 +50,7 @@ class Columns:
 
     def only(self, mask: Mask) -> "Columns":
         """Return these rows alone."""
+        flags = mask.tolist()
         return Columns(
             self.plan,
             self.rows[mask],
@@ -57,7 +58,7 @@ class Columns:
             self.codes[mask],
             self.at_ms[mask],
             self.stamps[mask],
-            {name: list(compress(values, mask)) for name, values in self.amounts.items()},
+            {name: list(compress(values, flags)) for name, values in self.amounts.items()},
         )
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from metrics_ingest.domain.bulk_doors import BulkDoor
-from metrics_ingest.domain.causes import WRONG_KIND, Unfit
+from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import Amount, Dims
 from metrics_ingest.domain.definitions import Contribution, Metric, MetricKind, Source
 from metrics_ingest.domain.mapping import Mapped
@@ -23,6 +23,10 @@ _ONE = Decimal(1)
 
 RawShape = tuple[Any, ...]
 """The type and the deciding values as they stand in the event."""
+
+
+class NotPlainError(Exception):
+    """Something needs the general reading."""
 
 
 class Adds(NamedTuple):
@@ -72,7 +76,7 @@ class BulkPlan:
             self._shapes.clear()
         try:
             shape = self._read(raw)
-        except Unfit:
+        except (Unfit, NotPlainError):
             shape = None
         self._shapes[raw] = shape
         return shape
@@ -94,7 +98,7 @@ class BulkPlan:
         return Shape(bool(metrics), stamp & MASK, tuple(each for each in adds if each))
 
     def _adds(self, metric: MetricPlan, kind: str, fields: dict[str, Value]) -> Adds | None:
-        """Return where an event counts, None if it does not match; raises Unfit if it is no sum.
+        """Return where an event counts, None if not at all; raises NotPlainError if it is no sum.
 
         An amount that decides nothing is filled in for the question; which events lack it is told
         by its column.
@@ -107,7 +111,7 @@ class BulkPlan:
         if amount is None:
             return None
         if amount != Amount(_ONE if value is None else Decimal(filled[value])):
-            raise Unfit(WRONG_KIND, metric.definition.name, "more is done than adding")
+            raise NotPlainError
         return Adds(metric.definition.name, metric.dims_of(fields), value)
 
 
