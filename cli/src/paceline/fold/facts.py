@@ -23,7 +23,7 @@ from service_kit.store import Store
 
 GROUP = "goal-service"
 ORIGIN = "bench:raw/0"  # a lane of its own: no fold has ever written it
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.1
 STALLED_SECONDS = 120.0
 
 
@@ -36,13 +36,13 @@ async def limit(system: System, cells: int, per_record: int, goals: int) -> dict
     shape = Shape(1, 1, goals, 1, goals, 1, 0)
     whole = await Whole.declare(system, shape)
     try:
-        batch, totals = _batch(whole, max(1, per_record // goals))
-        records = max(1, cells // len(batch.cells))
+    XX = max(1, cells // len(batch.cells))
         began, cpu = time.monotonic(), _cpu(whole)
         await asyncio.to_thread(_write, system, batch, records)
         written = time.monotonic() - began
-        await _applied(whole, batch)
+        await position.reaches(first + records)
         seconds = time.monotonic() - began
+        await position.close()
         wanted = {(0, goal): total * records for goal, total in totals.items()}
         wrong = await whole.wrong_totals(wanted)
         if wrong:
@@ -110,23 +110,32 @@ def _partition(found: running.Running, batch: FactBatch) -> int:
     return partition_of(found.partitions, batch.tenant, batch.metric)
 
 
-async def _applied(whole: Whole, batch: FactBatch) -> None:
-    """Wait until the partition has been read to its end."""
-    found = running.read(whole.system.file)
-    store = Store.connect(found.mongodb, f"{found.database_prefix}goal_service")
-    identity = f"{GROUP}|{FACTS.name}|{_partition(found, batch)}"
-    moved, last = time.monotonic(), -1
-    try:
-        while (await whole.lags())[f"{GROUP}:{FACTS.name}"]:
-            document = await store.db["offsets"].find_one({"_id": identity})
-            position = document["next"] if document else 0
+class Position:
+    """Where goal-service stands in the partition of one metric; asked for by itself alone."""
+
+    def __init__(self, whole: Whole, batch: FactBatch) -> None:
+        found = running.read(whole.system.file)
+        self._store = Store.connect(found.mongodb, f"{found.database_prefix}goal_service")
+        self._id = f"{GROUP}|{FACTS.name}|{_partition(found, batch)}"
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._store.close()
+
+    async def now(self) -> int:
+        """Return the position."""
+        document = await self._store.db["offsets"].find_one({"_id": self._id})
+        return int(document["next"]) if document else 0
+
+    async def reaches(self, end: int) -> None:
+        """Wait for a position; raises TrialFailed when it stands still."""
+        moved, last = time.monotonic(), -1
+        while (position := await self.now()) < end:
             if position != last:
                 moved, last = time.monotonic(), position
             if time.monotonic() - moved > STALLED_SECONDS:
-                raise TrialFailed(f"{identity} stands still at {position}")
+                raise TrialFailed(f"{self._id} stands still at {position} of {end}")
             await asyncio.sleep(LOOK_SECONDS)
-    finally:
-        await store.close()
 
 
 def _cpu(whole: Whole) -> float:
