@@ -36,7 +36,10 @@ async def limit(system: System, cells: int, per_record: int, goals: int) -> dict
     shape = Shape(1, 1, goals, 1, goals, 1, 0)
     whole = await Whole.declare(system, shape)
     try:
-    XX = max(1, cells // len(batch.cells))
+        batch, totals = _batch(whole, max(1, per_record // goals))
+        records = max(1, cells // len(batch.cells))
+        position = Position(whole, batch)
+        first = await position.now()
         began, cpu = time.monotonic(), _cpu(whole)
         await asyncio.to_thread(_write, system, batch, records)
         written = time.monotonic() - began
