@@ -39,11 +39,10 @@ async def limit(system: System, cells: int, per_record: int, goals: int) -> dict
         batch, totals = _batch(whole, max(1, per_record // goals))
         records = max(1, cells // len(batch.cells))
         position = Position(whole, batch)
-        first = await position.now()
         began, cpu = time.monotonic(), _cpu(whole)
-        await asyncio.to_thread(_write, system, batch, records)
+        end = await asyncio.to_thread(_write, system, batch, records)
         written = time.monotonic() - began
-        await position.reaches(first + records)
+        await position.reaches(end)
         seconds = time.monotonic() - began
         await position.close()
         wanted = {(0, goal): total * records for goal, total in totals.items()}
@@ -91,7 +90,14 @@ def _batch(whole: Whole, minutes: int) -> tuple[FactBatch, dict[str, Decimal]]:
     return batch, added
 
 
-def _write(system: System, batch: FactBatch, records: int) -> None:
+def _write(system: System, batch: FactBatch, records: int) -> int:
+    """Write the record so many times; return the offset behind the last one."""
+    end = 0
+
+    def delivered(_: Any, message: Any) -> None:
+        nonlocal end
+        end = max(end, message.offset() + 1)
+
     found = running.read(system.file)
     producer = Producer({**access_to(found.kafka).librdkafka(), "acks": "all", "linger.ms": 20})
     parts = (batch.tenant, batch.metric)
@@ -101,12 +107,13 @@ def _write(system: System, batch: FactBatch, records: int) -> None:
         stamp: Any = Stamp(ORIGIN, number + 1, number, number + 1).headers()
         while True:
             try:
-                producer.produce(topic, value, key, partition, headers=stamp)
+                producer.produce(topic, value, key, partition, headers=stamp, on_delivery=delivered)
                 break
             except BufferError:
                 producer.poll(0.1)
     if producer.flush(60):
         raise TrialFailed("the facts could not be written")
+    return end
 
 
 def _partition(found: running.Running, batch: FactBatch) -> int:
