@@ -110,6 +110,11 @@ def test_a_run_that_is_not_the_truth_has_no_rate() -> None:
     assert found.rounds[0].rate("paceline, one") is None
 
 
+def test_the_command_starts_without_the_services_code() -> None:
+    code = "import sys, paceline.main; sys.exit('metrics_ingest' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def bench(result: Path, *more: str) -> "tuple[int, dict[str, Any], str]":
     options = ("--events", "4000", "--rounds", "1", "--window", "2000", "--json", str(result))
     done = subprocess.run(

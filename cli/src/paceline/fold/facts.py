@@ -23,7 +23,7 @@ from service_kit.store import Store
 
 GROUP = "goal-service"
 ORIGIN = "bench:raw/0"  # a lane of its own: no fold has ever written it
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.1
 STALLED_SECONDS = 120.0
 
 
@@ -38,11 +38,13 @@ async def limit(system: System, cells: int, per_record: int, goals: int) -> dict
     try:
         batch, totals = _batch(whole, max(1, per_record // goals))
         records = max(1, cells // len(batch.cells))
+        position = Position(whole, batch)
         began, cpu = time.monotonic(), _cpu(whole)
-        await asyncio.to_thread(_write, system, batch, records)
+        end = await asyncio.to_thread(_write, system, batch, records)
         written = time.monotonic() - began
-        await _applied(whole, batch)
+        await position.reaches(end)
         seconds = time.monotonic() - began
+        await position.close()
         wanted = {(0, goal): total * records for goal, total in totals.items()}
         wrong = await whole.wrong_totals(wanted)
         if wrong:
@@ -88,7 +90,14 @@ def _batch(whole: Whole, minutes: int) -> tuple[FactBatch, dict[str, Decimal]]:
     return batch, added
 
 
-def _write(system: System, batch: FactBatch, records: int) -> None:
+def _write(system: System, batch: FactBatch, records: int) -> int:
+    """Write the record so many times; return the offset behind the last one."""
+    end = 0
+
+    def delivered(_: Any, message: Any) -> None:
+        nonlocal end
+        end = max(end, message.offset() + 1)
+
     found = running.read(system.file)
     producer = Producer({**access_to(found.kafka).librdkafka(), "acks": "all", "linger.ms": 20})
     parts = (batch.tenant, batch.metric)
@@ -98,35 +107,45 @@ def _write(system: System, batch: FactBatch, records: int) -> None:
         stamp: Any = Stamp(ORIGIN, number + 1, number, number + 1).headers()
         while True:
             try:
-                producer.produce(topic, value, key, partition, headers=stamp)
+                producer.produce(topic, value, key, partition, headers=stamp, on_delivery=delivered)
                 break
             except BufferError:
                 producer.poll(0.1)
     if producer.flush(60):
         raise TrialFailed("the facts could not be written")
+    return end
 
 
 def _partition(found: running.Running, batch: FactBatch) -> int:
     return partition_of(found.partitions, batch.tenant, batch.metric)
 
 
-async def _applied(whole: Whole, batch: FactBatch) -> None:
-    """Wait until the partition has been read to its end."""
-    found = running.read(whole.system.file)
-    store = Store.connect(found.mongodb, f"{found.database_prefix}goal_service")
-    identity = f"{GROUP}|{FACTS.name}|{_partition(found, batch)}"
-    moved, last = time.monotonic(), -1
-    try:
-        while (await whole.lags())[f"{GROUP}:{FACTS.name}"]:
-            document = await store.db["offsets"].find_one({"_id": identity})
-            position = document["next"] if document else 0
+class Position:
+    """Where goal-service stands in the partition of one metric; asked for by itself alone."""
+
+    def __init__(self, whole: Whole, batch: FactBatch) -> None:
+        found = running.read(whole.system.file)
+        self._store = Store.connect(found.mongodb, f"{found.database_prefix}goal_service")
+        self._id = f"{GROUP}|{FACTS.name}|{_partition(found, batch)}"
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._store.close()
+
+    async def now(self) -> int:
+        """Return the position."""
+        document = await self._store.db["offsets"].find_one({"_id": self._id})
+        return int(document["next"]) if document else 0
+
+    async def reaches(self, end: int) -> None:
+        """Wait for a position; raises TrialFailed when it stands still."""
+        moved, last = time.monotonic(), -1
+        while (position := await self.now()) < end:
             if position != last:
                 moved, last = time.monotonic(), position
             if time.monotonic() - moved > STALLED_SECONDS:
-                raise TrialFailed(f"{identity} stands still at {position}")
+                raise TrialFailed(f"{self._id} stands still at {position} of {end}")
             await asyncio.sleep(LOOK_SECONDS)
-    finally:
-        await store.close()
 
 
 def _cpu(whole: Whole) -> float:

@@ -12,11 +12,9 @@ from typing import Any
 import psutil
 
 from paceline.fold.check import check, positions
-from paceline.fold.declare import declare
 from paceline.fold.feed import Filled
 from paceline.fold.outcome import Outcome
 from paceline.fold.place import Place, environment_of
-from paceline.fold.window import preload
 from service_kit.embedded import free_port
 from service_kit.embedded.process import Child
 from service_kit.settings import Settings
@@ -53,6 +51,10 @@ async def run(
 
     ``known``: the window has also seen one event in a thousand of the job.
     """
+    # The service's own code, which the image of `paceline prepare` does not have.
+    from paceline.fold.declare import declare
+    from paceline.fold.window import preload
+
     job = filled.job
     place.renew_documents()
     settings = place.settings(filled.prefix, f"{name}_", job.partitions)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from paceline.fold.cost import Line
 
 WIDTH, HEIGHT = 260, 200
-LEFT, RIGHT, TOP, BOTTOM = 44, 14, 34, 34
+LEFT, RIGHT, TOP, BOTTOM, PAD = 44, 6, 34, 34, 26
 INK, MUTED, BLUE = "#1f2328", "#59636e", "#0b66c3"
 
 
@@ -31,10 +31,10 @@ def svg(lines: Sequence[Line], title: str) -> str:
 
 
 def _chart(line: Line, top: float, left: int) -> str:
-    inner = WIDTH - LEFT - RIGHT
+    inner = WIDTH - LEFT - RIGHT - 2 * PAD
     step = inner / max(1, len(line.points) - 1)
     places = [
-        (LEFT + number * step, HEIGHT - BOTTOM - point.cost / top * (HEIGHT - TOP - BOTTOM))
+        (LEFT + PAD + number * step, HEIGHT - BOTTOM - point.cost / top * (HEIGHT - TOP - BOTTOM))
         for number, point in enumerate(line.points)
     ]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
