@@ -28,7 +28,8 @@ SUBJECT_EVENTS = counter(
 )
 SUBJECT_MISSING = gauge(
     "ingest_subject_missing_rows",
-    "Rows on their way to a partition of subjects that a later one has overtaken.",
+    "Rows of lanes into a partition of subjects that later ones overtook; above 0 for minutes, "
+    "watermarks are held: look at the relay.",
     ["partition"],
 )
 SUBJECT_WATERMARK = gauge(

@@ -104,17 +104,17 @@ class SubjectsHandler:
         for (role, outcome), count in effect.subjects.outcomes.items():
             SUBJECT_EVENTS.labels(role, outcome).inc(count)
         OTHER_SETS.inc(effect.subjects.others)
-        number = batch.partition.number
-        SUBJECT_MISSING.labels(number).set(
+        name = str(batch.partition)
+        SUBJECT_MISSING.labels(name).set(
             sum(len(lane.missing) for lane in memory.receiver.lanes.values())
         )
-        SUBJECT_WATERMARK.labels(number).set(memory.told_ms / 1000)
+        SUBJECT_WATERMARK.labels(name).set(memory.told_ms / 1000)
 
     def forget(self, partition: Partition) -> None:
         """Drop the partition's memory, and say no more of it."""
         self._memory.pop(partition, None)
         for gauge in (SUBJECT_MISSING, SUBJECT_WATERMARK):
-            gauge.remove(partition.number)
+            gauge.remove(str(partition))
 
     def _read(
         self, batch: Slice, receiver: Receiver, now_ms: int
