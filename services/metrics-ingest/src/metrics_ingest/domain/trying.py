@@ -13,16 +13,18 @@ from metrics_ingest.domain.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.definitions import (
     Condition,
     Definitions,
+    Mapping,
     Metric,
     MetricKind,
     Op,
     Source,
 )
 from metrics_ingest.domain.folding import Arrival, fold
-from metrics_ingest.domain.mapping import Mapped, decode
+from metrics_ingest.domain.mapping import Mapped, decode, items_of
 from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.working_time import MOST_DAYS
+from service_kit.errors import UserError
 
 STATEFUL = (MetricKind.UNITS, MetricKind.CONVERSION)
 """Kinds whose cells need the history of each subject."""
@@ -66,8 +68,8 @@ def try_out(
     plan = TenantPlan.of(definitions).sources[source.name]
     samples: list[Tried] = []
     arrivals: list[Arrival] = []
-    for number, body in enumerate(bodies):
-        tried, raw = _one(plan, tenant, door, body, now_ms)
+    for number, item in enumerate(_items(source.doors[door], bodies)):
+        tried, raw = _one(plan, tenant, door, item, now_ms)
         if raw is not None:
             key = hash16(tenant, source.name, raw.id)
             if any(earlier.key == key for earlier in arrivals):
@@ -79,10 +81,21 @@ def try_out(
     return Trial(tuple(samples), found.cells.get(metric.name, {}) if found else {})
 
 
+def _items(mapping: Mapping, bodies: Sequence[bytes]) -> Iterator[bytes | UserError]:
+    """Yield the events of the samples, taken apart as their door does."""
+    for body in bodies:
+        try:
+            yield from items_of(mapping, body)
+        except UserError as error:
+            yield error
+
+
 def _one(
-    plan: SourcePlan, tenant: str, door: str, body: bytes, now_ms: int
+    plan: SourcePlan, tenant: str, door: str, body: bytes | UserError, now_ms: int
 ) -> tuple[Tried, RawEvent | None]:
     identity = ""
+    if isinstance(body, UserError):
+        return Tried("", None, None, (Why(body.code, body.where, body.en, body.zh),)), None
     try:
         identity = plan.reader(door).id_of(decode(body), now_ms)
         event = plan.read(door, body, now_ms)
