@@ -35,6 +35,7 @@ def by_door(door: str) -> list[str]:
     return [name for name, wanted in EXPECTED.items() if wanted["door"] == door]
 
 
+@pytest.mark.row("M2", "vendor-samples")
 @pytest.mark.parametrize("name", by_door("hook"))
 def test_a_webhook_or_answer_lands_in_its_metrics(
     name: str, run: Start, shared_samples: Path
@@ -44,6 +45,7 @@ def test_a_webhook_or_answer_lands_in_its_metrics(
     checked(found, wanted["events"])
 
 
+@pytest.mark.row("M2", "vendor-samples")
 @pytest.mark.parametrize("name", sorted(set(by_door("topic")) - {"cloudevents_binary_kafka"}))
 def test_a_record_of_a_topic_lands_in_its_metrics(
     name: str, run: Start, shared_samples: Path
@@ -56,6 +58,7 @@ def test_a_record_of_a_topic_lands_in_its_metrics(
     checked(found, wanted["events"])
 
 
+@pytest.mark.row("M2", "vendor-samples")
 def test_cloudevents_land_in_each_of_their_modes(run: Start, shared_samples: Path) -> None:
     source = run("cloudevents")
     files = {name: read(shared_samples, name) for name in EXPECTED if name.startswith("cloud")}
