@@ -34,6 +34,7 @@ def test_a_sound_mapping_passes() -> None:
     ("change", "where"),
     [
         ({"id": []}, "$.id"),
+        ({"id": ["a", "{b}/{@received}"]}, "$.id[1]"),
         ({"time": ["{a"]}, "$.time[0]"),
         ({"type": ["a..b"]}, "$.type[0]"),
         ({"subject": ["a", "b[c"]}, "$.subject[1]"),

@@ -19,7 +19,7 @@ from metrics_ingest.domain.definitions import (
 )
 from metrics_ingest.domain.mapping.fields import CASES
 from metrics_ingest.domain.mapping.items import parse_each, parse_steps
-from metrics_ingest.domain.mapping.paths import PathError, parse
+from metrics_ingest.domain.mapping.paths import RECEIVED, PathError, parse
 from metrics_ingest.domain.mapping.wire import JSON, WIRES
 from metrics_ingest.domain.schemas import SchemaError, check_schema
 from metrics_ingest.domain.times import FORMATS
@@ -38,6 +38,13 @@ def check_mapping(mapping: Mapping, where: str) -> None:
         if not getattr(mapping, name):
             _refuse(f"{where}.{name}", "name at least one path", "至少需要一个路径")
         _check_paths(getattr(mapping, name), f"{where}.{name}")
+    for index, path in enumerate(mapping.id):
+        if RECEIVED in path:
+            _refuse(
+                f"{where}.id[{index}]",
+                f"sent again, an event must have the same id: not {RECEIVED}",
+                f"重复发送的事件必须具有相同的 id：不能使用 {RECEIVED}",
+            )
     _check_paths(mapping.subject, f"{where}.subject")
     _check_format(mapping.time_format, FORMATS, f"{where}.time_format")
     if len(mapping.fields) > _MOST:
