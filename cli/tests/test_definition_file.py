@@ -112,3 +112,12 @@ def test_the_example_of_the_documentation_has_every_kind(tmp_path: Path) -> None
         "unit-threshold",
         "conversion",
     }
+
+
+def test_a_connector_is_read_with_its_notes_passed_over(tmp_path: Path) -> None:
+    shipped = ROOT / "services/metrics-ingest/src/metrics_ingest/connectors"
+    for file in shipped.glob("*.yaml"):
+        entries = read_definitions(file)
+        assert [entry.kind for entry in entries].count("sources") == 1, file.name
+    (found,) = read(tmp_path, "about: a kiosk\nat_vendor: [a, b]\nsources:\n  - name: s\n")
+    assert found == {"name": "s"}

@@ -21,6 +21,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.row("M2", "vendor-by-document")
 def test_the_worked_example_of_the_documentation_does_what_it_says(
     run: Callable[[Connector], Any],
 ) -> None:

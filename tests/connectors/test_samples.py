@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from metrics_ingest.domain import cloudevents
+from metrics_ingest.domain import cloudevents, segment
 from service_kit import strict_json
 
 EXPECTED: dict[str, Any] = yaml.safe_load(
@@ -35,6 +35,7 @@ def by_door(door: str) -> list[str]:
     return [name for name, wanted in EXPECTED.items() if wanted["door"] == door]
 
 
+@pytest.mark.row("M2", "vendor-samples")
 @pytest.mark.parametrize("name", by_door("hook"))
 def test_a_webhook_or_answer_lands_in_its_metrics(
     name: str, run: Start, shared_samples: Path
@@ -44,6 +45,7 @@ def test_a_webhook_or_answer_lands_in_its_metrics(
     checked(found, wanted["events"])
 
 
+@pytest.mark.row("M2", "vendor-samples")
 @pytest.mark.parametrize("name", sorted(set(by_door("topic")) - {"cloudevents_binary_kafka"}))
 def test_a_record_of_a_topic_lands_in_its_metrics(
     name: str, run: Start, shared_samples: Path
@@ -56,6 +58,7 @@ def test_a_record_of_a_topic_lands_in_its_metrics(
     checked(found, wanted["events"])
 
 
+@pytest.mark.row("M2", "vendor-samples")
 def test_cloudevents_land_in_each_of_their_modes(run: Start, shared_samples: Path) -> None:
     source = run("cloudevents")
     files = {name: read(shared_samples, name) for name in EXPECTED if name.startswith("cloud")}
@@ -86,6 +89,24 @@ def test_a_real_google_lead_counts_without_its_key(run: Start, shared_samples: P
     del body["lead_submit_time"]  # an older form: the time of arrival counts
     older = lead | {"at": "2026-11-21T00:00:00+00:00"}
     checked(source.hook(json.dumps(body).encode()), [older])
+
+
+def test_segments_own_calls_land_like_those_that_are_sent_on(
+    run: Start, shared_samples: Path
+) -> None:
+    source = run("segment")
+
+    def landed(call: Any) -> Any:
+        (event,) = source.hook(segment.message(call, "segment", 0), door="segment")
+        if isinstance(event, dict):
+            assert event.pop("id").startswith("hash-")
+        return event
+
+    for kind in ("identify", "track", "page"):
+        call = segment.read_call(kind, read(shared_samples, f"segment_{kind}"))
+        assert [landed(call)] == EXPECTED[f"segment_{kind}"]["events"]
+    batch = segment.read_batch(read(shared_samples, "segment_batch"))
+    assert [landed(call) for call in batch] == EXPECTED["segment_batch"]["events"]
 
 
 def test_a_deleted_row_leaves_a_tombstone_that_is_nothing(run: Start) -> None:

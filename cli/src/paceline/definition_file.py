@@ -3,6 +3,8 @@
     sources: [...]   as POST /v1/sources takes them
     metrics: [...]   as POST /v1/metrics takes them
 
+A connector's notes (about, at_vendor, zone, currency) may stand beside them and are passed over.
+
 Numbers are decimals as written and never pass a float; dates, times and words such as ``no`` stay
 texts. A key that stands twice, a tag and anything but these two lists is refused.
 """
@@ -20,6 +22,7 @@ from paceline.words import either
 
 SOURCES = "sources"
 METRICS = "metrics"
+NOTES = ("about", "at_vendor", "zone", "currency")
 MOST_BYTES = 4_000_000
 MOST_NODES = 100_000
 _TAG = "tag:yaml.org,2002:"
@@ -113,6 +116,8 @@ def _entries(file: Path, document: yaml.Node) -> Iterator[Entry]:
             "需要 sources 与 metrics 列表",
         )
     for key, items in document.value:
+        if key.value in NOTES:
+            continue
         if key.value not in (SOURCES, METRICS) or not isinstance(items, yaml.SequenceNode):
             raise _bad(
                 file,

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from metrics_ingest.domain.check_mapping import check_mapping
+from metrics_ingest.domain.check_mapping import check_at_door, check_mapping
 from metrics_ingest.domain.definitions import Mapping
 from service_kit.errors import UserError
 
@@ -34,6 +34,7 @@ def test_a_sound_mapping_passes() -> None:
     ("change", "where"),
     [
         ({"id": []}, "$.id"),
+        ({"id": ["a", "{b}/{@received}"]}, "$.id[1]"),
         ({"time": ["{a"]}, "$.time[0]"),
         ({"type": ["a..b"]}, "$.type[0]"),
         ({"subject": ["a", "b[c"]}, "$.subject[1]"),
@@ -72,3 +73,15 @@ def test_what_could_not_be_read_is_refused_with_its_place(change: Any, where: st
         check_mapping(msgspec.convert(GOOD | {"skip": []} | change, Mapping), "$")
     assert caught.value.where == where
     assert caught.value.zh
+
+
+@pytest.mark.parametrize(
+    ("door", "change", "where"),
+    [("http", {"each": "[]"}, "$.each"), ("hook", {"wire": "confluent"}, "$.wire")],
+)
+def test_a_door_is_not_asked_for_what_it_does_not_do(door: str, change: Any, where: str) -> None:
+    base = {"id": ["id"], "type": ["type"], "time": ["time"]}
+    check_at_door(door, msgspec.convert(base, Mapping), "$")
+    with pytest.raises(UserError) as caught:
+        check_at_door(door, msgspec.convert(base | change, Mapping), "$")
+    assert caught.value.where == where

@@ -30,3 +30,13 @@ async def test_a_connector_that_cannot_be_written_whole_is_not_written_at_all(st
     assert (response.status_code, response.json()["error"]["where"]) == (422, "$.zone")
     assert (await stage.call("POST", "/v1/connectors/unheard-of", {})).status_code == 404
     assert (await stage.call("GET", "/v1/connectors/unheard-of")).status_code == 404
+
+
+async def test_secrets_of_a_cloudevent_are_taken_out_too(stage: Any, make: Any) -> None:
+    source = make.shop()
+    source["doors"]["http"]["drop"] = ["data.card"]
+    await stage.done("POST", "/v1/sources", source)
+    await stage.send(make.cloud(make.order("a", 1) | {"card": "4111"}))
+    (kept,) = [record for records in stage.log.records.values() for record in records]
+    assert b"4111" not in kept
+    assert b"order.placed" in kept

@@ -1,4 +1,4 @@
-"""Payloads of vendors through the doors to facts: sent twice, restated, reversed."""
+"""Vendors' payloads from the doors to facts: sent twice, restated, reversed; exact at the end."""
 
 import json
 from decimal import Decimal

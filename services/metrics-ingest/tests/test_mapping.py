@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.definitions import Mapping
+from metrics_ingest.domain.causes import Skipped, Unfit
+from metrics_ingest.domain.definitions import Definitions, Mapping, Source
 from metrics_ingest.domain.mapping import Reader, decode, items_of
 from metrics_ingest.domain.mapping.finding import getter
 from metrics_ingest.domain.mapping.paths import PathError, parse
+from metrics_ingest.domain.plans import TenantPlan
 from service_kit.errors import UserError
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -250,3 +251,21 @@ def test_a_mapping_with_more_than_names_is_not_plain(parts: Any) -> None:
     plain = {"type": ["kind"], "fields": {"f": {"paths": ["a.f", "f"], "kind": "decimal"}}}
     assert Reader(mapping(**plain), SHANGHAI).plain
     assert not Reader(mapping(**plain | parts), SHANGHAI).plain
+
+
+def test_the_time_of_arrival_is_no_drift_and_what_is_skipped_neither() -> None:
+    door = {
+        "id": ["id"],
+        "type": ["=x"],
+        "time": ["@received"],
+        "fields": {"test": {"paths": ["test"]}},
+        "skip": [{"field": "test", "op": "eq", "value": "true"}],
+    }
+    wanted = {"name": "s", "doors": {"hook": door}, "drift": "quarantine"}
+    source = msgspec.convert(wanted, Source)
+    plan = TenantPlan.of(Definitions("t", 1, (source,))).sources["s"]
+    assert plan.read("hook", b'{"id":"a"}', 5).at_ms == 5
+    with pytest.raises(Unfit, match="mapping names"):
+        plan.read("hook", b'{"id":"a","new":1}', 5)
+    with pytest.raises(Skipped):
+        plan.read("hook", b'{"id":"a","new":1,"test":true}', 5)

@@ -165,3 +165,22 @@ async def test_a_sample_that_is_no_object_says_so(stage: Any, make: Any) -> None
     await stage.declare()
     found = await tried(stage, BIG, 3, "x", None)
     assert {event["why"][0]["code"] for event in found["events"]} == {"unreadable"}
+
+
+async def test_a_sample_with_several_events_is_taken_apart_as_its_door_does(stage: Any) -> None:
+    door = {
+        "each": "rows[]",
+        "drop": ["rows[].key"],
+        "id": ["item.id"],
+        "type": ["=row"],
+        "time": ["@received"],
+        "fields": {"n": {"paths": ["item.n"], "kind": "decimal"}, "test": {"paths": ["item.test"]}},
+        "skip": [{"field": "test", "op": "eq", "value": "true"}],
+    }
+    source = {"name": "rows", "doors": {"hook": door}}
+    metric = {"name": "rows_n", "source": "rows", "value": "n"}
+    body = {"rows": [{"id": "a", "n": "1.5"}, {"id": "b", "n": "x"}, {"id": "c", "test": True}]}
+    found = await tried(stage, metric, body, {"none": 1}, source=source, door="hook")
+    whys = [[why["code"] for why in event["why"]] for event in found["events"]]
+    assert whys == [[], ["wrong-kind"], ["skipped"], ["no-such-list"]]
+    assert Decimal(found["total"]["sum"]) == Decimal("1.5")

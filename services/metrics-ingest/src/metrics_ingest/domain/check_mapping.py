@@ -8,11 +8,19 @@ from typing import NoReturn
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.currencies import is_currency
-from metrics_ingest.domain.definitions import Condition, FieldMapping, Kind, Mapping, Op
+from metrics_ingest.domain.definitions import (
+    HTTP_DOOR,
+    TOPIC_DOOR,
+    Condition,
+    FieldMapping,
+    Kind,
+    Mapping,
+    Op,
+)
 from metrics_ingest.domain.mapping.fields import CASES
 from metrics_ingest.domain.mapping.items import parse_each, parse_steps
-from metrics_ingest.domain.mapping.paths import PathError, parse
-from metrics_ingest.domain.mapping.wire import WIRES
+from metrics_ingest.domain.mapping.paths import RECEIVED, PathError, parse
+from metrics_ingest.domain.mapping.wire import JSON, WIRES
 from metrics_ingest.domain.schemas import SchemaError, check_schema
 from metrics_ingest.domain.times import FORMATS
 from service_kit.errors import UserError
@@ -30,6 +38,13 @@ def check_mapping(mapping: Mapping, where: str) -> None:
         if not getattr(mapping, name):
             _refuse(f"{where}.{name}", "name at least one path", "至少需要一个路径")
         _check_paths(getattr(mapping, name), f"{where}.{name}")
+    for index, path in enumerate(mapping.id):
+        if RECEIVED in path:
+            _refuse(
+                f"{where}.id[{index}]",
+                f"sent again, an event must have the same id: not {RECEIVED}",
+                f"重复发送的事件必须具有相同的 id：不能使用 {RECEIVED}",
+            )
     _check_paths(mapping.subject, f"{where}.subject")
     _check_format(mapping.time_format, FORMATS, f"{where}.time_format")
     if len(mapping.fields) > _MOST:
@@ -39,6 +54,18 @@ def check_mapping(mapping: Mapping, where: str) -> None:
     _check_door(mapping, where)
     for index, condition in enumerate(mapping.skip):
         check_condition(condition, mapping.fields, f"{where}.skip[{index}]")
+
+
+def check_at_door(door: str, mapping: Mapping, where: str) -> None:
+    """Raise UserError where a mapping asks for what its door does not do."""
+    if door == HTTP_DOOR and mapping.each is not None:
+        _refuse(
+            f"{where}.each",
+            "a CloudEvent is one event; bodies with several come by the door hook or a topic",
+            "CloudEvent 是单个事件；含多个事件的正文请使用 hook 或主题入口",
+        )
+    if mapping.wire != JSON and not door.startswith(TOPIC_DOOR):
+        _refuse(f"{where}.wire", "only topics have a wire format", "只有主题才有 wire 格式")
 
 
 def _check_field(name: str, field: FieldMapping, mapping: Mapping, where: str) -> None:

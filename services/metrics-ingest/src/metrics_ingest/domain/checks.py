@@ -12,7 +12,7 @@ from metrics_ingest.domain.check_contributions import check_contributions, check
 from metrics_ingest.domain.check_elapsed import check_elapsed
 from metrics_ingest.domain.check_kinds import check_kind, check_kind_kept
 from metrics_ingest.domain.check_limits import check_source_limits
-from metrics_ingest.domain.check_mapping import check_mapping
+from metrics_ingest.domain.check_mapping import check_at_door, check_mapping
 from metrics_ingest.domain.check_money import check_metric_money, check_source_money
 from metrics_ingest.domain.check_signature import check_signature
 from metrics_ingest.domain.definitions import (
@@ -53,6 +53,7 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
         )
     for door, mapping in source.doors.items():
         _check_door(door, prefix)
+        check_at_door(door, mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
         check_mapping(mapping, f"$.doors[{msgspec.json.encode(door).decode()}]")
     _check_agreement(source)
     check_source_money(source)

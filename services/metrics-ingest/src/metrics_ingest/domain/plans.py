@@ -192,15 +192,14 @@ class SourcePlan:
         The fields of a type that nothing looks at are not read: what they hold is nobody's fault.
         """
         reader = self.reader(door)
-        event = decode(body)
+        event = sent = decode(body)
         if reader.careful:
-            arrived = reader.arrived(event, received_ms)
-            if reader.skips(arrived):
+            event = reader.arrived(sent, received_ms)
+            if reader.skips(event):
                 raise Skipped(door)
-            reader.check(event)
-            event = arrived
+            reader.check(sent)
         if self._strict:
-            self._known[door].check(event)
+            self._known[door].check(sent)
         kind = reader.type_of(event)
         at_ms = reader.time_of(event)
         used = bool(self.metrics_for(kind)) or self.is_record(kind)

@@ -12,7 +12,7 @@ from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.causes import Unfit, sentence
 from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.domain.definitions import HTTP_DOOR, Source
-from metrics_ingest.domain.mapping import Reader
+from metrics_ingest.domain.mapping import Reader, without_secrets
 from metrics_ingest.ports import RawLog, RawRecord, Sources
 from service_kit import strict_json
 from service_kit.errors import Infrastructure, UserError
@@ -92,6 +92,7 @@ def _http_reader(source: Source | None, name: str) -> Reader:
 def _event(command: AcceptEvents, reader: Reader, item: bytes, now_ms: int) -> RawEvent:
     if len(item) > RECORD_BYTES:
         raise too_large()
+    item = without_secrets(reader.mapping, item)
     body = strict_json.loads(item)
     cloudevents.check(body)
     return RawEvent(

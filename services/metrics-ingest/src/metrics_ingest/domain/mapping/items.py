@@ -87,15 +87,26 @@ def items_of(
 
     Raises UserError when the body cannot be taken apart: no strict JSON, no such list, too much.
     """
-    if mapping.each is None and not mapping.drop:
-        return [body]
+    if mapping.each is None:
+        return [without_secrets(mapping, body)]
     value = strict_json.parse(body)
+    _drop_all(value, mapping)
+    return _texts(_splits(value, *parse_each(mapping.each)), query)
+
+
+def without_secrets(mapping: definitions.Mapping, body: bytes) -> bytes:
+    """Return the text of one event, secrets taken out; raises UserError where it has to be read."""
+    if not mapping.drop:
+        return body
+    value = strict_json.parse(body)
+    _drop_all(value, mapping)
+    strict_json.check(value)
+    return strict_json.dumps(value)
+
+
+def _drop_all(value: Any, mapping: definitions.Mapping) -> None:
     for path in mapping.drop:
         _drop(value, parse_steps(path))
-    if mapping.each is None:
-        strict_json.check(value)
-        return [strict_json.dumps(value)]
-    return _texts(_splits(value, *parse_each(mapping.each)), query)
 
 
 def _drop(node: Any, steps: Steps) -> None:
