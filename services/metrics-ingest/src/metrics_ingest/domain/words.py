@@ -62,7 +62,6 @@ PHRASES = {
     "{} days from {} on": "自 {1} 起共 {0} 天",
     "a date, midnight in UTC, is wanted": "需要日期（UTC 零点）",
     "there is no such date": "不存在该日期",
-    "the mapping skips it": "映射将其跳过",
     "{} is wanted, this is a {}": "需要 {}，此处为{}",  # of a schema; the last, as it is the widest
     "{} of the last {} records were bad": "最近 {1} 条记录中有 {0} 条有误",
 }
