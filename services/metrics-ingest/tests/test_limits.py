@@ -204,6 +204,7 @@ async def _opened(address: str, head: str) -> tuple[asyncio.StreamReader, asynci
     return reader, writer
 
 
+@settings(deadline=None)
 @given(
     per_second=st.integers(1, 1000),
     sent=st.lists(st.tuples(st.floats(0, 3), st.integers(0, 500)), max_size=30),
