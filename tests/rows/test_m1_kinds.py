@@ -189,6 +189,7 @@ async def test_a_first_response_counts_working_hours_alone(site: Site) -> None:
 
 @pytest.mark.row("M1", "conversion")
 async def test_leads_become_customers_on_the_day_of_the_lead(site: Site) -> None:
+    site.team.stage.clock(noon(site.monday + timedelta(days=6)))
     await site.send(
         *(site.event("form.sent", 0, visitor=f"v{n}") for n in range(4)),
         site.event("contract.signed", 3, visitor="v1", amount="100"),
@@ -208,6 +209,7 @@ async def test_leads_become_customers_on_the_day_of_the_lead(site: Site) -> None
 
 @pytest.mark.row("M1", "cumulative")
 async def test_revenue_so_far_runs_on_from_before_the_week(site: Site) -> None:
+    site.team.stage.clock(noon(site.monday + timedelta(days=2)))
     await site.send(
         site.event("contract.signed", -40, amount="1000.25"),
         site.event("contract.signed", 0, amount="10"),
