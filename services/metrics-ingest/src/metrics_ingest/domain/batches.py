@@ -125,7 +125,7 @@ def fact_batches(
             source=fold.plan.source.name,
             definition=metric.definition.version,
             as_of_ms=as_of_ms,
-            dims=_named(metric.dims, part.table),
+            dims=tuple([_named(metric.dims, dims)[0] for dims in part.table]),
             cells=tuple(part.cells),
             over=tuple(part.over),
             sketches=tuple(part.sketches),
@@ -158,11 +158,12 @@ class _Part:
     size: int = 0
 
     def add(self, names: tuple[str, ...], minute: int, dims: Dims, cell: CellSum) -> None:
-        if dims not in self.table:
-            self.table[dims] = len(self.table)
-            self.size += sum(len(str(d)) * 4 + len(n) + 8 for n, d in zip(names, dims, strict=True))
+        place = self.table.get(dims)
+        if place is None:
+            place = self.table[dims] = len(self.table)
+            self.size += _named(names, dims)[1]
         self.size += _CELL_BYTES
-        self.cells.append(Cell(minute, self.table[dims], cell.sum, cell.count))
+        self.cells.append(Cell(minute, place, cell.sum, cell.count))
 
     def widen(self, shape: Shape, cell: CellSum) -> None:
         if shape.over:
@@ -176,18 +177,21 @@ class _Part:
 def _parts(
     names: tuple[str, ...], cells: Mapping[CellKey, CellSum], shape: Shape
 ) -> Iterator[_Part]:
-    part = _Part()
+    part, wide = _Part(), any(shape)
     for (minute, dims), cell in cells.items():
         if part.size > _BATCH_BYTES:
             yield part
             part = _Part()
         part.add(names, minute, dims, cell)
-        part.widen(shape, cell)
+        if wide:
+            part.widen(shape, cell)
     yield part
 
 
-def _named(names: tuple[str, ...], table: Mapping[Dims, int]) -> tuple[dict[str, str], ...]:
-    return tuple(
-        {name: str(value) for name, value in zip(names, dims, strict=True) if value is not None}
-        for dims in table
-    )
+@lru_cache(200_000)
+def _named(names: tuple[str, ...], dims: Dims) -> tuple[dict[str, str], int]:
+    """Return the values under their names, and about how many bytes they take in a record."""
+    texts = [(name, str(value)) for name, value in zip(names, dims, strict=True)]
+    size = sum(len(text) * 4 + len(name) + 8 for name, text in texts)
+    there = zip(texts, dims, strict=True)
+    return {name: text for (name, text), value in there if value is not None}, size

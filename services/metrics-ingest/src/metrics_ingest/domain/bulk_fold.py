@@ -12,9 +12,9 @@ import numpy as np
 
 from metrics_ingest.domain.bulk_columns import Column, Mask, present
 from metrics_ingest.domain.bulk_piles import Columns, Rows
-from metrics_ingest.domain.bulk_plans import NotPlainError
+from metrics_ingest.domain.bulk_plans import NotPlainError, Shape
 from metrics_ingest.domain.bulk_reading import Prepared
-from metrics_ingest.domain.cells import Amount, CellSum
+from metrics_ingest.domain.cells import Amount, CellKey, CellSum, Dims
 from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
 from metrics_ingest.domain.generations import Words, first_of
 from metrics_ingest.domain.stamps import VERSION_SHIFT
@@ -124,28 +124,39 @@ def _add_cells(
     source: SourceFold,
     columns: Columns,
     groups: "_Groups",
-    sums: dict[str, tuple[list[Decimal], list[int]]],
+    sums: dict[str, "_Sums"],
 ) -> None:
-    shapes, cells = columns.shapes, source.cells
+    targets: list[list[_Target] | None] = [None] * len(columns.shapes)
+    ones = list(map(Decimal, groups.counts)), groups.counts
     for group, (code, minute) in enumerate(zip(groups.codes, groups.minutes, strict=True)):
-        for metric, dims, amount in shapes[code].adds:
-            if amount is None:
-                number = groups.counts[group]
-                total = Decimal(number)
-            else:
-                totals, numbers = sums[amount]
-                total, number = totals[group], numbers[group]
-                if not number:
-                    continue
-            of_metric = cells.get(metric)
-            if of_metric is None:
-                of_metric = cells[metric] = {}
+        of_shape = targets[code]
+        if of_shape is None:
+            of_shape = targets[code] = _targets(source, columns.shapes[code], sums, ones)
+        for cells, dims, totals, numbers in of_shape:
+            number = numbers[group]
+            if not number:
+                continue
             key = (minute, dims)
-            cell = of_metric.get(key)
+            cell = cells.get(key)
             if cell is None:
-                of_metric[key] = CellSum(total, number)
+                cells[key] = CellSum(totals[group], number)
             else:
-                cell.add(Amount(total), number)
+                cell.add(Amount(totals[group]), number)
+
+
+_Sums = tuple[list[Decimal], list[int]]
+_Target = tuple[dict[CellKey, CellSum], Dims, list[Decimal], list[int]]
+
+
+def _targets(
+    source: SourceFold, shape: Shape, sums: dict[str, _Sums], ones: _Sums
+) -> list[_Target]:
+    """Return the cells that events of a shape add to, and what they add by group."""
+    found = []
+    for metric, dims, amount in shape.adds:
+        totals, numbers = ones if amount is None else sums[amount]
+        found.append((source.cells.setdefault(metric, {}), dims, totals, numbers))
+    return found
 
 
 class _Groups:

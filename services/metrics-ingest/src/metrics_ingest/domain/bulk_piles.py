@@ -6,7 +6,7 @@ touching a million small objects a second time costs more than decoding them did
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress, count
 from operator import attrgetter
@@ -66,9 +66,7 @@ class Pile:
     """Collects events."""
 
     def __init__(self, plan: BulkPlan, door: BulkDoor) -> None:
-        self.decode: Callable[[bytes], Any] = door.decode
-        self.rows: list[int] = []
-        self.events: list[Any] = []
+        self._decode: Callable[[bytes], Any] = door.decode
         self._plan = plan
         self._door = door
         self._rows = array("q")
@@ -83,16 +81,36 @@ class Pile:
         self._unfit: list[int] = []
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self._rows)
+        return bool(self._rows)
 
     @property
     def newest_ms(self) -> int:
         """The newest acceptance among the events."""
         return max(self._received)
 
-    def take_apart(self) -> None:
-        """Make columns of the events that have come since the last time."""
-        events, plan, door = self.events, self._plan, self._door
+    def take(self, rows: list[int], values: Sequence[bytes]) -> list[int]:
+        """Read these rows of the values; return those that this door cannot read."""
+        events: list[Any] = []
+        refused: list[int] = []  # by their place among the rows
+        left = iter([values[row] for row in rows])
+        while True:
+            try:
+                # What was decoded before a refusal stays in the list.
+                events.extend(map(self._decode, left))
+                break
+            except REFUSALS:
+                refused.append(len(events) + len(refused))
+        if not refused:
+            self._take_apart(rows, events)
+            return []
+        gone = set(refused)
+        kept = [row for place, row in enumerate(rows) if place not in gone]
+        if kept:
+            self._take_apart(kept, events)
+        return [rows[place] for place in refused]
+
+    def _take_apart(self, rows: list[int], events: list[Any]) -> None:
+        plan, door = self._plan, self._door
         self._received.extend(map(attrgetter("received_ms"), events))
         found = door.columns(events)
         fit = np.ones(len(events), np.bool_)
@@ -112,9 +130,7 @@ class Pile:
             there.append(present(fields[name]))
         if not fit.all():
             self._unfit += (np.flatnonzero(~fit) + len(self._rows)).tolist()
-        self._rows.extend(self.rows)
-        self.rows.clear()
-        self.events.clear()
+        self._rows.extend(rows)
 
     def _fields(self, found: dict[Path, Column], fit: Mask) -> dict[str, Column]:
         kinds = self._plan.kinds
@@ -127,8 +143,6 @@ class Pile:
 
     def columns(self, rest: list[int]) -> Columns:
         """Return the columns; rows that turn out to be odd go to the rest."""
-        if self.rows:
-            self.take_apart()
         plan, door = self._plan, self._door
         rows = np.frombuffer(self._rows, np.int64)
         codes = np.frombuffer(self._codes, np.int64)

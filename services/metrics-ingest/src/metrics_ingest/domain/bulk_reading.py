@@ -4,13 +4,14 @@ This is the dear part of the fold, so it may run ahead of the transaction, in an
 definitions that it read with are checked when the columns are folded (bulk_fold).
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import xxhash
 
 from event_contracts.wire import key_of
-from metrics_ingest.domain.bulk_piles import CHUNK, REFUSALS, Columns, Pile
+from metrics_ingest.domain.bulk_piles import CHUNK, Columns, Pile
 from metrics_ingest.domain.bulk_plans import BulkPlan, bulk_plan
 from metrics_ingest.domain.generations import Words
 from metrics_ingest.domain.plans import TenantPlan
@@ -73,36 +74,18 @@ def _collect(
 ) -> list[int]:
     """Put the events on the piles of their doors; return the rows that are on none."""
     rest = []
-    firsts = {prefix: doors[0] for prefix, doors in piles.items()}
-    for row, (key, value) in enumerate(zip(keys, values, strict=True)):
-        prefix = key[: key.rfind(b"|")]
-        pile = firsts.get(prefix)
-        if pile is None:
-            rest.append(row)
-            continue
-        try:
-            event = pile.decode(value)
-        except REFUSALS:
-            if not _offer(row, value, piles[prefix][1:]):
-                rest.append(row)
-            continue
-        pile.rows.append(row)
-        pile.events.append(event)
-        if len(pile.rows) == CHUNK:
-            pile.take_apart()
+    for prefix, rows in _by_source(keys).items():
+        for start in range(0, len(rows), CHUNK):
+            left = rows[start : start + CHUNK]
+            for pile in piles.get(prefix, ()):
+                left = pile.take(left, values)
+            rest += left
     return rest
 
 
-def _offer(row: int, value: bytes, others: Sequence[Pile]) -> bool:
-    """Whether one of the source's other doors can read it."""
-    for pile in others:
-        try:
-            event = pile.decode(value)
-        except REFUSALS:
-            continue
-        pile.rows.append(row)
-        pile.events.append(event)
-        if len(pile.rows) == CHUNK:
-            pile.take_apart()
-        return True
-    return False
+def _by_source(keys: Sequence[bytes]) -> dict[bytes, list[int]]:
+    """Return the rows of each prefix: tenant and source."""
+    found: defaultdict[bytes, list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        found[key[: key.rfind(b"|")]].append(row)
+    return found

@@ -1,8 +1,9 @@
 """A cell: what a metric comes to in one minute of one set of dimension values."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
+
+import msgspec
 
 from metrics_ingest.domain.values import Value
 from service_kit.sketches import Distinct, Ranks, Sketch, merged
@@ -26,8 +27,7 @@ class Amount(NamedTuple):
     item: str | Decimal | None = None
 
 
-@dataclass(slots=True)
-class CellSum:
+class CellSum(msgspec.Struct, gc=False):
     """What a cell has come to; ``count`` is how many events stand behind it.
 
     Sums are exact inside ``localcontext(EXACT)`` only, which the caller opens once for many.
