@@ -125,10 +125,10 @@ async def test_a_body_of_several_events_is_taken_apart(stage: Any, make: Any) ->
         "each": "orders[]",
         "type": ["item.type"],
     }
-    source["doors"] = {"http": mapping}
+    source["doors"] = {"hook": mapping}
     metric = {"name": "value", "source": "shop", "value": "gross"}
     body = {"orders": [make.order("a", 30), make.order("b", 20)]}
-    found = await tried(stage, metric, body, source=source)
+    found = await tried(stage, metric, body, source=source, door="hook")
     assert [event["id"] for event in found["events"]] == ["a", "b"]
     assert Decimal(found["total"]["sum"]) == 50
 

@@ -21,6 +21,7 @@ from metrics_ingest.domain.mapping import Mapped, decode
 from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.working_time import MOST_DAYS
+from service_kit.errors import UserError
 
 
 class Why(NamedTuple):
@@ -59,7 +60,7 @@ class Trial:
 
 
 def try_out(
-    definitions: Definitions, door: str, bodies: Sequence[bytes], received_ms: int
+    definitions: Definitions, door: str, bodies: Sequence[bytes | UserError], received_ms: int
 ) -> Trial:
     """Fold the samples as if they came through the door.
 
@@ -71,6 +72,9 @@ def try_out(
     samples: list[Tried] = []
     arrivals: list[Arrival] = []
     for number, body in enumerate(bodies):
+        if isinstance(body, UserError):
+            samples.append(Tried("", None, None, (_why(body),)))
+            continue
         tried = _one(plan, door, body, received_ms)
         if tried.event is not None:
             key = hash16(*name, tried.id)
@@ -160,6 +164,10 @@ def _unmet(condition: Condition, event: Mapped, where: str) -> Why:
 def _unfit(unfit: Unfit) -> Why:
     texts = [sentence(unfit.cause, unfit.where, unfit.detail, chinese=zh) for zh in (False, True)]
     return Why(unfit.cause, unfit.where, *texts)
+
+
+def _why(error: UserError) -> Why:
+    return Why(error.code, error.where, error.en, error.zh)
 
 
 def _twice() -> Why:

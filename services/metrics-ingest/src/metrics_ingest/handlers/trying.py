@@ -48,14 +48,14 @@ async def try_metric(command: TryMetric, declared: Declared, prefix: str, now_ms
     return Trial(trial.plan, trial.samples, cells, trial.diverted)
 
 
-def _events(source: Source, command: TryMetric) -> list[bytes]:
-    """Return the events of all bodies, taken apart as the door does it."""
-    found: list[bytes] = []
+def _events(source: Source, command: TryMetric) -> list[bytes | UserError]:
+    """Return the events of all bodies, taken apart as the door does it, or why they cannot be."""
+    found: list[bytes | UserError] = []
     for body in command.events:
-        for item in items_of(source.doors[command.door], body):
-            if isinstance(item, UserError):
-                raise item
-            found.append(item)
+        try:
+            found += items_of(source.doors[command.door], body)
+        except UserError as error:
+            found.append(error)
     if len(found) > MOST_SAMPLES:
         raise samples_count()
     return found
