@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from event_contracts.topics import TOPICS
 from paceline.trial.stage import OPENING, Stage, noon
 from paceline.trial.system import System, until
 from service_kit.security import KafkaAccess, KafkaSecurity
@@ -63,7 +64,10 @@ async def test_with_the_printed_acls_alone_events_become_progress_and_lights(
     assert all(topic.startswith(PREFIX) for topic in topics)
     groups = house.admin.list_consumer_groups().result(15).valid
     assert {g.group_id for g in groups if g.group_id != "looking"} == {
-        f"{PREFIX}{name}" for name in ("metrics-ingest", "goal-service", "alerting", "incentives")
+        f"{PREFIX}{topic.group_of(service)}"
+        for topic in TOPICS
+        for service in topic.consumers
+        if service != "subscribers"
     }
     assert await asyncio.to_thread(records, house, f"{PREFIX}goal-events") > 0
 
@@ -228,8 +232,8 @@ def test_plan_says_what_apply_would_do_and_changes_nothing(
 
     before = set(house.admin.list_topics(timeout=15).topics)
     code, text = plan("--partitions", "2")
-    assert (code, text.count("create")) == (2, 8)
-    assert "first positions to make: 16" in text
+    assert (code, text.count("create")) == (2, len(TOPICS))
+    assert "first positions to make: 18" in text
     assert set(house.admin.list_topics(timeout=15).topics) == before
     assert "topic mkt.test.raw" in house.paceline(as_admin, "doctor").output
 
