@@ -19,10 +19,11 @@ def at(stage: Any, hours: float) -> str:
     return datetime.fromtimestamp(ms / 1000, ZoneInfo("Europe/London")).strftime("%FT%T")
 
 
-async def test_an_event_of_more_than_a_day_ahead_waits_until_its_source_allows_it(
+async def test_an_event_too_far_ahead_waits_until_its_source_allows_it(
     stage: Any, make: Any
 ) -> None:
     await stage.declare()
+    await stage.done("PUT", "/v1/sources/shop", make.shop() | {"ahead_hours": 24})
     just, beyond = (
         make.cloud(make.order(name, 1, at=at(stage, hours)))
         for name, hours in (("a", 24), ("b", 24.001))
@@ -38,6 +39,21 @@ async def test_an_event_of_more_than_a_day_ahead_waits_until_its_source_allows_i
     await stage.done("POST", "/v1/dead-letters/replay", {"source": "shop"})
     await stage.pump()
     assert await stage.total("gross_revenue") == (Decimal(2), 2)
+
+
+async def test_an_event_of_next_month_counts_and_one_in_two_years_does_not(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    month, years = (
+        make.cloud(make.order(name, 1, at=at(stage, 24 * days)))
+        for name, days in (("a", 31), ("b", 731))
+    )
+    await stage.send(month, years)
+    await stage.pump()
+    (letter,) = await stage.letters()
+    assert (letter["cause"], letter["event_id"]) == ("time-future", "b")
+    assert await stage.total("gross_revenue") == (Decimal(1), 1)
 
 
 async def test_no_event_is_too_late_unless_its_source_says_so(stage: Any, make: Any) -> None:

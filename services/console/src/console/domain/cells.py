@@ -122,9 +122,7 @@ def source_document(zone: str) -> dict[str, Any]:
     }
     fields |= {dim: {"paths": [f"data.{dim}"], "kind": "string"} for dim in DIMS}
     door = {"id": ["id"], "type": ["type"], "time": ["time"], "fields": fields}
-    # People type days to come, too: what is booked ahead, what is planned.
-    ahead = {"ahead_hours": 24 * 366}
-    return {"name": SOURCE, "zone": zone, "records": [TYPE], "doors": {"http": door}} | ahead
+    return {"name": SOURCE, "zone": zone, "records": [TYPE], "doors": {"http": door}}
 
 
 def metric_document(name: str, unit: str, dims: Iterable[str]) -> dict[str, Any]:

@@ -132,8 +132,9 @@ class Source(Part, frozen=True):
     fields that no mapping knows: ``ignore`` counts them, ``quarantine`` makes dead letters.
     ``signature`` is how its webhook is signed (domain.signatures), None: not at all.
 
-    An event that lies more than ``ahead_hours`` after its acceptance is a dead letter, and so is
-    one more than ``late_days`` before it, if that is given: without it no event is too late.
+    An event that lies more than ``ahead_hours`` (a year, unless given) after its acceptance is a
+    dead letter, and so is one more than ``late_days`` before it, if that is given: without it no
+    event is too late.
     """
 
     name: str
@@ -146,7 +147,7 @@ class Source(Part, frozen=True):
     restates_days: int = 0
     drift: str = "ignore"
     signature: str | None = None
-    ahead_hours: int = 24
+    ahead_hours: int = 24 * 366
     late_days: int | None = None
 
     @property
