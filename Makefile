@@ -65,7 +65,7 @@ boards: setup ## Write the Grafana boards and the operators' tables from the cod
 demo: setup ## Start everything embedded and play the demonstration
 	@$(BIN)/paceline demo
 
-bench: setup ## Measure folding beside its peers, then accepted-to-progress latency (about 15 minutes)
+bench: setup ## Measure folding beside its peers, then accepted-to-progress latency
 	@mkdir -p .benchmarks
 	@$(BIN)/paceline bench fold --variants --json .benchmarks/fold.json
 	@$(BIN)/paceline bench latency --json .benchmarks/latency.json

@@ -188,7 +188,6 @@ def test_an_event_without_a_time_may_take_that_of_its_arrival() -> None:
     reader = Reader(mapping(time=["t", "@received"]), SHANGHAI)
     assert reader.time_of(reader.arrived({"t": "2026-11-03T05:48:16Z"}, 5)) == 1793684896000
     assert reader.time_of(reader.arrived({"@received": 1}, 5)) == 5
-    assert not reader.plain
 
 
 FIELDS = {
@@ -235,22 +234,6 @@ def test_what_is_skipped_needs_no_id() -> None:
     assert len(reader.id_of({"test": True}, 0)) == 32
     with pytest.raises(Unfit):
         reader.id_of({"test": False}, 0)
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        {"time_format": "epoch_s"},
-        {"id": ["{a}/{b}"]},
-        {"id": ["a.0"]},
-        {"type": ["=x"]},
-        {"fields": {"f": {"paths": ["f"], "kind": "decimal", "scale": "0.01"}}},
-    ],
-)
-def test_a_mapping_with_more_than_names_is_not_plain(parts: Any) -> None:
-    plain = {"type": ["kind"], "fields": {"f": {"paths": ["a.f", "f"], "kind": "decimal"}}}
-    assert Reader(mapping(**plain), SHANGHAI).plain
-    assert not Reader(mapping(**plain | parts), SHANGHAI).plain
 
 
 def test_the_time_of_arrival_is_no_drift_and_what_is_skipped_neither() -> None:

@@ -23,7 +23,6 @@ STALE = "stale"  # older than what holds
 CONFLICT = "conflict"  # another content of one version: the first holds
 WAITING = "waiting"  # a part of a slice that is not whole yet
 UNMATCHED = "unmatched"  # nothing of it counts
-OUTCOMES = (APPLIED, REPEATED, STALE, CONFLICT, WAITING, UNMATCHED)
 
 MINUTE_MS = 60_000
 

@@ -33,7 +33,6 @@ KINDS: Mapping[Role, tuple[type[State], Take]] = {
     Role.UNITS: (units.UnitState, units.take),
     Role.CONVERSION: (conversions.ConversionState, conversions.take),
 }
-MOST_PLANS = 1000
 MOST_STATES = 20_000
 MOST_CELLS = 100
 

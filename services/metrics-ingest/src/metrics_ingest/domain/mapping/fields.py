@@ -9,7 +9,6 @@ from metrics_ingest.domain.causes import WRONG_KIND, Unfit
 from metrics_ingest.domain.currencies import is_currency, minor_exponent
 from metrics_ingest.domain.definitions import FieldMapping, Kind
 from metrics_ingest.domain.mapping.finding import Texts, getter
-from metrics_ingest.domain.mapping.paths import is_plain, parse
 from metrics_ingest.domain.values import CONVERT, EXACT, Value, bounded, decimal_of, text_of
 
 Convert = Callable[[object, str], Value | None]
@@ -31,19 +30,6 @@ class Field:
         self.get = getter(mapping.paths)
         self.convert = _convert(mapping, zone)
         self.required = mapping.required
-
-
-def is_plain_field(mapping: FieldMapping) -> bool:
-    """Whether a field is read from dotted names and by its kind alone."""
-    return (
-        all(is_plain(parse(path)) for path in mapping.paths)
-        and mapping.kind is not Kind.TIME
-        and mapping.format == "iso"
-        and mapping.scale is None
-        and not mapping.minor
-        and not mapping.values
-        and not mapping.absent
-    )
 
 
 def _convert(mapping: FieldMapping, zone: ZoneInfo) -> Convert:

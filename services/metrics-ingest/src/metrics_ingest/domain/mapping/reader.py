@@ -8,7 +8,7 @@ import msgspec
 from metrics_ingest.domain.causes import MISSING_FIELD, OUT_OF_RANGE, UNREADABLE, Unfit
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping
-from metrics_ingest.domain.mapping.fields import Field, in_whole_units, is_plain_field
+from metrics_ingest.domain.mapping.fields import Field, in_whole_units
 from metrics_ingest.domain.mapping.finding import hash_of
 from metrics_ingest.domain.mapping.paths import RECEIVED
 from metrics_ingest.domain.schemas import Schema
@@ -42,9 +42,7 @@ def decode(body: bytes | msgspec.Raw) -> dict[str, object]:
 class Reader:
     """One door's mapping, ready to read events. ``zone`` holds for times that carry none.
 
-    ``plain`` tells that it has dotted names only: no composed paths, no skipping, nothing
-    translated, scaled or written in another way than ISO, and no schema. ``careful`` tells that
-    an event may be none, has to fit a schema, or needs its time of arrival.
+    ``careful`` tells that an event may be none, has to fit a schema, or needs its time of arrival.
     """
 
     def __init__(self, mapping: Mapping, zone: ZoneInfo) -> None:
@@ -64,7 +62,6 @@ class Reader:
         self._arrives = uses_arrival(mapping)
         self._schema = None if mapping.schema is None else Schema(mapping.schema)
         self.careful = bool(self._skips or self._schema or self._arrives)
-        self.plain = is_plain_mapping(mapping)
 
     def _field(self, name: str) -> Field:
         return next(field for field in self._fields if field.name == name)
@@ -145,18 +142,6 @@ def _needed(field: Field, body: object) -> object:
     if found is None:
         raise Unfit(MISSING_FIELD, field.where, f"every event needs its {field.name}")
     return found
-
-
-def is_plain_mapping(mapping: Mapping) -> bool:
-    """Whether events can be read by names alone, whatever their door takes them out of."""
-    own = (mapping.id, mapping.type, mapping.time, mapping.subject)
-    fields = [*(FieldMapping(paths=paths) for paths in own), *mapping.fields.values()]
-    return (
-        mapping.time_format == "iso"
-        and not mapping.skip
-        and mapping.schema is None
-        and all(is_plain_field(field) for field in fields)
-    )
 
 
 def uses_arrival(mapping: Mapping) -> bool:
