@@ -121,6 +121,11 @@ class Applier:
                 self.halted.pop(partition, None)
                 self._handler.forget(partition)
 
+    @property
+    def prepares(self) -> bool:
+        """Whether the handler does work ahead, and so takes records as columns (records.Bulk)."""
+        return isinstance(self._handler, Preparing)
+
     def prepare(self, batch: Slice) -> Slice:
         """Return the slice with what the handler does ahead; may be called in another thread."""
         if isinstance(self._handler, Preparing):

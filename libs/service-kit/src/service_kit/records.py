@@ -1,9 +1,11 @@
 """What a loop hands over: records of a partition, and the slice that they fill."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Partition(NamedTuple):
@@ -28,27 +30,69 @@ class Record:
     headers: Mapping[str, bytes] = field(default_factory=dict)
 
 
+class Texts:
+    """Many byte strings, one behind the other: row r ends at ``ends[r]`` of ``bytes``."""
+
+    def __init__(self, joined: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
+        self.bytes = joined
+        self.ends = ends
+
+    @classmethod
+    def of(cls, texts: Sequence[bytes]) -> "Texts":
+        """Join the texts."""
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+        return cls(np.frombuffer(b"".join(texts), np.uint8), np.cumsum(sizes))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Texts"]) -> "Texts":
+        """Join what was joined in parts."""
+        starts = np.cumsum([0, *(len(part.bytes) for part in parts)])
+        ends = [part.ends + start for part, start in zip(parts, starts[:-1], strict=True)]
+        return cls(np.concatenate([part.bytes for part in parts]), np.concatenate(ends))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, row: int) -> bytes:
+        start = self.ends[row - 1] if row else 0
+        return self.bytes[start : self.ends[row]].tobytes()
+
+
 class Bulk(Sequence[Record]):
-    """Records that are made one by one as they are looked at; their columns come at once."""
+    """The records of a partition as columns; a record that is looked at is made of them.
 
-    @abstractmethod
-    def keys(self) -> list[bytes | None]:
-        """Return the records' keys."""
+    They have neither time nor headers: only a handler that prepares (batch.Preparing) gets them so.
+    """
 
-    @abstractmethod
-    def values(self) -> list[bytes | None]:
-        """Return the records' values."""
+    def __init__(self, partition: Partition, start: int, keys: Texts, values: Texts) -> None:
+        """``start`` is the offset of the first one; the others follow without a hole."""
+        self._partition = partition
+        self._start = start
+        self.keys = keys
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Record]: ...
+
+    def __getitem__(self, at: int | slice) -> Record | list[Record]:
+        if isinstance(at, slice):
+            return [self[row] for row in range(*at.indices(len(self)))]
+        row = range(len(self))[at]
+        return Record(self._partition, self._start + row, self.keys[row], self.values[row])
 
 
-def columns_of(records: Sequence[Record]) -> tuple[list[bytes], list[bytes]]:
+def columns_of(records: Sequence[Record]) -> tuple[Texts, Texts]:
     """Return the keys and the values; b"" where there is none."""
     if isinstance(records, Bulk):
-        return _filled(records.keys()), _filled(records.values())
-    return [record.key or b"" for record in records], [record.value or b"" for record in records]
-
-
-def _filled(column: list[bytes | None]) -> list[bytes]:
-    return [value or b"" for value in column]
+        return records.keys, records.values
+    keys = [record.key or b"" for record in records]
+    return Texts.of(keys), Texts.of([record.value or b"" for record in records])
 
 
 @dataclass(frozen=True, slots=True)

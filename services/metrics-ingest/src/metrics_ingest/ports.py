@@ -8,7 +8,7 @@ from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
-from metrics_ingest.domain.bulk_columns import Mask
+from metrics_ingest.domain.generations import Mask
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.drift import Sampled

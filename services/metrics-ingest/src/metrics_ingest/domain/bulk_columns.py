@@ -1,83 +1,123 @@
-"""Columns of values: conversions of what stands in events, all at once where that is plain.
+"""The events of one door in columns: from records to what is folded."""
 
-``fit`` is a mask over the rows; a value that the conversion refuses makes its row unfit, and the
-general reading says what is wrong with it.
-"""
-
-from decimal import Decimal
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics_ingest.domain.bulk_doors import BulkDoor
+from metrics_ingest.domain.bulk_plans import BulkPlan
+from metrics_ingest.domain.bulk_shapes import Shapes
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.definitions import Kind
-from metrics_ingest.domain.generations import Words
-from metrics_ingest.domain.stamps import hash_of, hashes_of_numbers
-from metrics_ingest.domain.values import CONVERT, text_of
+from metrics_ingest.domain.generations import Mask, Words
+from metrics_ingest.domain.scan.events import (
+    ALWAYS_STAMPED,
+    AMOUNTS,
+    AT_MS,
+    GOOD,
+    LACKS,
+    RECEIVED_MS,
+    STAMPED,
+    TIME_END,
+    TIME_START,
+    scan,
+)
+from metrics_ingest.domain.scan.instants import ODD
+from metrics_ingest.domain.stamps import TIME, VERSION_SHIFT, weight
+from service_kit.records import Texts
 
-Column = list[Any]
-Mask = NDArray[np.bool_]
-
-# Beyond it numbers are looked at one by one: the exact limit is the conversion's affair.
-_PLAIN_LIMIT = Decimal(10) ** 15
+Rows = NDArray[np.int64]
+REFUSED = -1
+_MOST_INSTANTS = 100_000
 
 
-def present(column: Column) -> Mask:
-    """Return which rows hold a value."""
-    if type(None) not in set(map(type, column)):
-        return np.ones(len(column), np.bool_)
-    return np.array([value is not None for value in column], np.bool_)
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Events of one door: which rows of the slice they are, and what was read of each.
 
-
-def numbers_of(column: Column, kind: Kind, fit: Mask) -> Column:
-    """Return the numbers, None where there is none.
-
-    Digits behind the point are not counted here: a sum shows the most that its values had.
+    ``codes`` are numbers in ``shapes``; ``amounts`` hold, by field, what metrics add up: mantissa
+    and places (scan.events).
     """
-    if kind is not Kind.DECIMAL:
-        return [_number(value, kind, fit, row) for row, value in enumerate(column)]
-    kinds = set(map(type, column))
-    if kinds != {Decimal}:
-        column = column.copy()
-        odd = [row for row, value in enumerate(column) if type(value) is not Decimal]
-        for row in odd:
-            column[row] = _number(column[row], kind, fit, row)
-    some = [value for value in column if value is not None] if kinds != {Decimal} else column
-    if not some or (max(some) < _PLAIN_LIMIT and min(some) > -_PLAIN_LIMIT):
-        return column
-    return [_number(value, kind, fit, row) for row, value in enumerate(column)]
+
+    plan: BulkPlan
+    rows: Rows
+    shapes: Shapes
+    codes: Rows
+    received_ms: Rows
+    at_ms: Rows
+    stamps: Words
+    amounts: Mapping[str, tuple[Rows, Rows]]
+
+    def only(self, mask: Mask) -> "Columns":
+        """Return these rows alone."""
+        return Columns(
+            self.plan,
+            self.rows[mask],
+            self.shapes,
+            self.codes[mask],
+            self.received_ms[mask],
+            self.at_ms[mask],
+            self.stamps[mask],
+            {name: (values[mask], places[mask]) for name, (values, places) in self.amounts.items()},
+        )
 
 
-def _number(value: Any, kind: Kind, fit: Mask, row: int) -> Any:
-    if value is None:
-        return None
+def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows) -> Columns:
+    """Return those of the rows that this door can read."""
+    found = scan(values.bytes, values.ends, rows, door.layout, len(plan.amounts))
+    good = found[:, GOOD] != 0
+    if not good.all():
+        rows, found = rows[good], found[good]
+    shapes = plan.shapes_of(door)
+    codes = shapes.look_up(found, lambda place: door.shape_of(values[int(rows[place])]))
+    at_ms = _instants(plan, door, values, found)
+    used = shapes.used[codes]
+    after = at_ms - found[:, RECEIVED_MS]
+    fit = (at_ms != REFUSED) & (plan.plan.late_ms <= after) & (after <= plan.plan.ahead_ms)
+    fit &= shapes.plain[codes] & ((found[:, LACKS] == 0) | ~used)
+    content = shapes.stamps[codes] + found[:, ALWAYS_STAMPED].view(np.uint64)
+    content += found[:, STAMPED].view(np.uint64) * used
+    content += at_ms.view(np.uint64) * np.uint64(weight(TIME))
+    version = np.uint64((plan.plan.head & 0xFF) << VERSION_SHIFT)
+    amounts = {
+        name: (found[:, AMOUNTS + 2 * number], found[:, AMOUNTS + 2 * number + 1])
+        for number, name in enumerate(plan.amounts)
+    }
+    columns = Columns(
+        plan,
+        rows,
+        shapes,
+        codes,
+        found[:, RECEIVED_MS],
+        at_ms,
+        content >> np.uint64(64 - VERSION_SHIFT) | version,
+        amounts,
+    )
+    return columns if fit.all() else columns.only(fit)
+
+
+def _instants(plan: BulkPlan, door: BulkDoor, values: Texts, found: Rows) -> Rows:
+    """Return the instants, REFUSED where there is none; odd forms are the general reading's."""
+    at_ms = found[:, AT_MS].copy()
+    known = door.instants
+    for place in np.flatnonzero(at_ms == ODD).tolist():
+        start, end = found[place, TIME_START], found[place, TIME_END]
+        text = values.bytes[start:end].tobytes().decode()
+        instant = known.get(text)
+        if instant is None:
+            if len(known) >= _MOST_INSTANTS:
+                known.clear()
+            instant = known[text] = _read_one(plan, door, text)
+        at_ms[place] = instant
+    return at_ms
+
+
+def _read_one(plan: BulkPlan, door: BulkDoor, text: str) -> int:
+    body: object = text
+    for name in reversed(door.time):
+        body = {name: body}
     try:
-        return CONVERT[kind](value, "")
+        return plan.plan.reader(door.name).time_of(body)
     except Unfit:
-        fit[row] = False
-        return None
-
-
-def hashes_of(column: Column, fit: Mask) -> Words:
-    """Return the hashes of texts or numbers (stamps.hash_of), 0 where there is none."""
-    kinds = set(map(type, column))
-    if kinds == {Decimal}:
-        return np.array(hashes_of_numbers(column), np.uint64)
-    if kinds == {Decimal, type(None)}:
-        hashes = np.zeros(len(column), np.uint64)
-        hashes[present(column)] = hashes_of_numbers([v for v in column if v is not None])
-        return hashes
-    return np.array([_hash(value, fit, row) for row, value in enumerate(column)], np.uint64)
-
-
-def _hash(value: Any, fit: Mask, row: int) -> int:
-    if value is None:
-        return 0
-    if type(value) is Decimal:
-        return hash_of(value)
-    try:
-        return hash_of(text_of(value, ""))
-    except Unfit:
-        fit[row] = False
-        return 0
+        return REFUSED

@@ -5,28 +5,26 @@ goes the general way.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal, Inexact, localcontext
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 
-from metrics_ingest.domain.bulk_columns import Column, Mask, present
-from metrics_ingest.domain.bulk_piles import Columns, Rows
+from metrics_ingest.domain.bulk_columns import Columns, Rows
 from metrics_ingest.domain.bulk_plans import NotPlainError, Shape
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.cells import Amount, CellKey, CellSum, Dims
 from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
-from metrics_ingest.domain.generations import Words, first_of
+from metrics_ingest.domain.generations import Mask, Words, first_of
+from metrics_ingest.domain.scan.groups import Grouped, grouped, sums
 from metrics_ingest.domain.stamps import VERSION_SHIFT
-from metrics_ingest.domain.values import EXACT
 from metrics_ingest.domain.window import pack_words, words_of
 
 Find = Callable[[Words], tuple[Mask, Words]]
 
 _MINUTE_MS = 60_000
 _QUARTER_MS = 900_000
-_MOST_PLACES = 12
-_ZERO = Decimal(0)
+_UNITS = [Decimal(1).scaleb(-places) for places in range(31)]
 
 
 def fold_prepared(
@@ -105,15 +103,14 @@ def _count_copies(folded: Folded, columns: Columns, first: Words) -> None:
 def fold_columns(folded: Folded, columns: Columns) -> None:
     """Add events that count for the first time; raises NotPlainError before it changes sums."""
     plan = columns.plan.plan
-    groups = _Groups(columns)
-    sums = {name: groups.sums(values) for name, values in columns.amounts.items()}
+    groups = grouped(columns.codes, columns.at_ms // _MINUTE_MS)
+    sums = {name: _sums(groups, values) for name, values in columns.amounts.items()}
     name = (plan.tenant, plan.source.name)
     source = folded.sources.get(name)
     if source is None:
         source = folded.sources[name] = SourceFold(plan)
     source.accepted += len(columns.rows)
-    unused = np.array([not shape.used for shape in columns.shapes], np.bool_)
-    source.unmatched += int(unused[columns.codes].sum())
+    source.unmatched += int((~columns.shapes.used[columns.codes]).sum())
     source.last_event_ms = max(source.last_event_ms, int(columns.at_ms.max()))
     for quarter, number in _tally(columns.at_ms // _QUARTER_MS):
         source.quarters[quarter] = source.quarters.get(quarter, 0) + number
@@ -121,17 +118,15 @@ def fold_columns(folded: Folded, columns: Columns) -> None:
 
 
 def _add_cells(
-    source: SourceFold,
-    columns: Columns,
-    groups: "_Groups",
-    sums: dict[str, "_Sums"],
+    source: SourceFold, columns: Columns, groups: Grouped, sums: dict[str, "_Sums"]
 ) -> None:
-    targets: list[list[_Target] | None] = [None] * len(columns.shapes)
-    ones = list(map(Decimal, groups.counts)), groups.counts
-    for group, (code, minute) in enumerate(zip(groups.codes, groups.minutes, strict=True)):
-        of_shape = targets[code]
+    targets: dict[int, list[_Target]] = {}
+    counts = groups.counts.tolist()
+    ones = list(map(Decimal, counts)), counts
+    for group, (code, minute) in enumerate(groups.pairs.tolist()):
+        of_shape = targets.get(code)
         if of_shape is None:
-            of_shape = targets[code] = _targets(source, columns.shapes[code], sums, ones)
+            of_shape = targets[code] = _targets(source, columns.shapes.all[code], sums, ones)
         for cells, dims, totals, numbers in of_shape:
             number = numbers[group]
             if not number:
@@ -159,54 +154,17 @@ def _targets(
     return found
 
 
-class _Groups:
-    """Rows of one shape in one minute: ``codes``, ``minutes`` and ``counts`` by group."""
-
-    def __init__(self, columns: Columns) -> None:
-        minutes = columns.at_ms // _MINUTE_MS
-        first = int(minutes.min())
-        span = int(minutes.max()) - first + 1
-        keys = columns.codes * span + (minutes - first)
-        found, self._of_row, counts = _grouped(keys, len(columns.shapes) * span)
-        self.codes: list[int] = (found // span).tolist()
-        self.minutes: list[int] = (found % span + first).tolist()
-        self.counts: list[int] = counts.tolist()
-
-    def sums(self, values: Column) -> tuple[list[Decimal], list[int]]:
-        """Return sum and number of the values by group; raises NotPlainError."""
-        of_row, counts = self._of_row, self.counts
-        if type(None) in set(map(type, values)):
-            there = present(values)
-            of_row = of_row[there]
-            values = [value for value in values if value is not None]
-            counts = np.bincount(of_row, minlength=len(self.counts)).tolist()
-        sums = [_ZERO] * len(self.counts)
-        try:
-            with localcontext(EXACT):
-                for group, value in zip(of_row.tolist(), values, strict=True):
-                    sums[group] += value
-                longest = sum(sums, _ZERO)
-        except Inexact:
-            raise NotPlainError from None
-        # A sum has as many digits behind the point as the longest of its values.
-        if int(longest.as_tuple().exponent) < -_MOST_PLACES:
-            raise NotPlainError
-        return sums, counts
-
-
-def _grouped(keys: Rows, size: int) -> tuple[Rows, Rows, Rows]:
-    """Return the different keys, which of them each row has, and how many rows each has."""
-    if size > 8 * len(keys) + 1024:
-        found, of_row, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        return found, of_row, counts
-    counts = np.bincount(keys, minlength=size)
-    found = np.flatnonzero(counts)
-    place = np.zeros(size, np.int64)
-    place[found] = np.arange(len(found))
-    return found, place[keys], counts[found]
+def _sums(groups: Grouped, amounts: tuple[Rows, Rows]) -> _Sums:
+    """Return sum and number of the values by group; raises NotPlainError."""
+    found = sums(groups.of_row, len(groups.counts), *amounts)
+    if found is None:
+        raise NotPlainError
+    units = map(_UNITS.__getitem__, found.places.tolist())
+    return list(
+        map(Decimal.__mul__, map(Decimal, found.mantissa.tolist()), units)
+    ), found.counts.tolist()
 
 
 def _tally(values: Rows) -> Iterable[tuple[int, int]]:
-    first = int(values.min())
-    found, _, counts = _grouped(values - first, int(values.max()) - first + 1)
-    return zip((found + first).tolist(), counts.tolist(), strict=True)
+    found, counts = np.unique(values, return_counts=True)
+    return zip(found.tolist(), counts.tolist(), strict=True)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from metrics_ingest.domain.bulk_doors import BulkDoor
+from metrics_ingest.domain.bulk_shapes import MOST_SHAPES, Shapes
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import Amount, Dims
 from metrics_ingest.domain.definitions import Contribution, Metric, MetricKind, Source
@@ -18,7 +19,6 @@ from metrics_ingest.domain.plans import MetricPlan, SourcePlan, kinds_of
 from metrics_ingest.domain.stamps import MASK, TYPE, field_weight, hash_of, weight
 from metrics_ingest.domain.values import CONVERT, Value, text_of
 
-_MOST_SHAPES = 100_000
 _ONE = Decimal(1)
 
 RawShape = tuple[Any, ...]
@@ -49,37 +49,42 @@ class Shape:
     adds: tuple[Adds, ...]
 
 
-_UNKNOWN = Shape(used=False, stamp=0, adds=())
-
-
 class BulkPlan:
-    """One source that can be folded in bulk; ``doors`` are those whose mapping is plain."""
+    """One source that can be folded in bulk; ``doors`` are those whose mapping is plain.
 
-    def __init__(self, plan: SourcePlan, doors: dict[str, BulkDoor]) -> None:
+    ``deciding`` are the fields that tell where an event counts, ``amounts`` those that metrics add
+    up.
+    """
+
+    def __init__(self, plan: SourcePlan) -> None:
         self.plan = plan
-        self.doors = doors
         self.kinds = kinds_of(plan.source)
         metrics = [metric.definition for metric in plan.metrics]
         deciding = {name for metric in metrics for name in metric.dims}
         deciding |= {condition.field for metric in metrics for condition in metric.where}
         self.deciding = tuple(sorted(deciding))
         self.amounts = tuple(sorted({metric.value for metric in metrics if metric.value}))
-        self.stamped = tuple(sorted(self.kinds.keys() - deciding))
-        self._shapes: dict[RawShape, Shape | None] = {}
+        self.doors: dict[str, BulkDoor] = {}
+        for name, mapping in plan.source.doors.items():
+            try:
+                self.doors[name] = BulkDoor(name, mapping, self.deciding, self.amounts)
+            except ValueError:
+                continue
+        self._shapes: dict[str, Shapes] = {}
 
-    def shape(self, raw: RawShape) -> Shape | None:
+    def shapes_of(self, door: BulkDoor) -> Shapes:
+        """Return the shapes of a door's events: new ones, when they have become too many."""
+        known = self._shapes.get(door.name)
+        if known is None or len(known.all) >= MOST_SHAPES:
+            known = self._shapes[door.name] = Shapes(self._shape)
+        return known
+
+    def _shape(self, raw: RawShape) -> Shape | None:
         """Return what events of this shape come to, None if they need the general reading."""
-        known = self._shapes.get(raw, _UNKNOWN)
-        if known is not _UNKNOWN:
-            return known
-        if len(self._shapes) >= _MOST_SHAPES:
-            self._shapes.clear()
         try:
-            shape = self._read(raw)
+            return self._read(raw)
         except (Unfit, NotPlainError):
-            shape = None
-        self._shapes[raw] = shape
-        return shape
+            return None
 
     def _read(self, raw: RawShape) -> Shape | None:
         kind = text_of(raw[0], "")
@@ -119,13 +124,8 @@ def bulk_plan(plan: SourcePlan) -> BulkPlan | None:
     """Return the plan for folding a source in bulk, None if it is not plain enough."""
     if not _plain(plan.source) or not all(map(_adds_up, plan.metrics)):
         return None
-    doors = {}
-    for door, mapping in plan.source.doors.items():
-        try:
-            doors[door] = BulkDoor(door, mapping)
-        except ValueError:
-            continue
-    return BulkPlan(plan, doors) if doors else None
+    found = BulkPlan(plan)
+    return found if found.doors else None
 
 
 def _plain(source: Source) -> bool:

@@ -4,18 +4,19 @@ This is the dear part of the fold, so it may run ahead of the transaction, in an
 definitions that it read with are checked when the columns are folded (bulk_fold).
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-import xxhash
+import numpy as np
 
 from event_contracts.wire import key_of
-from metrics_ingest.domain.bulk_piles import CHUNK, Columns, Pile
+from metrics_ingest.domain.bulk_columns import Columns, Rows, columns_of
 from metrics_ingest.domain.bulk_plans import BulkPlan, bulk_plan
 from metrics_ingest.domain.generations import Words
 from metrics_ingest.domain.plans import TenantPlan
-from metrics_ingest.domain.window import words_of
+from metrics_ingest.domain.scan.keys import NOBODY, Prefixes
+from service_kit.records import Texts
 
 Plans = Mapping[str, TenantPlan]
 
@@ -24,20 +25,23 @@ Plans = Mapping[str, TenantPlan]
 class Prepared:
     """A slice as it was read. ``rest`` are the rows that need the general reading.
 
-    ``plans`` are the tenants' as they were known; ``ids`` those of all rows, made of their keys;
-    ``received_ms`` is the newest acceptance among the rows that were read.
+    ``plans`` are the tenants' as they were known; ``ids`` those of all rows, made of their keys.
     """
 
     plans: Plans
     ids: Words
     rest: list[int] = field(default_factory=list)
     columns: list[Columns] = field(default_factory=list)
-    received_ms: int | None = None
 
     @property
     def tenants(self) -> set[str]:
         """The tenants of the rows that were read."""
         return {columns.plan.plan.tenant for columns in self.columns}
+
+    @property
+    def received_ms(self) -> int | None:
+        """The newest acceptance among the rows that were read."""
+        return max((int(columns.received_ms.max()) for columns in self.columns), default=None)
 
 
 class BulkReader:
@@ -45,47 +49,44 @@ class BulkReader:
 
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
-        self._sources: dict[bytes, BulkPlan] = {}
+        self._sources: list[BulkPlan] = []
+        prefixes = []
         for tenant, known in plans.items():
             for name, source in known.sources.items():
                 plan = bulk_plan(source)
                 if plan is not None:
-                    self._sources[key_of(tenant, name).encode()] = plan
+                    self._sources.append(plan)
+                    prefixes.append(key_of(tenant, name).encode())
+        self._prefixes = Prefixes(prefixes)
 
-    def read(self, keys: Sequence[bytes], values: Sequence[bytes]) -> Prepared:
+    def read(self, keys: Texts, values: Texts) -> Prepared:
         """Read records. A record's key is key_of(tenant, source, id): nobody else writes there."""
-        piles = {prefix: _piles(plan) for prefix, plan in self._sources.items()}
-        rest = _collect(keys, values, piles)
-        ids = words_of(list(map(xxhash.xxh3_128_digest, keys)))
-        prepared = Prepared(self._plans, ids, rest)
-        for pile in [pile for doors in piles.values() for pile in doors if pile]:
-            prepared.columns.append(pile.columns(rest))
-            prepared.received_ms = max(prepared.received_ms or 0, pile.newest_ms)
-        rest.sort()
+        owners, ids = self._prefixes.read(keys)
+        prepared = Prepared(self._plans, ids)
+        read = np.zeros(len(keys), np.bool_)
+        for owner, rows in _by_owner(owners):
+            if owner != NOBODY:
+                for columns in _columns(self._sources[owner], values, rows):
+                    read[columns.rows] = True
+                    prepared.columns.append(columns)
+        prepared.rest = np.flatnonzero(~read).tolist()
         return prepared
 
 
-def _piles(plan: BulkPlan) -> list[Pile]:
-    return [Pile(plan, door) for door in plan.doors.values()]
+def _columns(plan: BulkPlan, values: Texts, rows: Rows) -> Iterator[Columns]:
+    """Yield what each door can read of the rows that were left by those before it."""
+    for door in plan.doors.values():
+        columns = columns_of(plan, door, values, rows)
+        if len(columns.rows):
+            yield columns
+        if len(columns.rows) == len(rows):
+            return
+        rows = np.setdiff1d(rows, columns.rows, assume_unique=True)
 
 
-def _collect(
-    keys: Sequence[bytes], values: Sequence[bytes], piles: Mapping[bytes, list[Pile]]
-) -> list[int]:
-    """Put the events on the piles of their doors; return the rows that are on none."""
-    rest = []
-    for prefix, rows in _by_source(keys).items():
-        for start in range(0, len(rows), CHUNK):
-            left = rows[start : start + CHUNK]
-            for pile in piles.get(prefix, ()):
-                left = pile.take(left, values)
-            rest += left
-    return rest
-
-
-def _by_source(keys: Sequence[bytes]) -> dict[bytes, list[int]]:
-    """Return the rows of each prefix: tenant and source."""
-    found: defaultdict[bytes, list[int]] = defaultdict(list)
-    for row, key in enumerate(keys):
-        found[key[: key.rfind(b"|")]].append(row)
-    return found
+def _by_owner(owners: Rows) -> Iterator[tuple[int, Rows]]:
+    """Yield each owner with its rows."""
+    order = np.argsort(owners, kind="stable")
+    starts = np.flatnonzero(np.diff(owners[order], prepend=NOBODY - 1)).tolist()
+    for start, end in pairwise([*starts, len(order)]):
+        yield int(owners[order[start]]), order[start:end]

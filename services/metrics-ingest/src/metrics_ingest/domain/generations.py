@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
+Mask = NDArray[np.bool_]
 
 ENTRY_WORDS = 3
 _PLACE_BITS = np.uint32(24)

@@ -14,7 +14,7 @@ from metrics_ingest.domain.batches import (
     sets_a_day,
     sets_met,
 )
-from metrics_ingest.domain.bulk_columns import Mask
+from metrics_ingest.domain.generations import Mask
 from metrics_ingest.domain.bulk_fold import Find, fold_prepared
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.folding import Arrival, Folded, SourceFold

@@ -49,7 +49,7 @@ class SliceRecords:
     def tenants(self) -> set[str]:
         """Return the tenants that the records' keys name."""
         if self._prepared is None:
-            return _tenants(columns_of(self._records)[0])
+            return _tenants([record.key or b"" for record in self._records])
         keys = [self._records[row].key or b"" for row in self._prepared.rest]
         return self._prepared.tenants | _tenants(keys)
 

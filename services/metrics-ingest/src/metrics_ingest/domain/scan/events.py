@@ -1,0 +1,349 @@
+"""The loop over events: each record is walked through once, byte by byte.
+
+What a record holds at its mapped paths goes into columns as it is met. A record that is not plain
+in every respect is refused, and read in the general way.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics_ingest.domain.scan.compiled import compiled
+from metrics_ingest.domain.scan.hashes import hash64, keyed64
+from metrics_ingest.domain.scan.instants import instant
+from metrics_ingest.domain.scan.layout import (
+    ALWAYS,
+    AMOUNT,
+    DECIMAL,
+    EXACTLY,
+    KIND,
+    NEEDED,
+    NOTHING,
+    OTHER_SEED,
+    RECEIVED,
+    REQUIRED,
+    SEED,
+    SHAPES,
+    STAMP,
+    TEXT,
+    TEXT_END,
+    TEXT_START,
+    TIME,
+    Layout,
+)
+from metrics_ingest.domain.scan.tokens import (
+    CLOSE,
+    COMMA,
+    MINUS,
+    NO,
+    NULL,
+    OPEN,
+    POINT,
+    QUOTE,
+    ZERO,
+    colon_end,
+    number_end,
+    space_end,
+    text_end,
+    value_end,
+    word_end,
+)
+from metrics_ingest.domain.stamps import NEXT_PIECE, PIECE
+
+U = np.uint64
+ABSENT = -1
+"""The places of an amount that is not there."""
+
+_LONGEST_TEXT = 1024
+_MOST_DIGITS = 15
+_MOST_PLACES = 12
+_NEXT_PIECE = U(NEXT_PIECE)
+_DEEPEST = 16
+
+
+# The columns of what is found, a row for each record: whether it was plain; when it was accepted;
+# its time, ODD where that has to be read elsewhere, and where it is written; the two words of its
+# shape; parts of the content's stamp (layout.Slot); whether a required field is not there. Behind
+# them, for each amount, mantissa and places: mantissa / 10 ** places, ABSENT places without one.
+(
+    GOOD,
+    RECEIVED_MS,
+    AT_MS,
+    TIME_START,
+    TIME_END,
+    SHAPE,
+    OTHER_SHAPE,
+    STAMPED,
+    ALWAYS_STAMPED,
+    LACKS,
+) = range(10)
+AMOUNTS = 10
+
+
+def found_for(rows: int, amounts: int) -> NDArray[np.int64]:
+    """Return room for what is found in so many records."""
+    found = np.zeros((rows, AMOUNTS + 2 * amounts), np.int64)
+    found[:, AMOUNTS + 1 :: 2] = ABSENT
+    return found
+
+
+def scan(
+    data: NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    layout: Layout,
+    amounts: int,
+) -> NDArray[np.int64]:
+    """Read these rows; row r of the data ends where ``ends[r]`` says."""
+    found = found_for(len(rows), amounts)
+    _scan(data, ends, rows, *layout, found)
+    return found
+
+
+@compiled
+def _scan(
+    data: Any, ends: Any, rows: Any, texts: Any, nodes: Any, members: Any, slots: Any, found: Any
+) -> None:
+    path = np.zeros(_DEEPEST, np.int64)
+    for place in range(len(rows)):
+        row = rows[place]
+        start = ends[row - 1] if row else 0
+        good = _scan_one(data, start, ends[row], texts, nodes, members, slots, path, found, place)
+        found[place, GOOD] = good
+
+
+@compiled
+def _scan_one(
+    data: Any,
+    start: int,
+    end: int,
+    texts: Any,
+    nodes: Any,
+    members: Any,
+    slots: Any,
+    path: Any,
+    found: Any,
+    place: int,
+) -> Any:
+    """Read one record; return whether it was plain. ``path`` are the nodes that it is in."""
+    depth = 0
+    met_nodes, met_slots = U(1), U(0)
+    at = space_end(data, start, end)
+    if at >= end or data[at] != OPEN:
+        return False
+    at = space_end(data, at + 1, end)
+    while True:
+        # A name stands here, or nothing good.
+        if at >= end or data[at] != QUOTE:
+            return False
+        name = at + 1
+        at, plain = text_end(data, name, end)
+        if at == NO or not plain:
+            return False
+        member = _member(
+            data, name, at - 1, nodes[path[depth], 0], nodes[path[depth], 1], members, texts
+        )
+        at = colon_end(data, at, end)
+        if at == NO or at >= end:
+            return False
+        if member == NO:
+            at = value_end(data, at, end)
+        elif members[member, 2] >= 0:
+            slot = members[member, 2]
+            bit = U(1) << U(slot)
+            if met_slots & bit:
+                return False
+            at, there = _take(data, at, end, texts, slots, slot, found, place)
+            # A null is as good as nothing, but for a second one.
+            met_slots |= bit
+            if not there:
+                if slots[slot, NEEDED]:
+                    return False
+                found[place, LACKS] |= slots[slot, REQUIRED]
+        else:
+            node = -1 - members[member, 2]
+            bit = U(1) << U(node)
+            if met_nodes & bit or data[at] != OPEN or depth + 1 >= _DEEPEST:
+                return False
+            met_nodes |= bit
+            depth += 1
+            path[depth] = node
+            at = space_end(data, at + 1, end)
+            if at >= end or data[at] != CLOSE:
+                continue
+        if at == NO:
+            return False
+        # A value has ended; so may have what holds it.
+        while True:
+            at = space_end(data, at, end)
+            if at >= end:
+                return False
+            byte = data[at]
+            at = space_end(data, at + 1, end)
+            if byte == COMMA:
+                break
+            if byte != CLOSE:
+                return False
+            if depth == 0:
+                return at == end and _has_all(met_slots, slots, found, place)
+            depth -= 1
+
+
+@compiled
+def _has_all(met: Any, slots: Any, found: Any, place: int) -> Any:
+    for slot in range(len(slots)):
+        if not met & U(1) << U(slot):
+            if slots[slot, NEEDED]:
+                return False
+            found[place, LACKS] |= slots[slot, REQUIRED]
+    return True
+
+
+@compiled
+def _member(
+    data: Any, start: int, end: int, first: int, last: int, members: Any, texts: Any
+) -> Any:
+    """Return which of the members has this name, NO if none."""
+    for member in range(first, last):
+        name = members[member, 0]
+        if members[member, 1] - name == end - start and _same(
+            data, start, texts, name, end - start
+        ):
+            return member
+    return NO
+
+
+@compiled
+def _same(data: Any, start: int, other: Any, first: int, size: int) -> Any:
+    for place in range(size):
+        if data[start + place] != other[first + place]:
+            return False
+    return True
+
+
+@compiled
+def _take(
+    data: Any, at: int, end: int, texts: Any, slots: Any, slot: int, found: Any, place: int
+) -> Any:
+    """Read the value of a slot; return the position behind it, or NO, and whether one is there."""
+    kind = slots[slot, KIND]
+    byte = data[at]
+    if byte == NULL:
+        return word_end(data, at, end), False
+    written = byte == QUOTE
+    if written:
+        start = at + 1
+        behind, plain = text_end(data, start, end)
+        last = behind - 1
+    elif byte == MINUS or 0x30 <= byte <= 0x39:
+        start = at
+        behind, plain = number_end(data, start, end)
+        last = behind
+    else:
+        return NO, False
+    if behind == NO or not plain or kind == NOTHING:
+        return NO, False
+    if kind == EXACTLY:
+        first = slots[slot, TEXT_START]
+        size = slots[slot, TEXT_END] - first
+        good = written and last - start == size and _same(data, start, texts, first, size)
+    elif kind == TIME:
+        good = written
+        found[place, TIME_START] = start
+        found[place, TIME_END] = last
+        found[place, AT_MS] = instant(data, start, last)
+    elif kind == TEXT:
+        good = _is_text(data, start, last, written)
+        if good:
+            _note(data, start, last, slots, slot, found, place)
+    else:
+        mantissa, places, last = _number(data, start, last)
+        good = places >= 0 and (kind == DECIMAL or places == 0)
+        if kind == RECEIVED:
+            good = good and not written and mantissa >= 0
+            found[place, RECEIVED_MS] = mantissa
+        elif good:
+            _note(data, start, last, slots, slot, found, place)
+            column = slots[slot, AMOUNT]
+            if column >= 0:
+                found[place, AMOUNTS + 2 * column] = mantissa
+                found[place, AMOUNTS + 2 * column + 1] = places
+    return (behind if good else NO), True
+
+
+@compiled
+def _is_text(data: Any, start: int, end: int, written: bool) -> Any:
+    """Whether it is a text that is not too long, or a whole number as JSON writes it."""
+    if written:
+        return end - start <= _LONGEST_TEXT
+    if data[start] == MINUS and data[start + 1] == ZERO:
+        return False
+    for place in range(start, end):
+        if data[place] == POINT:
+            return False
+    return True
+
+
+@compiled
+def _note(data: Any, start: int, end: int, slots: Any, slot: int, found: Any, place: int) -> None:
+    """Add a value's hashes to the shape and to the stamp."""
+    if slots[slot, SHAPES]:
+        found[place, SHAPE] += np.int64(keyed64(data, start, end, U(slots[slot, SEED])))
+        found[place, OTHER_SHAPE] += np.int64(keyed64(data, start, end, U(slots[slot, OTHER_SEED])))
+    if slots[slot, STAMP] or slots[slot, ALWAYS]:
+        hashed = np.int64(_hash(data, start, end))
+        found[place, STAMPED] += hashed * slots[slot, STAMP]
+        found[place, ALWAYS_STAMPED] += hashed * slots[slot, ALWAYS]
+
+
+@compiled
+def _hash(data: Any, start: int, end: int) -> Any:
+    """Return stamps.hash_of of a text."""
+    total = U(0)
+    while end - start > PIECE:
+        total = (total + hash64(data, start, start + PIECE)) * _NEXT_PIECE
+        start += PIECE
+    return total + hash64(data, start, end)
+
+
+@compiled
+def _number(data: Any, start: int, end: int) -> Any:
+    """Return mantissa and places of a plainly written number, and where its plain text ends.
+
+    Places are ABSENT if it is none, or has very many digits. A plain text has no zeros at the end
+    of its fraction; of zero it is "0" alone.
+    """
+    negative = start < end and data[start] == MINUS
+    first = start + 1 if negative else start
+    mantissa, digits, point = 0, 0, NO
+    for place in range(first, end):
+        byte = data[place]
+        if byte == POINT and point == NO and place > first:
+            point = place
+        elif 0x30 <= byte <= 0x39:
+            mantissa = mantissa * 10 + (byte - 0x30)
+            digits += 1
+            if digits > _MOST_DIGITS:
+                return 0, ABSENT, end
+        else:
+            return 0, ABSENT, end
+    if (
+        digits == 0
+        or point == end - 1
+        or (data[first] == ZERO and digits > 1 and point != first + 1)
+    ):
+        return 0, ABSENT, end
+    if mantissa == 0:
+        # Of "-0" and "0.00" nothing but one zero is hashed.
+        return (0, ABSENT, end) if negative else (0, 0, first + 1)
+    places = 0 if point == NO else end - 1 - point
+    while places > 0 and mantissa % 10 == 0:
+        mantissa //= 10
+        places -= 1
+        end -= 1
+    if places == 0 and point != NO:
+        end = point
+    if places > _MOST_PLACES:
+        return 0, ABSENT, end
+    return (-mantissa if negative else mantissa), places, end
