@@ -203,6 +203,9 @@ def summary(folded: Folded) -> dict[str, Any]:
     assert len(entries) % ENTRY == 0
     fresh = dict(packed.items())
     assert not fresh.keys() & folded.fresh.keys()
+    for source in folded.sources.values():
+        for metric in list(source.columns):
+            source.merge_columns(metric)
     return {
         "sources": {
             name: {

@@ -18,6 +18,7 @@ from metrics_ingest.domain.batches import fact_batches
 from metrics_ingest.domain.checks import check_dims_kept, check_metric
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import Arrival, SourceFold, fold
+from metrics_ingest.domain.parts import parts_of
 from metrics_ingest.domain.plans import TenantPlan
 from service_kit.errors import UserError
 from service_kit.sketches import Distinct, Ranks, merged
@@ -83,7 +84,7 @@ def folded(metric: dict[str, Any], *batches: Sequence[dict[str, Any]]) -> list[F
         assert found.letters == []
         each = found.sources.get(("acme", "site"), SourceFold(plan))
         cells = each.cells.get(definition.name, {})
-        facts += fact_batches(each, plan.metrics[0], cells, 0)
+        facts += fact_batches(each, plan.metrics[0], parts_of(plan.metrics[0], cells), 0)
     return [decoder_of(FactBatch)(msgspec.json.encode(batch)) for batch in facts]
 
 

@@ -8,12 +8,11 @@ from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
-from metrics_ingest.domain.generations import Mask
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import Arrival, BusinessRecord
-from metrics_ingest.domain.generations import Generation, Words
+from metrics_ingest.domain.generations import Generation, Mask, Words
 from metrics_ingest.domain.letters import KeptLetter
 from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.rates import Rate

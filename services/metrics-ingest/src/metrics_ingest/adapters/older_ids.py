@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.generations import Mask
-from metrics_ingest.domain.generations import ENTRY_WORDS, Filter, Generation, Words
+from metrics_ingest.domain.generations import ENTRY_WORDS, Filter, Generation, Mask, Words
 from metrics_ingest.domain.window import find_in
 
 

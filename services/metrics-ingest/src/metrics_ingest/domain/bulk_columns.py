@@ -1,6 +1,5 @@
 """The events of one door in columns: from records to what is folded."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +35,8 @@ _MOST_INSTANTS = 100_000
 class Columns:
     """Events of one door: which rows of the slice they are, and what was read of each.
 
-    ``codes`` are numbers in ``shapes``; ``amounts`` hold, by field, what metrics add up: mantissa
-    and places (scan.events).
+    ``codes`` are numbers in ``shapes``; ``amounts`` hold what metrics add up, mantissa and places
+    (scan.events) side by side for each of the plan's.
     """
 
     plan: BulkPlan
@@ -47,7 +46,7 @@ class Columns:
     received_ms: Rows
     at_ms: Rows
     stamps: Words
-    amounts: Mapping[str, tuple[Rows, Rows]]
+    amounts: Rows
 
     def only(self, mask: Mask) -> "Columns":
         """Return these rows alone."""
@@ -59,7 +58,7 @@ class Columns:
             self.received_ms[mask],
             self.at_ms[mask],
             self.stamps[mask],
-            {name: (values[mask], places[mask]) for name, (values, places) in self.amounts.items()},
+            self.amounts[mask],
         )
 
 
@@ -72,18 +71,14 @@ def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows) -> Col
     shapes = plan.shapes_of(door)
     codes = shapes.look_up(found, lambda place: door.shape_of(values[int(rows[place])]))
     at_ms = _instants(plan, door, values, found)
-    used = shapes.used[codes]
+    used = shapes.used.all[codes]
     after = at_ms - found[:, RECEIVED_MS]
     fit = (at_ms != REFUSED) & (plan.plan.late_ms <= after) & (after <= plan.plan.ahead_ms)
-    fit &= shapes.plain[codes] & ((found[:, LACKS] == 0) | ~used)
-    content = shapes.stamps[codes] + found[:, ALWAYS_STAMPED].view(np.uint64)
+    fit &= shapes.plain.all[codes] & ((found[:, LACKS] == 0) | ~used)
+    content = shapes.stamps.all[codes] + found[:, ALWAYS_STAMPED].view(np.uint64)
     content += found[:, STAMPED].view(np.uint64) * used
     content += at_ms.view(np.uint64) * np.uint64(weight(TIME))
     version = np.uint64((plan.plan.head & 0xFF) << VERSION_SHIFT)
-    amounts = {
-        name: (found[:, AMOUNTS + 2 * number], found[:, AMOUNTS + 2 * number + 1])
-        for number, name in enumerate(plan.amounts)
-    }
     columns = Columns(
         plan,
         rows,
@@ -92,7 +87,7 @@ def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows) -> Col
         found[:, RECEIVED_MS],
         at_ms,
         content >> np.uint64(64 - VERSION_SHIFT) | version,
-        amounts,
+        found[:, AMOUNTS:],
     )
     return columns if fit.all() else columns.only(fit)
 

@@ -1,22 +1,22 @@
 """Columns are folded: what the general fold (domain.folding) comes to, for many events at once.
 
-Sums are exact: where one has more digits behind the point than a value may have, the whole slice
-goes the general way.
+Sums are exact: where one needs more than 64 bits, the whole slice goes the general way.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from metrics_ingest.domain.bulk_cells import BulkCells
 from metrics_ingest.domain.bulk_columns import Columns, Rows
-from metrics_ingest.domain.bulk_plans import NotPlainError, Shape
+from metrics_ingest.domain.bulk_plans import NotPlainError
 from metrics_ingest.domain.bulk_reading import Prepared
-from metrics_ingest.domain.cells import Amount, CellKey, CellSum, Dims
 from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
 from metrics_ingest.domain.generations import Mask, Words, first_of
-from metrics_ingest.domain.scan.groups import Grouped, grouped, sums
+from metrics_ingest.domain.scan.cells import expand, number_targets
+from metrics_ingest.domain.scan.groups import Sums, grouped, sums
 from metrics_ingest.domain.stamps import VERSION_SHIFT
 from metrics_ingest.domain.window import pack_words, words_of
 
@@ -24,7 +24,6 @@ Find = Callable[[Words], tuple[Mask, Words]]
 
 _MINUTE_MS = 60_000
 _QUARTER_MS = 900_000
-_UNITS = [Decimal(1).scaleb(-places) for places in range(31)]
 
 
 def fold_prepared(
@@ -103,66 +102,54 @@ def _count_copies(folded: Folded, columns: Columns, first: Words) -> None:
 def fold_columns(folded: Folded, columns: Columns) -> None:
     """Add events that count for the first time; raises NotPlainError before it changes sums."""
     plan = columns.plan.plan
-    groups = grouped(columns.codes, columns.at_ms // _MINUTE_MS)
-    sums = {name: _sums(groups, values) for name, values in columns.amounts.items()}
+    cells = _cells_of(columns)
+    if cells is None:
+        raise NotPlainError
     name = (plan.tenant, plan.source.name)
     source = folded.sources.get(name)
     if source is None:
         source = folded.sources[name] = SourceFold(plan)
     source.accepted += len(columns.rows)
-    source.unmatched += int((~columns.shapes.used[columns.codes]).sum())
+    source.unmatched += int((~columns.shapes.used.all[columns.codes]).sum())
     source.last_event_ms = max(source.last_event_ms, int(columns.at_ms.max()))
     for quarter, number in _tally(columns.at_ms // _QUARTER_MS):
         source.quarters[quarter] = source.quarters.get(quarter, 0) + number
-    _add_cells(source, columns, groups, sums)
+    for metric, of_metric in cells.items():
+        source.columns.setdefault(metric, []).append(of_metric)
 
 
-def _add_cells(
-    source: SourceFold, columns: Columns, groups: Grouped, sums: dict[str, "_Sums"]
-) -> None:
-    targets: dict[int, list[_Target]] = {}
-    counts = groups.counts.tolist()
-    ones = list(map(Decimal, counts)), counts
-    for group, (code, minute) in enumerate(groups.pairs.tolist()):
-        of_shape = targets.get(code)
-        if of_shape is None:
-            of_shape = targets[code] = _targets(source, columns.shapes.all[code], sums, ones)
-        for cells, dims, totals, numbers in of_shape:
-            number = numbers[group]
-            if not number:
-                continue
-            key = (minute, dims)
-            cell = cells.get(key)
-            if cell is None:
-                cells[key] = CellSum(totals[group], number)
-            else:
-                cell.add(Amount(totals[group]), number)
-
-
-_Sums = tuple[list[Decimal], list[int]]
-_Target = tuple[dict[CellKey, CellSum], Dims, list[Decimal], list[int]]
-
-
-def _targets(
-    source: SourceFold, shape: Shape, sums: dict[str, _Sums], ones: _Sums
-) -> list[_Target]:
-    """Return the cells that events of a shape add to, and what they add by group."""
-    found = []
-    for metric, dims, amount in shape.adds:
-        totals, numbers = ones if amount is None else sums[amount]
-        found.append((source.cells.setdefault(metric, {}), dims, totals, numbers))
-    return found
-
-
-def _sums(groups: Grouped, amounts: tuple[Rows, Rows]) -> _Sums:
-    """Return sum and number of the values by group; raises NotPlainError."""
-    found = sums(groups.of_row, len(groups.counts), *amounts)
+def _cells_of(columns: Columns) -> dict[str, BulkCells] | None:
+    """Return by metric what the events come to, None if a sum needs more than 64 bits."""
+    targets = columns.shapes.targets
+    added = _added(columns)
+    groups = grouped(added[0], added[1])
+    found = sums(groups.of_row, len(groups.counts), added[2], added[3])
     if found is None:
-        raise NotPlainError
-    units = map(_UNITS.__getitem__, found.places.tolist())
-    return list(
-        map(Decimal.__mul__, map(Decimal, found.mantissa.tolist()), units)
-    ), found.counts.tolist()
+        return None
+    metric = targets.metric.all[groups.pairs[:, 0]]
+    order = np.argsort(metric, kind="stable")
+    target, minutes, metric = groups.pairs[order, 0], groups.pairs[order, 1], metric[order]
+    dims, table, ends = np.empty((3, len(order)), np.int64)
+    number_targets(target, metric, np.full(len(targets.dims), -1, np.int64), dims, table, ends)
+    starts = np.flatnonzero(np.diff(metric, prepend=-1)).tolist()
+    cells = {}
+    for start, end in pairwise([*starts, len(order)]):
+        rows = slice(start, end)
+        of_metric = table[ends[start - 1] if start else 0 : ends[end - 1]]
+        totals = Sums(*(column[order[rows]] for column in found))
+        name = targets.metrics[metric[start]]
+        cells[name] = BulkCells(targets, of_metric, dims[rows], minutes[rows], totals)
+    return cells
+
+
+def _added(columns: Columns) -> Rows:
+    """Return the columns target, minute, mantissa and places of all that the events add."""
+    shapes = columns.shapes
+    most = int(np.diff(shapes.first_add.all)[columns.codes].sum())
+    added = np.empty((4, most), np.int64)
+    adds = shapes.first_add.all, shapes.add_target.all, shapes.add_amount.all
+    count = expand(columns.codes, columns.at_ms // _MINUTE_MS, *adds, columns.amounts, added)
+    return added[:, :count]
 
 
 def _tally(values: Rows) -> Iterable[tuple[int, int]]:

@@ -5,14 +5,13 @@ conditions. Few shapes stand behind many events, so the plan is asked once for e
 kept; the general plan (plans.SourcePlan) gives it, so that the rules stand in one place.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from metrics_ingest.domain.bulk_doors import BulkDoor
-from metrics_ingest.domain.bulk_shapes import MOST_SHAPES, Shapes
+from metrics_ingest.domain.bulk_shapes import MOST_SHAPES, Adds, Shape, Shapes
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.cells import Amount, Dims
+from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import Contribution, Metric, MetricKind, Source
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, kinds_of
@@ -27,26 +26,6 @@ RawShape = tuple[Any, ...]
 
 class NotPlainError(Exception):
     """Something needs the general reading."""
-
-
-class Adds(NamedTuple):
-    """That an event counts in a cell; ``amount`` names the field that it adds, None: 1."""
-
-    metric: str
-    dims: Dims
-    amount: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What events of one shape come to. ``stamp`` is the part of the content's that they share.
-
-    ``used`` is whether any metric looks at the type: if none does, fields are not read.
-    """
-
-    used: bool
-    stamp: int
-    adds: tuple[Adds, ...]
 
 
 class BulkPlan:
@@ -75,8 +54,8 @@ class BulkPlan:
     def shapes_of(self, door: BulkDoor) -> Shapes:
         """Return the shapes of a door's events: new ones, when they have become too many."""
         known = self._shapes.get(door.name)
-        if known is None or len(known.all) >= MOST_SHAPES:
-            known = self._shapes[door.name] = Shapes(self._shape)
+        if known is None or len(known) >= MOST_SHAPES:
+            known = self._shapes[door.name] = Shapes(self._shape, self.amounts)
         return known
 
     def _shape(self, raw: RawShape) -> Shape | None:

@@ -1,11 +1,13 @@
 """Shapes by number: the compiled loop tells them apart by two words, the plan says what each is."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics_ingest.domain.cells import Dims, set_key
+from metrics_ingest.domain.scan.cells import ONE
 from metrics_ingest.domain.scan.events import OTHER_SHAPE, SHAPE
 from metrics_ingest.domain.scan.groups import free_slots, number_pairs
 
@@ -13,61 +15,128 @@ MOST_SHAPES = 100_000
 _ROOM = 1024
 
 
-class Shapes:
-    """The shapes that one door's events have had. ``all`` holds them by number.
+class Adds(NamedTuple):
+    """That an event counts in a cell; ``amount`` names the field that it adds, None: 1."""
 
-    ``plain``: events of this shape are folded in bulk; ``used``: some metric looks at their type;
-    ``stamps``: the part of the content's stamp that they share.
+    metric: str
+    dims: Dims
+    amount: str | None
+
+
+class Shape(NamedTuple):
+    """What events of one shape come to. ``stamp`` is the part of the content's that they share.
+
+    ``used`` is whether any metric looks at the type: if none does, fields are not read.
     """
 
-    def __init__(self, ask: Callable[[tuple[Any, ...]], Any]) -> None:
+    used: bool
+    stamp: int
+    adds: tuple[Adds, ...]
+
+
+class Column:
+    """Numbers that become more at their end."""
+
+    def __init__(self, kind: Any) -> None:
+        self._room = np.zeros(_ROOM, kind)
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def all(self) -> NDArray[Any]:
+        """What is there."""
+        return self._room[: self._size]
+
+    def append(self, value: int) -> None:
+        """Add one."""
+        if self._size == len(self._room):
+            self._room = np.concatenate([self._room, np.zeros_like(self._room)])
+        self._room[self._size] = value
+        self._size += 1
+
+
+class Targets:
+    """The sets of dimension values that events have been added to, with their metrics."""
+
+    def __init__(self) -> None:
+        self.dims: list[Dims] = []
+        self.set_keys: list[bytes] = []
+        self.metrics: list[str] = []
+        self.metric = Column(np.int64)
+        self._known: dict[tuple[str, Dims], int] = {}
+
+    def number_of(self, metric: str, dims: Dims) -> int:
+        """Return the number of a target: a new one, if it is not known."""
+        number = self._known.get((metric, dims))
+        if number is None:
+            number = self._known[metric, dims] = len(self.dims)
+            if metric not in self.metrics:
+                self.metrics.append(metric)
+            self.metric.append(self.metrics.index(metric))
+            self.dims.append(dims)
+            self.set_keys.append(set_key(dims))
+        return number
+
+
+class Shapes:
+    """The shapes that one door's events have had, by number, in columns.
+
+    ``plain``: events of this shape are folded in bulk; ``used`` and ``stamps`` as in Shape. What
+    shape s adds to stands from ``first_add[s]`` up to ``first_add[s + 1]``: the target, and the
+    number of the amount or ONE.
+    """
+
+    def __init__(
+        self, ask: Callable[[tuple[Any, ...]], Shape | None], amounts: Sequence[str]
+    ) -> None:
         """``ask`` returns what a shape comes to, None if it needs the general reading."""
-        self.all: list[Any] = []
-        self.plain = np.zeros(_ROOM, np.bool_)
-        self.used = np.zeros(_ROOM, np.bool_)
-        self.stamps = np.zeros(_ROOM, np.uint64)
+        self.targets = Targets()
+        self.plain = Column(np.bool_)
+        self.used = Column(np.bool_)
+        self.stamps = Column(np.uint64)
+        self.first_add = Column(np.int64)
+        self.first_add.append(0)
+        self.add_target = Column(np.int64)
+        self.add_amount = Column(np.int64)
         self._ask = ask
+        self._amounts = list(amounts)
         self._words = np.zeros((_ROOM, 2), np.int64)
         self._slots = free_slots(_ROOM)
+
+    def __len__(self) -> int:
+        return len(self.plain)
 
     def look_up(
         self, found: NDArray[np.int64], read: Callable[[int], tuple[Any, ...]]
     ) -> NDArray[np.int64]:
         """Return the numbers of these events' shapes; ``read`` reads the shape of one of them."""
         numbers = np.empty(len(found), np.int64)
-        self._make_room(len(self.all) + len(found))
-        before = len(self.all)
+        self._make_room(len(self) + len(found))
+        before = len(self)
         left, right = found[:, SHAPE], found[:, OTHER_SHAPE]
         known = number_pairs(left, right, self._slots, self._words, numbers, before)
         if known > before:
             new, places = np.unique(numbers, return_index=True)
             for place in places[new >= before].tolist():
-                self._learn(read(place))
+                self._learn(self._ask(read(place)))
         return numbers
 
-    def _learn(self, raw: tuple[Any, ...]) -> None:
-        number = len(self.all)
-        shape = self._ask(raw)
-        self.all.append(shape)
-        self.plain[number] = shape is not None
-        if shape is not None:
-            self.used[number] = shape.used
-            self.stamps[number] = shape.stamp
+    def _learn(self, shape: Shape | None) -> None:
+        self.plain.append(shape is not None)
+        self.used.append(shape is not None and shape.used)
+        self.stamps.append(0 if shape is None else shape.stamp)
+        for metric, dims, amount in () if shape is None else shape.adds:
+            self.add_target.append(self.targets.number_of(metric, dims))
+            self.add_amount.append(ONE if amount is None else self._amounts.index(amount))
+        self.first_add.append(len(self.add_target))
 
     def _make_room(self, wanted: int) -> None:
         if wanted <= len(self._words):
             return
         room = 1 << wanted.bit_length()
-        self.plain, self.used = _longer(self.plain, room), _longer(self.used, room)
-        self.stamps, words = _longer(self.stamps, room), _longer(self._words, room)
-        self._slots = free_slots(room)
-        known = len(self.all)
-        again = np.empty(known, np.int64)
+        words, known = np.zeros((room, 2), np.int64), len(self)
+        self._slots, again = free_slots(room), np.empty(known, np.int64)
         number_pairs(self._words[:known, 0], self._words[:known, 1], self._slots, words, again, 0)
         self._words = words
-
-
-def _longer(column: NDArray[Any], room: int) -> NDArray[Any]:
-    longer = np.zeros((room, *column.shape[1:]), column.dtype)
-    longer[: len(column)] = column
-    return longer

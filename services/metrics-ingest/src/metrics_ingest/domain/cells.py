@@ -1,9 +1,12 @@
 """A cell: what a metric comes to in one minute of one set of dimension values."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
+import xxhash
 
 from metrics_ingest.domain.values import Value
 from service_kit.sketches import Distinct, Ranks, Sketch, merged
@@ -12,7 +15,26 @@ Dims = tuple[Value | None, ...]
 CellKey = tuple[int, Dims]
 """A UTC epoch minute and the values of the metric's dimensions, in their order."""
 
+DaySets = Mapping[int, frozenset[bytes] | set[bytes]]
+"""Known sets of dimension values by UTC day, as set_key."""
+
 _ZERO = Decimal(0)
+_MINUTES_A_DAY = 1440
+
+
+def day_of(minute: int) -> int:
+    """Return the UTC day, counted from the epoch, of an epoch minute."""
+    return minute // _MINUTES_A_DAY
+
+
+def set_key(dims: Dims) -> bytes:
+    """Return eight bytes that stand for a set of dimension values."""
+    return _key_of_texts(tuple([None if d is None else str(d) for d in dims]))
+
+
+@lru_cache(200_000)
+def _key_of_texts(texts: tuple[str | None, ...]) -> bytes:
+    return xxhash.xxh3_64_digest(msgspec.json.encode(texts))
 
 
 class Amount(NamedTuple):

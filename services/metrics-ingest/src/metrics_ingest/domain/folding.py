@@ -10,6 +10,7 @@ from decimal import localcontext
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
+from metrics_ingest.domain.bulk_cells import BulkCells, merged
 from metrics_ingest.domain.causes import (
     SKIPPED,
     SOURCE_PAUSED,
@@ -60,7 +61,7 @@ class BusinessRecord:
 
 @dataclass(slots=True)
 class SourceFold:
-    """What a batch adds for one source; cells by the name of their metric.
+    """What a batch adds for one source; cells by the name of their metric, also as columns.
 
     ``diverted`` is what counts by its subject's history: it leaves for there.
     """
@@ -70,6 +71,7 @@ class SourceFold:
     unmatched: int = 0
     quarters: dict[int, int] = field(default_factory=dict)
     cells: dict[str, dict[CellKey, CellSum]] = field(default_factory=dict)
+    columns: dict[str, list[BulkCells]] = field(default_factory=dict)
     records: list[BusinessRecord] = field(default_factory=list)
     diverted: list[SubjectEvent] = field(default_factory=list)
     last_event_ms: int = 0
@@ -89,6 +91,10 @@ class SourceFold:
             self.unmatched += 1
         for metric in self.plan.diverter.plain(event.type, metrics):
             self._add_to(metric, event)
+
+    def merge_columns(self, metric: str) -> None:
+        """Add the metric's columns to its other cells."""
+        self.cells[metric] = merged(self.cells.get(metric), self.columns.pop(metric))
 
     def _add_to(self, metric: MetricPlan, event: Mapped) -> None:
         amount = metric.amount(event)

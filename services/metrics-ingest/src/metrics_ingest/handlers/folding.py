@@ -14,13 +14,13 @@ from metrics_ingest.domain.batches import (
     sets_a_day,
     sets_met,
 )
-from metrics_ingest.domain.generations import Mask
 from metrics_ingest.domain.bulk_fold import Find, fold_prepared
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.folding import Arrival, Folded, SourceFold
-from metrics_ingest.domain.generations import Words
+from metrics_ingest.domain.generations import Mask, Words
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
+from metrics_ingest.domain.parts import parts_of
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
 from metrics_ingest.handlers import drifting
@@ -168,15 +168,33 @@ def _find(partition: PartitionMemory, older: OlderIds) -> Find:
 async def _publish(
     store: FoldStore, facts: FoldPost, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
 ) -> None:
+    for source, metric in _metrics(folded):
+        _keep_columns_if_alone(source, metric, memory)
     known = await _known_sets(store, memory, folded)
     for name, source in sorted(folded.sources.items()):
         facts.divert(name, source.plan.head, as_of_ms, source.diverted)
     for source, metric in _metrics(folded):
-        limited = _limited(source, metric, known, effect)
-        for batch in fact_batches(source, metric, limited.cells, as_of_ms):
+        columns = source.columns.get(metric.definition.name)
+        if columns is not None:
+            parts = columns[0].parts(metric.dims)
+        else:
+            parts = parts_of(metric, _limited(source, metric, known, effect).cells)
+        for batch in fact_batches(source, metric, parts, as_of_ms):
             facts.publish(batch)
     if effect.day_sets:
         await store.write_day_sets(effect.day_sets)
+
+
+def _keep_columns_if_alone(source: SourceFold, metric: MetricPlan, memory: Memory) -> None:
+    """Let a metric's columns go out as they are; if anything is to be decided, cell by cell."""
+    name = metric.definition.name
+    columns = source.columns.get(name)
+    if columns is None:
+        return
+    sets = memory.day_sets(source.plan.tenant, name)
+    alone = len(columns) == 1 and name not in source.cells
+    if not (alone and (not metric.dims or columns[0].known(sets))):
+        source.merge_columns(name)
 
 
 def _metrics(folded: Folded) -> list[tuple[SourceFold, MetricPlan]]:

@@ -1,0 +1,83 @@
+"""Cells of one metric in columns, on their way from the bulk fold into fact batches."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+import numpy as np
+from numpy.typing import NDArray
+
+from event_contracts.facts import Cell
+from metrics_ingest.domain.bulk_shapes import Targets
+from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, Dims, day_of
+from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, Part, named
+from metrics_ingest.domain.scan.groups import Sums
+from metrics_ingest.domain.values import EXACT
+
+Rows = NDArray[np.int64]
+
+_UNITS = [Decimal(1).scaleb(-places) for places in range(31)]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkCells:
+    """A metric's cells by row. ``table`` numbers the targets that they belong to.
+
+    ``dims`` are places in the table; a cell's sum is mantissa / 10 ** places.
+    """
+
+    targets: Targets
+    table: Rows
+    dims: Rows
+    minutes: Rows
+    sums: Sums
+
+    def known(self, sets: DaySets) -> bool:
+        """Whether all dimension sets are known on their days."""
+        keys = [self.targets.set_keys[target] for target in self.table.tolist()]
+        first, last = day_of(int(self.minutes.min())), day_of(int(self.minutes.max()))
+        return all(sets.get(day, frozenset()) >= set(keys) for day in range(first, last + 1))
+
+    def as_cells(self) -> dict[CellKey, CellSum]:
+        """Return them one by one."""
+        dims = [self.targets.dims[target] for target in self.table.tolist()]
+        rows = zip(
+            self.minutes.tolist(), self.dims.tolist(), self._totals(), self.sums.counts, strict=True
+        )
+        return {(minute, dims[at]): CellSum(sum_, int(n)) for minute, at, sum_, n in rows}
+
+    def parts(self, names: tuple[str, ...]) -> Iterator[Part]:
+        """Yield them as parts that fit into records."""
+        table = [self.targets.dims[target] for target in self.table.tolist()]
+        longest = max(named(names, dims)[1] for dims in table)
+        most = BATCH_BYTES // (CELL_BYTES + longest)
+        for start in range(0, len(self.minutes), most):
+            yield self._part(table, slice(start, start + most))
+
+    def _part(self, table: list[Dims], rows: slice) -> Part:
+        dims = self.dims[rows]
+        if len(dims) < len(self.dims):
+            used, dims = np.unique(dims, return_inverse=True)
+            table = [table[place] for place in used.tolist()]
+        columns = self.minutes[rows].tolist(), dims.tolist(), self._totals(rows)
+        cells = map(Cell, *columns, self.sums.counts[rows].tolist())
+        return Part(dict(zip(table, range(len(table)), strict=True)), list(cells))
+
+    def _totals(self, rows: slice = slice(None)) -> list[Decimal]:
+        units = map(_UNITS.__getitem__, self.sums.places[rows].tolist())
+        return list(map(Decimal.__mul__, map(Decimal, self.sums.mantissa[rows].tolist()), units))
+
+
+def merged(
+    there: Mapping[CellKey, CellSum] | None, more: list[BulkCells]
+) -> dict[CellKey, CellSum]:
+    """Return cells one by one with those in columns added."""
+    cells = dict(there or {})
+    with localcontext(EXACT):
+        for columns in more:
+            for key, cell in columns.as_cells().items():
+                if key in cells:
+                    cells[key].merge(cell)
+                else:
+                    cells[key] = cell
+    return cells
