@@ -21,7 +21,7 @@ SWEEP := import pathlib, shutil; \
 help: ## Show this list
 	@$(PYTHON) -c '$(LIST)' $(firstword $(MAKEFILE_LIST))
 
-setup: .venv/.stamp-packages .venv/.stamp-jars .venv/.stamp-assets ## Make .venv, install the lock and all packages, bring the broker's jars and the pages' scripts
+setup: .venv/.stamp-packages .venv/.stamp-jars .venv/.stamp-assets .venv/.stamp-loops ## Make .venv, install the lock and all packages, bring the broker's jars and the pages' scripts, compile
 
 # pip answers --require-hashes with an error for any file that is not in the lock.
 .venv/.stamp-lock: requirements.txt
@@ -35,6 +35,10 @@ setup: .venv/.stamp-packages .venv/.stamp-jars .venv/.stamp-assets ## Make .venv
 
 .venv/.stamp-jars: .venv/.stamp-packages libs/service-kit/src/service_kit/embedded/kafka-4.1.1.sha256
 	$(BIN)/python -m service_kit.embedded.setup
+	@touch $@
+
+.venv/.stamp-loops: .venv/.stamp-packages $(wildcard services/metrics-ingest/src/metrics_ingest/domain/scan/*.py)
+	$(BIN)/python -m metrics_ingest.domain.bulk_warm
 	@touch $@
 
 .venv/.stamp-assets: .venv/.stamp-packages services/console/package-lock.json services/console/node.txt services/console/assets.py

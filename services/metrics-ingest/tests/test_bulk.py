@@ -1,6 +1,9 @@
 """The bulk fold and the general one come to the same, whatever stands in the log."""
 
+import subprocess
+import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -330,3 +333,29 @@ def test_metrics_of_other_kinds_keep_their_source_out() -> None:
         plans = TenantPlan.of(Definitions("acme", 1, (source,), (changed,)))
         (plan,) = plans.sources.values()
         assert (bulk_plan(plan) is None) is (changed is not metric)
+
+
+def test_after_warming_up_a_log_compiles_nothing_more() -> None:
+    code = """
+from numba.core.dispatcher import Dispatcher
+import gc, test_bulk
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from metrics_ingest.domain.bulk_warm import warm
+warm()
+loops = [each for each in gc.get_objects() if isinstance(each, Dispatcher)]
+before = [len(loop.signatures) for loop in loops]
+log = [test_bulk.order(f"o{n}", Decimal(n) / 100) for n in range(500)]
+log += [test_bulk.order(f"o{n}", Decimal(n), "http", channel="c") for n in range(700)]
+folded, plain, in_columns = test_bulk.both(log, {})
+assert in_columns == 1200, in_columns
+assert [len(loop.signatures) for loop in loops] == before
+print(sum(before))
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert int(found.stdout) > 10

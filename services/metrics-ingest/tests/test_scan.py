@@ -197,8 +197,16 @@ def test_texts_are_stamped_as_one_by_one(text: str) -> None:
 
 def test_a_name_that_comes_twice_is_left_to_the_general_reading() -> None:
     layout = layout_of({("a", "t"): Slot(TEXT), ("n",): Slot(TEXT)})
-    records = [b'{"n":"1"}', b'{"n":"1","n":"1"}', b'{"n":null,"n":"1"}', b'{"a":{},"a":{}}',
-               b'{"\\u006e":"1"}', b'{"a":null}', b'{"a":{"t":"x","u":{"n":1}},"b":2}', b"{}x"]  # fmt: skip
+    records = [
+        b'{"n":"1"}',
+        b'{"n":"1","n":"1"}',
+        b'{"n":null,"n":"1"}',
+        b'{"a":{},"a":{}}',
+        b'{"\\u006e":"1"}',
+        b'{"a":null}',
+        b'{"a":{"t":"x","u":{"n":1}},"b":2}',
+        b"{}x",
+    ]
     texts = Texts.of(records)
     found = events.scan(texts.bytes, texts.ends, np.arange(len(records)), layout, 0)
     assert found[:, events.GOOD].tolist() == [1, 0, 0, 0, 0, 0, 1, 0]

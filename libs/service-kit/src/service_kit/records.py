@@ -41,7 +41,8 @@ class Texts:
     def of(cls, texts: Sequence[bytes]) -> "Texts":
         """Join the texts."""
         sizes = np.fromiter(map(len, texts), np.int64, len(texts))
-        return cls(np.frombuffer(b"".join(texts), np.uint8), np.cumsum(sizes))
+        # Compiled loops are made anew for arrays that cannot be written to: so all can.
+        return cls(np.frombuffer(bytearray().join(texts), np.uint8), np.cumsum(sizes))
 
     @classmethod
     def joined(cls, parts: Sequence["Texts"]) -> "Texts":

@@ -1,5 +1,6 @@
 """Wiring: store, broker, loops and doors of metrics-ingest."""
 
+import asyncio
 import gc
 
 from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW, SUBJECTS
@@ -9,6 +10,7 @@ from metrics_ingest.adapters.queries import make_indexes
 from metrics_ingest.adapters.raw_log import KafkaRawLog
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import make_api
+from metrics_ingest.domain.bulk_warm import warm
 from metrics_ingest.domain.memory import Memory
 from metrics_ingest.settings import IngestSettings
 from metrics_ingest.stream.folding import FoldHandler
@@ -44,6 +46,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         runtime.clock,
     )
     gc.set_threshold(COLLECT_AFTER)
+    await asyncio.to_thread(warm)
     await make_indexes(store)
     counts = Counts(
         raw=await broker.partition_count(RAW.name),

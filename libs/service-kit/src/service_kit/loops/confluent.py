@@ -132,7 +132,7 @@ class ConfluentLoop:
         while left > 0:
             wanted = min(_PIECE, left)
             messages = consumer.consume(wanted, max(0.0, until - time.monotonic()))
-            for number, of_number in groupby(messages, Message.partition):
+            for _, of_number in groupby(messages, Message.partition):
                 for _, some in groupby(of_number, Message.topic):
                     piece = list(some)
                     partition = self._partition(piece[0])

@@ -87,7 +87,7 @@ def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows) -> Col
         found[:, RECEIVED_MS],
         at_ms,
         content >> np.uint64(64 - VERSION_SHIFT) | version,
-        found[:, AMOUNTS:],
+        found[:, AMOUNTS:].copy(),
     )
     return columns if fit.all() else columns.only(fit)
 

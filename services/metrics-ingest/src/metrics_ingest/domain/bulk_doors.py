@@ -41,7 +41,7 @@ class BulkDoor:
     """Reads a door's raw events. ``type``, ``time``, ``subject`` and ``fields`` are the paths.
 
     ``deciding`` are the fields that tell where an event counts, ``amounts`` those that are added
-    up, a column each in ``layout``. ``instants`` are times in odd forms that have been read already.
+    up, a column each in ``layout``. ``instants`` are times in odd forms that have been read before.
     """
 
     def __init__(

@@ -60,7 +60,7 @@ class Part:
 
 
 def parts_of(metric: MetricPlan, cells: Mapping[CellKey, CellSum]) -> Iterator[Part]:
-    """Yield the cells as parts: one, unless they are too many for one record; one if there is none."""
+    """Yield the cells as parts: one, also if there is none, unless one record cannot hold them."""
     names, shape = metric.dims, Shape.of(metric.definition.kind)
     part, wide = Part(), any(shape)
     for (minute, dims), cell in cells.items():

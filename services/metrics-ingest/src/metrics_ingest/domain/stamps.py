@@ -36,7 +36,7 @@ def field_weight(name: str) -> int:
 
 
 def hash_of(value: Value) -> int:
-    """Return 64 bits of a value: of every piece of its text, for compiled loops hash no long ones."""
+    """Return 64 bits of a value, piece by piece: compiled loops hash no long texts in one go."""
     text = value if isinstance(value, str) else plain_text(value)
     written = text.encode("utf-8", "surrogatepass")
     total = 0

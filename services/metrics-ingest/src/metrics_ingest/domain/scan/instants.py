@@ -1,4 +1,4 @@
-"""Times written in the common forms: 2026-11-03T02:18:45, a fraction behind it or not, Z or an offset."""
+"""Times in the common forms: 2026-11-03T02:18:45, with or without a fraction, Z or an offset."""
 
 from typing import Any
 

@@ -18,9 +18,9 @@ TEXT, DECIMAL, INTEGER, TIME, RECEIVED, EXACTLY, NOTHING = range(7)
 class Slot:
     """One mapped value. ``kind`` is TEXT, DECIMAL ...; ``exactly`` is what EXACTLY wants.
 
-    ``shapes``: it decides where an event counts. ``stamp`` is the weight of its hash in the content's
-    stamp of events that count anywhere, ``always`` of all. ``amount`` is the column that it fills, or
-    -1. ``required``: an event that counts has to have it; ``needed``: every event.
+    ``shapes``: it decides where an event counts. ``stamp`` is the weight of its hash in the stamp
+    of the content of events that count anywhere, ``always`` of all. ``amount`` is the column that
+    it fills, or -1. ``required``: an event that counts has to have it; ``needed``: every event.
     """
 
     kind: int
