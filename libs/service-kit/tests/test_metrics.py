@@ -34,7 +34,7 @@ class OneBad:
 async def test_what_was_committed_is_counted_once_however_often_it_ran() -> None:
     store = Store(FakeMongo(), "db")
     session = await store.session()
-    handler = metrics.MeteredHandler(OneBad(), "g1")
+    handler = metrics.metered(OneBad(), "g1")
     batch = Slice(RAW, 0, 3, tuple(Record(RAW, offset, None, b"v") for offset in range(3)))
     for _ in range(2):  # the second run finds its row there
         effect = await session.run(lambda tx: handler.apply(tx, batch, Outbox("o", {})))

@@ -47,8 +47,11 @@ class Handler(Protocol):
 
 
 @runtime_checkable
-class Preparing(Protocol):
-    """A handler that can do work on a slice before its transaction, in another thread."""
+class Preparing(Handler, Protocol):
+    """A handler that can do work on a slice before its transaction, in another thread.
+
+    It gets its records as columns, without time and headers (records.Bulk).
+    """
 
     def prepare(self, batch: Slice) -> Any:
         """Return what ``apply`` will find as the slice's ``prepared``; changes nothing."""

@@ -123,10 +123,6 @@ class MeteredHandler:
         self._records = RECORDS.labels(group)
         self._dead = DEAD_LETTERS.labels(group)
 
-    def prepare(self, batch: Slice) -> Any:
-        """Pass on, if the handler prepares anything."""
-        return self._handler.prepare(batch) if isinstance(self._handler, Preparing) else None
-
     async def load(self, partition: Partition) -> None:
         """Pass on."""
         await self._handler.load(partition)
@@ -149,6 +145,25 @@ class MeteredHandler:
     def forget(self, partition: Partition) -> None:
         """Pass on."""
         self._handler.forget(partition)
+
+
+class MeteredPreparing(MeteredHandler):
+    """The same for a handler that prepares: that it does is told by its having the method."""
+
+    def __init__(self, handler: Preparing, group: str) -> None:
+        super().__init__(handler, group)
+        self._preparing = handler
+
+    def prepare(self, batch: Slice) -> Any:
+        """Pass on."""
+        return self._preparing.prepare(batch)
+
+
+def metered(handler: Handler, group: str) -> MeteredHandler:
+    """Return the handler with its counters."""
+    if isinstance(handler, Preparing):
+        return MeteredPreparing(handler, group)
+    return MeteredHandler(handler, group)
 
 
 class MeteredSession(Session):

@@ -20,7 +20,7 @@ from service_kit.clock import Clock, clock_from_environment
 from service_kit.errors import Infrastructure
 from service_kit.guards import Guards
 from service_kit.keys import Keys
-from service_kit.metrics import CLOCK, MeteredHandler, MeteredSession
+from service_kit.metrics import CLOCK, MeteredSession, metered
 from service_kit.outbox import Origin, Outbox
 from service_kit.owners import Fence, take_over
 from service_kit.readiness import Readiness
@@ -149,7 +149,7 @@ class Runtime:
             session=self._open(),
             fence=self._fence,
             group=group,
-            handler=MeteredHandler(handler, group),
+            handler=metered(handler, group),
             bounds=self.broker.bounds,
             gapless=gapless,
             clock=self.clock,

@@ -105,6 +105,15 @@ class Unfit(BadRecord):
         self.got = got
         self.zh = zh or in_chinese(detail) or ""
 
+    def without_frames(self) -> "Unfit":
+        """Let go of where it was raised, and of what was at hand there: it is kept in a letter.
+
+        The frames hold what holds the letter. Such a ring of a whole slice would stay until the
+        garbage collector looks, which it does seldom here.
+        """
+        self.__traceback__ = self.__context__ = None
+        return self
+
 
 class Skipped(Unfit):
     """What its mapping says is no event: it is counted, and no dead letter."""

@@ -173,7 +173,8 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         if unfit.cause == SKIPPED:
             folded.counts_of(name).skipped += 1
             return
-        folded.letters.append(Letter(arrival, unfit, plan.source if plan else None))
+        letter = Letter(arrival, unfit.without_frames(), plan.source if plan else None)
+        folded.letters.append(letter)
         counts = folded.counts_of(name)
         counts.dead += 1
         counts.bad += unfit.cause != SOURCE_PAUSED
