@@ -36,7 +36,10 @@ T = TypeVar("T")
 
 
 FIRST_SIZE = 5000
+# Messages taken at once: few enough to stay in the processor's cache. One costs half as much there,
+# and what it was made of is used again for the next one.
 _PIECE = 1000
+_MOST_BYTES = 64 * 2**20  # of one transaction's records, whatever the size of each
 _SHORT_SECONDS = 1.0
 _LONG_SECONDS = 2.0
 
@@ -117,30 +120,34 @@ class ConfluentLoop:
             taken = self._take_columns(consumer)
             return [[self._applier.prepare(run.slice()) for run in runs] for runs in taken]
         found: dict[Partition, list[Message]] = {}
-        for message in consumer.consume(self._most, self._settings.within):
-            found.setdefault(self._partition(message), []).append(message)
+        for piece in self._pieces(consumer):
+            for message in piece:
+                found.setdefault(self._partition(message), []).append(message)
         return [self._slices(partition, some) for partition, some in found.items()]
 
-    def _take_columns(self, consumer: Consumer) -> list[list["_Run"]]:
-        """Take records as columns, in pieces small enough to stay in the processor's cache.
-
-        A message costs half as much there, and what it was made of is used again for the next one.
-        """
-        found: dict[Partition, list[_Run]] = {}
+    def _pieces(self, consumer: Consumer) -> Iterator[list[Message]]:
+        """Yield records until there are enough, the time is over, or none are left."""
         until = time.monotonic() + self._settings.within
-        left = self._most
-        while left > 0:
+        left, size = self._most, 0
+        while left > 0 and size < _MOST_BYTES:
             wanted = min(_PIECE, left)
-            messages = consumer.consume(wanted, max(0.0, until - time.monotonic()))
-            for _, of_number in groupby(messages, Message.partition):
+            piece = consumer.consume(wanted, max(0.0, until - time.monotonic()))
+            size += sum(map(len, filter(None, map(Message.value, piece))))
+            left -= len(piece)
+            yield piece
+            if len(piece) < wanted:
+                return
+
+    def _take_columns(self, consumer: Consumer) -> list[list["_Run"]]:
+        """Take records as columns: each piece is taken apart while it is in the cache."""
+        found: dict[Partition, list[_Run]] = {}
+        for piece in self._pieces(consumer):
+            for _, of_number in groupby(piece, Message.partition):
                 for _, some in groupby(of_number, Message.topic):
-                    piece = list(some)
-                    partition = self._partition(piece[0])
-                    for run in _runs(partition, piece):
+                    messages = list(some)
+                    partition = self._partition(messages[0])
+                    for run in _runs(partition, messages):
                         _append(found.setdefault(partition, []), run)
-            left -= len(messages)
-            if len(messages) < wanted:
-                break
         return list(found.values())
 
     def _slices(self, partition: Partition, messages: list[Message]) -> list[Slice]:

@@ -56,4 +56,5 @@ def _mapped(array: Any) -> Any:
     with tempfile.TemporaryFile() as file:
         array.tofile(file)
         file.flush()
-        return np.memmap(file, array.dtype, "r")
+        # Private and writable, for compiled loops are made anew for what cannot be written to.
+        return np.asarray(np.memmap(file, array.dtype, "c"))

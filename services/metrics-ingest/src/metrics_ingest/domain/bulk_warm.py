@@ -20,7 +20,7 @@ from metrics_ingest.domain.definitions import (
 )
 from metrics_ingest.domain.folding import Arrival
 from metrics_ingest.domain.plans import TenantPlan
-from metrics_ingest.domain.window import Window
+from metrics_ingest.domain.window import Block, Window
 from service_kit.records import Texts
 
 _TENANT, _SOURCE, _DOOR = "a-tenant", "a-source", "http"
@@ -42,8 +42,10 @@ def warm() -> None:
     values = Texts.of([_event(id_) for id_ in ids])
     prepared = BulkReader(plans).read(Texts.joined([keys]), Texts.joined([values]))
     sources = {(_TENANT, _SOURCE): plans[_TENANT].sources[_SOURCE]}
-    folded, _ = fold_prepared(prepared, _no_arrivals, sources, Window().find)
-    if folded.sources[_TENANT, _SOURCE].accepted != len(ids):
+    window = Window()
+    folded, _ = fold_prepared(prepared, _no_arrivals, sources, window.find)
+    window.add(Block(0, folded.packed))
+    if not window.find(prepared.ids)[0].all():
         raise RuntimeError("the bulk fold does not fold")
 
 
