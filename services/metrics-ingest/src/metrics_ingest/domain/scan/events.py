@@ -130,12 +130,12 @@ def _scan_one(
     depth = 0
     met_nodes, met_slots = U(1), U(0)
     at = space_end(data, start, end)
-    if at >= end or data[at] != OPEN:
+    if at >= end or data[U(at)] != OPEN:
         return False
     at = space_end(data, at + 1, end)
     while True:
         # A name stands here, or nothing good.
-        if at >= end or data[at] != QUOTE:
+        if at >= end or data[U(at)] != QUOTE:
             return False
         name = at + 1
         at, plain = text_end(data, name, end)
@@ -164,13 +164,13 @@ def _scan_one(
         else:
             node = -1 - members[member, 2]
             bit = U(1) << U(node)
-            if met_nodes & bit or data[at] != OPEN or depth + 1 >= _DEEPEST:
+            if met_nodes & bit or data[U(at)] != OPEN or depth + 1 >= _DEEPEST:
                 return False
             met_nodes |= bit
             depth += 1
             path[depth] = node
             at = space_end(data, at + 1, end)
-            if at >= end or data[at] != CLOSE:
+            if at >= end or data[U(at)] != CLOSE:
                 continue
         if at == NO:
             return False
@@ -179,7 +179,7 @@ def _scan_one(
             at = space_end(data, at, end)
             if at >= end:
                 return False
-            byte = data[at]
+            byte = data[U(at)]
             at = space_end(data, at + 1, end)
             if byte == COMMA:
                 break
@@ -217,7 +217,7 @@ def _member(
 @compiled
 def _same(data: Any, start: int, other: Any, first: int, size: int) -> Any:
     for place in range(size):
-        if data[start + place] != other[first + place]:
+        if data[U(start + place)] != other[first + place]:
             return False
     return True
 
@@ -228,7 +228,7 @@ def _take(
 ) -> Any:
     """Read the value of a slot; return the position behind it, or NO, and whether one is there."""
     kind = slots[slot, KIND]
-    byte = data[at]
+    byte = data[U(at)]
     if byte == NULL:
         return word_end(data, at, end), False
     written = byte == QUOTE
@@ -277,10 +277,10 @@ def _is_text(data: Any, start: int, end: int, written: bool) -> Any:
     """Whether it is a text that is not too long, or a whole number as JSON writes it."""
     if written:
         return end - start <= _LONGEST_TEXT
-    if data[start] == MINUS and data[start + 1] == ZERO:
+    if data[U(start)] == MINUS and data[U(start + 1)] == ZERO:
         return False
     for place in range(start, end):
-        if data[place] == POINT:
+        if data[U(place)] == POINT:
             return False
     return True
 
@@ -289,8 +289,10 @@ def _is_text(data: Any, start: int, end: int, written: bool) -> Any:
 def _note(data: Any, start: int, end: int, slots: Any, slot: int, found: Any, place: int) -> None:
     """Add a value's hashes to the shape and to the stamp."""
     if slots[slot, SHAPES]:
-        found[place, SHAPE] += np.int64(keyed64(data, start, end, U(slots[slot, SEED])))
-        found[place, OTHER_SHAPE] += np.int64(keyed64(data, start, end, U(slots[slot, OTHER_SEED])))
+        seed, other = U(slots[slot, SEED]), U(slots[slot, OTHER_SEED])
+        first, second = keyed64(data, start, end, seed, other)
+        found[place, SHAPE] += np.int64(first)
+        found[place, OTHER_SHAPE] += np.int64(second)
     if slots[slot, STAMP] or slots[slot, ALWAYS]:
         hashed = np.int64(_hash(data, start, end))
         found[place, STAMPED] += hashed * slots[slot, STAMP]
@@ -314,11 +316,11 @@ def _number(data: Any, start: int, end: int) -> Any:
     Places are ABSENT if it is none, or has very many digits. A plain text has no zeros at the end
     of its fraction; of zero it is "0" alone.
     """
-    negative = start < end and data[start] == MINUS
+    negative = start < end and data[U(start)] == MINUS
     first = start + 1 if negative else start
     mantissa, digits, point = 0, 0, NO
     for place in range(first, end):
-        byte = data[place]
+        byte = data[U(place)]
         if byte == POINT and point == NO and place > first:
             point = place
         elif 0x30 <= byte <= 0x39:
@@ -331,7 +333,7 @@ def _number(data: Any, start: int, end: int) -> Any:
     if (
         digits == 0
         or point == end - 1
-        or (data[first] == ZERO and digits > 1 and point != first + 1)
+        or (data[U(first)] == ZERO and digits > 1 and point != first + 1)
     ):
         return 0, ABSENT, end
     if mantissa == 0:

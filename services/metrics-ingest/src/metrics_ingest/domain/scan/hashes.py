@@ -36,13 +36,15 @@ _LOW = U(0xFFFFFFFF)
 
 @compiled
 def _read4(data: Any, at: int) -> Any:
-    return (
-        U(data[at]) | U(data[at + 1]) << U(8) | U(data[at + 2]) << U(16) | U(data[at + 3]) << U(24)
-    )
+    # An index without a sign needs no look whether it counts from the end.
+    first = U(at)
+    low = U(data[first]) | U(data[first + U(1)]) << U(8)
+    return low | U(data[first + U(2)]) << U(16) | U(data[first + U(3)]) << U(24)
 
 
 @compiled
-def _read8(data: Any, at: int) -> Any:
+def read8(data: Any, at: int) -> Any:
+    """Return eight bytes as a word, the first one lowest."""
     return _read4(data, at) | _read4(data, at + 4) << U(32)
 
 
@@ -84,7 +86,7 @@ def _avalanche_old(h: Any) -> Any:
 
 @compiled
 def _mix16(data: Any, at: int, word: int) -> Any:
-    return _folded(_read8(data, at) ^ _SECRET[word], _read8(data, at + 8) ^ _SECRET[word + 1])
+    return _folded(read8(data, at) ^ _SECRET[word], read8(data, at + 8) ^ _SECRET[word + 1])
 
 
 @compiled
@@ -94,8 +96,8 @@ def hash64(data: Any, start: int, end: int) -> Any:
     if size > 16:
         return _hash64_long(data, start, size)
     if size > 8:
-        low = _read8(data, start) ^ _SECRET[3] ^ _SECRET[4]
-        high = _read8(data, end - 8) ^ _SECRET[5] ^ _SECRET[6]
+        low = read8(data, start) ^ _SECRET[3] ^ _SECRET[4]
+        high = read8(data, end - 8) ^ _SECRET[5] ^ _SECRET[6]
         return _avalanche(U(size) + _swap8(low) + high + _folded(low, high))
     if size > 3:
         h = (_read4(data, end - 4) + (_read4(data, start) << U(32))) ^ _SECRET[1] ^ _SECRET[2]
@@ -127,22 +129,27 @@ def hash128(data: Any, start: int, end: int) -> Any:
     for step in range((size - 1) // 32, -1, -1):
         first, last = start + 16 * step, end - 16 * (step + 1)
         low += _mix16(data, first, 4 * step)
-        low ^= _read8(data, last) + _read8(data, last + 8)
+        low ^= read8(data, last) + read8(data, last + 8)
         high += _mix16(data, last, 4 * step + 2)
-        high ^= _read8(data, first) + _read8(data, first + 8)
+        high ^= read8(data, first) + read8(data, first + 8)
     total = low * _P64_1 + high * _P64_4 + U(size) * _P64_2
     # A digest is written from its highest byte on.
     return _swap8(U(0) - _avalanche(total)), _swap8(_avalanche(low + high))
 
 
 @compiled
-def keyed64(data: Any, start: int, end: int, seed: Any) -> Any:
-    """Return a hash that nobody can foresee who does not know the seed; of any length."""
-    total = seed ^ U(end - start) * _P64_1
+def keyed64(data: Any, start: int, end: int, seed: Any, other: Any) -> Any:
+    """Return two hashes that nobody can foresee who does not know the seeds; of any length."""
+    size = U(end - start) * _P64_1
+    first, second = seed ^ size, other ^ size
     while start < end:
         word = U(0)
-        for place in range(start, min(start + 8, end)):
-            word = word << U(8) | U(data[place])
-        total = _folded(total ^ word, seed | U(1)) + _P64_2
+        if start + 8 <= end:
+            word = read8(data, start)
+        else:
+            for place in range(start, end):
+                word = word << U(8) | U(data[place])
+        first = _folded(first ^ word, seed | U(1)) + _P64_2
+        second = _folded(second ^ word, other | U(1)) + _P64_2
         start += 8
-    return _avalanche(total)
+    return _avalanche(first), _avalanche(second)

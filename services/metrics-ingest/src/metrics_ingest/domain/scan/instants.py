@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
+
 from metrics_ingest.domain.scan.compiled import compiled
 from metrics_ingest.domain.scan.tokens import digits_end
 
 ODD = -100_000
 """Another form, or no time at all; no instant and no offset is this number."""
 
+U = np.uint64
 _DAY_MS = 86_400_000
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _END_MS = 253_370_764_800_000  # 9999-01-01
@@ -34,7 +37,7 @@ def instant(data: Any, start: int, end: int) -> Any:
     at_ms = _days_before(year, month, day) * _DAY_MS
     at_ms += ((hour * 60 + minute) * 60 + second) * 1000
     at = start + _SECONDS
-    if data[at] == 0x2E:
+    if data[U(at)] == 0x2E:
         last = digits_end(data, at + 1, end)
         if not 1 <= last - at - 1 <= _MOST_DIGITS:
             return ODD
@@ -52,16 +55,16 @@ def _thousandths(data: Any, start: int, end: int) -> Any:
     """Return the first three digits of a fraction; what is smaller is cut off."""
     found = 0
     for place in range(start, start + 3):
-        found = found * 10 + (data[place] - 0x30 if place < end else 0)
+        found = found * 10 + (data[U(place)] - 0x30 if place < end else 0)
     return found
 
 
 @compiled
 def _east(data: Any, at: int, end: int) -> Any:
     """Return how many minutes a zone is east, ODD if none stands there."""
-    if end - at == 1 and data[at] == 0x5A:
+    if end - at == 1 and data[U(at)] == 0x5A:
         return 0
-    if end - at != 6 or data[at + 3] != 0x3A or not (data[at] == 0x2B or data[at] == 0x2D):
+    if end - at != 6 or data[U(at + 3)] != 0x3A or not (data[U(at)] == 0x2B or data[U(at)] == 0x2D):
         return ODD
     if not (_digits(data, at + 1) and _digits(data, at + 4)):
         return ODD
@@ -69,7 +72,7 @@ def _east(data: Any, at: int, end: int) -> Any:
     if hours > 23 or minutes > 59:
         return ODD
     east = hours * 60 + minutes
-    return east if data[at] == 0x2B else -east
+    return east if data[U(at)] == 0x2B else -east
 
 
 @compiled
@@ -79,14 +82,14 @@ def _has_form(data: Any, start: int) -> Any:
         if wanted == 0x30:
             if not _digit(data, start + place):
                 return False
-        elif data[start + place] != wanted:
+        elif data[U(start + place)] != wanted:
             return False
     return True
 
 
 @compiled
 def _digit(data: Any, at: int) -> Any:
-    return 0x30 <= data[at] <= 0x39
+    return 0x30 <= data[U(at)] <= 0x39
 
 
 @compiled
@@ -96,7 +99,7 @@ def _digits(data: Any, at: int) -> Any:
 
 @compiled
 def _two(data: Any, at: int) -> Any:
-    return (data[at] - 0x30) * 10 + (data[at + 1] - 0x30)
+    return (data[U(at)] - 0x30) * 10 + (data[U(at + 1)] - 0x30)
 
 
 @compiled

@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 
 from metrics_ingest.domain.scan.compiled import compiled
+from metrics_ingest.domain.scan.hashes import read8
 
 NO = -1
 QUOTE, BACKSLASH, COMMA, COLON = 0x22, 0x5C, 0x2C, 0x3A
 OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 0x7B, 0x7D, 0x5B, 0x5D
 MINUS, POINT, ZERO, NINE = 0x2D, 0x2E, 0x30, 0x39
 NULL, TRUE, FALSE = 0x6E, 0x74, 0x66
+
+U = np.uint64
+_EACH, _HIGHEST = U(0x0101010101010101), U(0x8080808080808080)
 
 _SPACE, _TAB, _LINE, _RETURN = 0x20, 0x09, 0x0A, 0x0D
 _DEEPEST = 60
@@ -39,7 +43,7 @@ _SPECIAL[:0x20] = _SPECIAL[0x80:] = _SPECIAL[[QUOTE, BACKSLASH]] = True
 def space_end(data: Any, at: int, end: int) -> Any:
     """Return where the next thing begins; ``end`` if nothing comes any more."""
     while at < end:
-        byte = data[at]
+        byte = data[U(at)]
         if byte > _SPACE or not (
             byte == _SPACE or byte == _LINE or byte == _TAB or byte == _RETURN
         ):
@@ -56,7 +60,12 @@ def text_end(data: Any, at: int, end: int) -> Any:
     """
     plain = True
     while at < end:
-        byte = data[at]
+        if at + 8 <= end:
+            ordinary = _ordinary(read8(data, at))
+            at += ordinary
+            if ordinary == 8:
+                continue
+        byte = data[U(at)]
         if not _SPECIAL[byte]:
             at += 1
         elif byte == QUOTE:
@@ -72,16 +81,32 @@ def text_end(data: Any, at: int, end: int) -> Any:
 
 
 @compiled
+def _ordinary(word: Any) -> Any:
+    """Return how many of eight bytes, from the lowest on, need no look.
+
+    The highest bit of a byte in ``found`` is set if it is a quote, a backslash, below a space or
+    above ASCII; a byte above one that is found may be set too, which is no matter.
+    """
+    quote, backslash = word ^ U(QUOTE) * _EACH, word ^ U(BACKSLASH) * _EACH
+    found = (quote - _EACH) & ~quote | (backslash - _EACH) & ~backslash
+    found = (found | (word - U(_SPACE) * _EACH) & ~word | word) & _HIGHEST
+    if found == 0:
+        return 8
+    below = (found & (~found + U(1))) - U(1)
+    return np.int64((below & _EACH) * _EACH >> U(56)) - 1
+
+
+@compiled
 def _escape_end(data: Any, at: int, end: int) -> Any:
     if at >= end:
         return NO
-    if _ESCAPES[data[at]]:
+    if _ESCAPES[data[U(at)]]:
         return at + 1
-    if data[at] != 0x75 or at + 5 > end:
+    if data[U(at)] != 0x75 or at + 5 > end:
         return NO
     code = 0
     for place in range(at + 1, at + 5):
-        digit = _hex(data[place])
+        digit = _hex(data[U(place)])
         if digit == NO:
             return NO
         code = code * 16 + digit
@@ -100,7 +125,7 @@ def _hex(byte: int) -> Any:
 @compiled
 def _wide_end(data: Any, at: int, end: int) -> Any:
     """Return the position behind one character of several bytes of UTF-8 (RFC 3629, table 4)."""
-    first = data[at]
+    first = data[U(at)]
     size = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
     if first < 0xC2 or first > 0xF4 or at + size > end:
         return NO
@@ -113,10 +138,10 @@ def _wide_end(data: Any, at: int, end: int) -> Any:
         low = 0x90
     elif first == 0xF4:
         high = 0x8F
-    if data[at + 1] < low or data[at + 1] > high:
+    if data[U(at + 1)] < low or data[U(at + 1)] > high:
         return NO
     for place in range(at + 2, at + size):
-        if data[place] & 0xC0 != 0x80:
+        if data[U(place)] & 0xC0 != 0x80:
             return NO
     return at + size
 
@@ -125,22 +150,22 @@ def _wide_end(data: Any, at: int, end: int) -> Any:
 def number_end(data: Any, at: int, end: int) -> Any:
     """Return the position behind a number, and whether it is plain: without exponent."""
     start = at
-    if at < end and data[at] == MINUS:
+    if at < end and data[U(at)] == MINUS:
         at += 1
     first = at
     at = digits_end(data, at, end)
-    if at == first or (data[first] == ZERO and at > first + 1):
+    if at == first or (data[U(first)] == ZERO and at > first + 1):
         return NO, False
-    if at < end and data[at] == POINT:
+    if at < end and data[U(at)] == POINT:
         first = at + 1
         at = digits_end(data, first, end)
         if at == first:
             return NO, False
     plain = True
-    if at < end and data[at] | 0x20 == 0x65:
+    if at < end and data[U(at)] | 0x20 == 0x65:
         plain = False
         at += 1
-        if at < end and (data[at] == MINUS or data[at] == 0x2B):
+        if at < end and (data[U(at)] == MINUS or data[U(at)] == 0x2B):
             at += 1
         first = at
         at = digits_end(data, first, end)
@@ -152,7 +177,7 @@ def number_end(data: Any, at: int, end: int) -> Any:
 @compiled
 def digits_end(data: Any, at: int, end: int) -> Any:
     """Return the position behind some digits, or none."""
-    while at < end and ZERO <= data[at] <= NINE:
+    while at < end and ZERO <= data[U(at)] <= NINE:
         at += 1
     return at
 
@@ -160,12 +185,12 @@ def digits_end(data: Any, at: int, end: int) -> Any:
 @compiled
 def word_end(data: Any, at: int, end: int) -> Any:
     """Return the position behind null, true or false."""
-    first = data[at]
+    first = data[U(at)]
     size = _WORD_SIZES[first] if first < 128 else 0
     if size == 0 or at + 1 + size > end:
         return NO
     for place in range(size):
-        if data[at + 1 + place] != _WORDS[first, place]:
+        if data[U(at + 1 + place)] != _WORDS[first, place]:
             return NO
     return at + 1 + size
 
@@ -177,7 +202,7 @@ def value_end(data: Any, at: int, end: int) -> Any:
     objects = 0  # a bit for each level: whether it is an object
     while at < end:
         # A value begins here.
-        byte = data[at]
+        byte = data[U(at)]
         if byte == OPEN or byte == OPEN_LIST:
             depth += 1
             if depth > _DEEPEST:
@@ -186,7 +211,7 @@ def value_end(data: Any, at: int, end: int) -> Any:
             at = space_end(data, at + 1, end)
             if at >= end:
                 return NO
-            if data[at] == (CLOSE if byte == OPEN else CLOSE_LIST):
+            if data[U(at)] == (CLOSE if byte == OPEN else CLOSE_LIST):
                 at += 1
                 depth -= 1
                 objects >>= 1
@@ -205,7 +230,7 @@ def value_end(data: Any, at: int, end: int) -> Any:
             at = space_end(data, at, end)
             if at >= end:
                 return NO
-            byte = data[at]
+            byte = data[U(at)]
             at += 1
             if byte == COMMA:
                 at = space_end(data, at, end)
@@ -225,7 +250,7 @@ def value_end(data: Any, at: int, end: int) -> Any:
 
 @compiled
 def _scalar_end(data: Any, at: int, end: int) -> Any:
-    byte = data[at]
+    byte = data[U(at)]
     if byte == QUOTE:
         return text_end(data, at + 1, end)[0]
     if byte == MINUS or ZERO <= byte <= NINE:
@@ -236,7 +261,7 @@ def _scalar_end(data: Any, at: int, end: int) -> Any:
 @compiled
 def name_end(data: Any, at: int, end: int) -> Any:
     """Return where the value of a member begins; ``at`` is where its name does."""
-    if at >= end or data[at] != QUOTE:
+    if at >= end or data[U(at)] != QUOTE:
         return NO
     at = text_end(data, at + 1, end)[0]
     return NO if at == NO else colon_end(data, at, end)
@@ -246,6 +271,6 @@ def name_end(data: Any, at: int, end: int) -> Any:
 def colon_end(data: Any, at: int, end: int) -> Any:
     """Return where the value begins behind a name and its colon."""
     at = space_end(data, at, end)
-    if at >= end or data[at] != COLON:
+    if at >= end or data[U(at)] != COLON:
         return NO
     return space_end(data, at + 1, end)
