@@ -120,35 +120,31 @@ class ConfluentLoop:
             taken = self._take_columns(consumer)
             return [[self._applier.prepare(run.slice()) for run in runs] for runs in taken]
         found: dict[Partition, list[Message]] = {}
-        for piece in self._pieces(consumer):
+        budget = _Budget(self._most, self._settings.within)
+        for piece in budget.pieces(consumer):
             for message in piece:
                 found.setdefault(self._partition(message), []).append(message)
+            budget.bytes += sum(map(len, filter(None, map(Message.value, piece))))
         return [self._slices(partition, some) for partition, some in found.items()]
-
-    def _pieces(self, consumer: Consumer) -> Iterator[list[Message]]:
-        """Yield records until there are enough, the time is over, or none are left."""
-        until = time.monotonic() + self._settings.within
-        left, size = self._most, 0
-        while left > 0 and size < _MOST_BYTES:
-            wanted = min(_PIECE, left)
-            piece = consumer.consume(wanted, max(0.0, until - time.monotonic()))
-            size += sum(map(len, filter(None, map(Message.value, piece))))
-            left -= len(piece)
-            yield piece
-            if len(piece) < wanted:
-                return
 
     def _take_columns(self, consumer: Consumer) -> list[list["_Run"]]:
         """Take records as columns: each piece is taken apart while it is in the cache."""
         found: dict[Partition, list[_Run]] = {}
-        for piece in self._pieces(consumer):
-            for _, of_number in groupby(piece, Message.partition):
-                for _, some in groupby(of_number, Message.topic):
-                    messages = list(some)
-                    partition = self._partition(messages[0])
-                    for run in _runs(partition, messages):
-                        _append(found.setdefault(partition, []), run)
+        budget = _Budget(self._most, self._settings.within)
+        for piece in budget.pieces(consumer):
+            for messages in self._by_partition(piece):
+                partition = self._partition(messages[0])
+                for run in _runs(partition, messages):
+                    budget.bytes += run.bytes
+                    _append(found.setdefault(partition, []), run)
         return list(found.values())
+
+    def _by_partition(self, piece: list[Message]) -> Iterator[list[Message]]:
+        if len(self._logical) > 1:
+            for _, of_topic in groupby(piece, Message.topic):
+                yield from _split(list(of_topic))
+        else:
+            yield from _split(piece)
 
     def _slices(self, partition: Partition, messages: list[Message]) -> list[Slice]:
         gapless = partition.topic in self._applier.gapless
@@ -204,6 +200,34 @@ class ConfluentLoop:
         return Partition(self._logical[topic], number)
 
 
+class _Budget:
+    """How much one transaction may take: records, ``bytes`` so far, seconds of waiting."""
+
+    def __init__(self, records: int, seconds: float) -> None:
+        self._left = records
+        self._until = time.monotonic() + seconds
+        self.bytes = 0
+
+    def pieces(self, consumer: Consumer) -> Iterator[list[Message]]:
+        """Yield records until something is used up, or none are left."""
+        while self._left > 0 and self.bytes < _MOST_BYTES:
+            wanted = min(_PIECE, self._left)
+            piece = consumer.consume(wanted, max(0.0, self._until - time.monotonic()))
+            self._left -= len(piece)
+            yield piece
+            if len(piece) < wanted:
+                return
+
+
+def _split(piece: list[Message]) -> Iterator[list[Message]]:
+    """Yield the messages of each partition in a piece; nearly always all are of one."""
+    if len(set(map(Message.partition, piece))) == 1:
+        yield piece
+        return
+    for _, some in groupby(piece, Message.partition):
+        yield list(some)
+
+
 class _Run:
     """Records of one partition without a hole between them, taken apart at once."""
 
@@ -213,6 +237,11 @@ class _Run:
         self.end = start + len(messages)
         self._keys = [Texts.of(_filled(map(Message.key, messages)))]
         self._values = [Texts.of(_filled(map(Message.value, messages)))]
+
+    @property
+    def bytes(self) -> int:
+        """How many there are."""
+        return sum(len(texts.bytes) for texts in (*self._keys, *self._values))
 
     def take(self, other: "_Run") -> bool:
         """Take the next ones, if they are the next ones."""

@@ -8,7 +8,7 @@ from event_contracts.facts import Accepted, FactBatch
 from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, Dims, day_of, set_key
 from metrics_ingest.domain.definitions import SKETCH_KINDS, MetricKind
 from metrics_ingest.domain.folding import SourceFold
-from metrics_ingest.domain.parts import Part, named
+from metrics_ingest.domain.parts import Part
 from metrics_ingest.domain.plans import MetricPlan
 from metrics_ingest.domain.values import EXACT
 
@@ -97,7 +97,7 @@ def fact_batches(
             source=fold.plan.source.name,
             definition=metric.definition.version,
             as_of_ms=as_of_ms,
-            dims=tuple([named(metric.dims, dims)[0] for dims in part.table]),
+            dims=tuple(part.dims),
             cells=tuple(part.cells),
             over=tuple(part.over),
             sketches=tuple(part.sketches),

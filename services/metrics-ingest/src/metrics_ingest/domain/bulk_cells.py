@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from event_contracts.facts import Cell
 from metrics_ingest.domain.bulk_shapes import Targets
-from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, Dims, day_of
-from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, Part, named
+from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, day_of
+from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, Part
 from metrics_ingest.domain.scan.groups import Sums
 from metrics_ingest.domain.values import EXACT
 
@@ -34,9 +34,9 @@ class BulkCells:
 
     def known(self, sets: DaySets) -> bool:
         """Whether all dimension sets are known on their days."""
-        keys = [self.targets.set_keys[target] for target in self.table.tolist()]
+        keys = set(map(self.targets.set_keys.__getitem__, self.table.tolist()))
         first, last = day_of(int(self.minutes.min())), day_of(int(self.minutes.max()))
-        return all(sets.get(day, frozenset()) >= set(keys) for day in range(first, last + 1))
+        return all(sets.get(day, frozenset()) >= keys for day in range(first, last + 1))
 
     def as_cells(self) -> dict[CellKey, CellSum]:
         """Return them one by one."""
@@ -46,22 +46,21 @@ class BulkCells:
         )
         return {(minute, dims[at]): CellSum(sum_, int(n)) for minute, at, sum_, n in rows}
 
-    def parts(self, names: tuple[str, ...]) -> Iterator[Part]:
+    def parts(self) -> Iterator[Part]:
         """Yield them as parts that fit into records."""
-        table = [self.targets.dims[target] for target in self.table.tolist()]
-        longest = max(named(names, dims)[1] for dims in table)
-        most = BATCH_BYTES // (CELL_BYTES + longest)
+        table = self.table.tolist()
+        most = BATCH_BYTES // (CELL_BYTES + max(map(self.targets.sizes.__getitem__, table)))
         for start in range(0, len(self.minutes), most):
             yield self._part(table, slice(start, start + most))
 
-    def _part(self, table: list[Dims], rows: slice) -> Part:
+    def _part(self, table: list[int], rows: slice) -> Part:
         dims = self.dims[rows]
         if len(dims) < len(self.dims):
             used, dims = np.unique(dims, return_inverse=True)
             table = [table[place] for place in used.tolist()]
         columns = self.minutes[rows].tolist(), dims.tolist(), self._totals(rows)
         cells = map(Cell, *columns, self.sums.counts[rows].tolist())
-        return Part(dict(zip(table, range(len(table)), strict=True)), list(cells))
+        return Part(list(map(self.targets.named.__getitem__, table)), list(cells))
 
     def _totals(self, rows: slice = slice(None)) -> list[Decimal]:
         units = map(_UNITS.__getitem__, self.sums.places[rows].tolist())

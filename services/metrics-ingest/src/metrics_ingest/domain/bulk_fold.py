@@ -16,7 +16,7 @@ from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
 from metrics_ingest.domain.generations import Mask, Words, first_of
 from metrics_ingest.domain.scan.cells import expand, number_targets
-from metrics_ingest.domain.scan.groups import Sums, grouped, sums
+from metrics_ingest.domain.scan.groups import Sums, grouped, ordered, sums
 from metrics_ingest.domain.stamps import VERSION_SHIFT
 from metrics_ingest.domain.window import pack_words, words_of
 
@@ -127,17 +127,17 @@ def _cells_of(columns: Columns) -> dict[str, BulkCells] | None:
     if found is None:
         return None
     metric = targets.metric.all[groups.pairs[:, 0]]
-    order = np.argsort(metric, kind="stable")
+    order, begins = ordered(metric, len(targets.metrics))
     target, minutes, metric = groups.pairs[order, 0], groups.pairs[order, 1], metric[order]
     dims, table, ends = np.empty((3, len(order)), np.int64)
     number_targets(target, metric, np.full(len(targets.dims), -1, np.int64), dims, table, ends)
-    starts = np.flatnonzero(np.diff(metric, prepend=-1)).tolist()
     cells = {}
-    for start, end in pairwise([*starts, len(order)]):
+    for name, (start, end) in zip(targets.metrics, pairwise(begins.tolist()), strict=True):
+        if start == end:
+            continue
         rows = slice(start, end)
         of_metric = table[ends[start - 1] if start else 0 : ends[end - 1]]
         totals = Sums(*(column[order[rows]] for column in found))
-        name = targets.metrics[metric[start]]
         cells[name] = BulkCells(targets, of_metric, dims[rows], minutes[rows], totals)
     return cells
 
@@ -153,5 +153,5 @@ def _added(columns: Columns) -> Rows:
 
 
 def _tally(values: Rows) -> Iterable[tuple[int, int]]:
-    found, counts = np.unique(values, return_counts=True)
-    return zip(found.tolist(), counts.tolist(), strict=True)
+    found = grouped(values, values)
+    return zip(found.pairs[:, 0].tolist(), found.counts.tolist(), strict=True)

@@ -43,6 +43,7 @@ class BulkPlan:
         deciding |= {condition.field for metric in metrics for condition in metric.where}
         self.deciding = tuple(sorted(deciding))
         self.amounts = tuple(sorted({metric.value for metric in metrics if metric.value}))
+        self._dims = {metric.definition.name: metric.dims for metric in plan.metrics}
         self.doors: dict[str, BulkDoor] = {}
         for name, mapping in plan.source.doors.items():
             try:
@@ -55,7 +56,7 @@ class BulkPlan:
         """Return the shapes of a door's events: new ones, when they have become too many."""
         known = self._shapes.get(door.name)
         if known is None or len(known) >= MOST_SHAPES:
-            known = self._shapes[door.name] = Shapes(self._shape, self.amounts)
+            known = self._shapes[door.name] = Shapes(self._shape, self.amounts, self._dims)
         return known
 
     def _shape(self, raw: RawShape) -> Shape | None:

@@ -15,6 +15,7 @@ from metrics_ingest.domain.bulk_columns import Columns, Rows, columns_of
 from metrics_ingest.domain.bulk_plans import BulkPlan, bulk_plan
 from metrics_ingest.domain.generations import Words
 from metrics_ingest.domain.plans import TenantPlan
+from metrics_ingest.domain.scan.groups import ordered
 from metrics_ingest.domain.scan.keys import NOBODY, Prefixes
 from service_kit.records import Texts
 
@@ -64,9 +65,11 @@ class BulkReader:
         owners, ids = self._prefixes.read(keys)
         prepared = Prepared(self._plans, ids)
         read = np.zeros(len(keys), np.bool_)
-        for owner, rows in _by_owner(owners):
-            if owner != NOBODY:
-                for columns in _columns(self._sources[owner], values, rows):
+        order, begins = ordered(owners - NOBODY, len(self._sources) + 1)
+        # In front of the first owner's rows stand those of nobody.
+        for owner, (start, end) in enumerate(pairwise(begins[1:].tolist())):
+            if start < end:
+                for columns in _columns(self._sources[owner], values, order[start:end]):
                     read[columns.rows] = True
                     prepared.columns.append(columns)
         prepared.rest = np.flatnonzero(~read).tolist()
@@ -82,11 +85,3 @@ def _columns(plan: BulkPlan, values: Texts, rows: Rows) -> Iterator[Columns]:
         if len(columns.rows) == len(rows):
             return
         rows = np.setdiff1d(rows, columns.rows, assume_unique=True)
-
-
-def _by_owner(owners: Rows) -> Iterator[tuple[int, Rows]]:
-    """Yield each owner with its rows."""
-    order = np.argsort(owners, kind="stable")
-    starts = np.flatnonzero(np.diff(owners[order], prepend=NOBODY - 1)).tolist()
-    for start, end in pairwise([*starts, len(order)]):
-        yield int(owners[order[start]]), order[start:end]

@@ -1,12 +1,13 @@
 """Shapes by number: the compiled loop tells them apart by two words, the plan says what each is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metrics_ingest.domain.cells import Dims, set_key
+from metrics_ingest.domain.parts import named
 from metrics_ingest.domain.scan.cells import ONE
 from metrics_ingest.domain.scan.events import OTHER_SHAPE, SHAPE
 from metrics_ingest.domain.scan.groups import free_slots, number_pairs
@@ -58,10 +59,17 @@ class Column:
 
 
 class Targets:
-    """The sets of dimension values that events have been added to, with their metrics."""
+    """The sets of dimension values that events have been added to, with their metrics.
 
-    def __init__(self) -> None:
+    ``named`` and ``sizes`` are as parts.named gives them.
+    """
+
+    def __init__(self, names: Mapping[str, tuple[str, ...]]) -> None:
+        """``names`` are the dimensions of each metric."""
+        self._names = names
         self.dims: list[Dims] = []
+        self.named: list[dict[str, str]] = []
+        self.sizes: list[int] = []
         self.set_keys: list[bytes] = []
         self.metrics: list[str] = []
         self.metric = Column(np.int64)
@@ -76,6 +84,9 @@ class Targets:
                 self.metrics.append(metric)
             self.metric.append(self.metrics.index(metric))
             self.dims.append(dims)
+            values, size = named(self._names[metric], dims)
+            self.named.append(values)
+            self.sizes.append(size)
             self.set_keys.append(set_key(dims))
         return number
 
@@ -89,10 +100,16 @@ class Shapes:
     """
 
     def __init__(
-        self, ask: Callable[[tuple[Any, ...]], Shape | None], amounts: Sequence[str]
+        self,
+        ask: Callable[[tuple[Any, ...]], Shape | None],
+        amounts: Sequence[str],
+        dims: Mapping[str, tuple[str, ...]],
     ) -> None:
-        """``ask`` returns what a shape comes to, None if it needs the general reading."""
-        self.targets = Targets()
+        """``ask`` returns what a shape comes to, None if it needs the general reading.
+
+        ``amounts`` are the fields that metrics add up, ``dims`` the dimensions of each metric.
+        """
+        self.targets = Targets(dims)
         self.plain = Column(np.bool_)
         self.used = Column(np.bool_)
         self.stamps = Column(np.uint64)

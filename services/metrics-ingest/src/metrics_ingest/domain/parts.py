@@ -34,18 +34,21 @@ class Shape(NamedTuple):
 class Part:
     """Cells that go into one record, with the table that they point into."""
 
-    table: dict[Dims, int] = field(default_factory=dict)
+    dims: list[dict[str, str]] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     over: list[Decimal] = field(default_factory=list)
     sketches: list[bytes] = field(default_factory=list)
     size: int = 0
+    _places: dict[Dims, int] = field(default_factory=dict)
 
     def add(self, names: tuple[str, ...], minute: int, dims: Dims, cell: CellSum) -> None:
         """Add a cell."""
-        place = self.table.get(dims)
+        place = self._places.get(dims)
         if place is None:
-            place = self.table[dims] = len(self.table)
-            self.size += named(names, dims)[1]
+            place = self._places[dims] = len(self.dims)
+            values, size = named(names, dims)
+            self.dims.append(values)
+            self.size += size
         self.size += CELL_BYTES
         self.cells.append(Cell(minute, place, cell.sum, cell.count))
 

@@ -176,7 +176,7 @@ async def _publish(
     for source, metric in _metrics(folded):
         columns = source.columns.get(metric.definition.name)
         if columns is not None:
-            parts = columns[0].parts(metric.dims)
+            parts = columns[0].parts()
         else:
             parts = parts_of(metric, _limited(source, metric, known, effect).cells)
         for batch in fact_batches(source, metric, parts, as_of_ms):

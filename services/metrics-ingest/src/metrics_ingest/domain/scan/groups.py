@@ -41,6 +41,29 @@ def number_pairs(left: Any, right: Any, slots: Any, firsts: Any, numbers: Any, k
     return known
 
 
+def ordered(keys: Numbers, most: int) -> tuple[Numbers, Numbers]:
+    """Return the rows in the order of their keys, 0 <= key < most, and where each key begins.
+
+    Rows with one key keep their order; ``begins`` has an end behind the last key.
+    """
+    begins = np.zeros(most + 1, np.int64)
+    rows = np.empty(len(keys), np.int64)
+    _order(keys, begins, rows)
+    return rows, begins
+
+
+@compiled
+def _order(keys: Any, begins: Any, rows: Any) -> None:
+    for key in keys:
+        begins[key + 1] += 1
+    for key in range(1, len(begins)):
+        begins[key] += begins[key - 1]
+    place = begins.copy()
+    for row in range(len(keys)):
+        rows[place[keys[row]]] = row
+        place[keys[row]] += 1
+
+
 class Grouped(NamedTuple):
     """Groups of pairs: ``of_row`` is each row's group, ``pairs`` (n, 2), ``counts`` of rows."""
 
