@@ -11,14 +11,18 @@ import pytest
 from event_contracts.raw import RawEvent
 from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
+from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.stream.rekeying import GROUP, Rekeyer, RekeyHandler
 from metrics_ingest.stream.watermarks import Prober
 from service_kit import offsets
 from service_kit.batch import Bounds
 from service_kit.errors import Infrastructure
+from service_kit.readiness import Readiness
 from service_kit.records import Partition, Record, Slice
 
 TOPIC = "foreign:shop.orders"
+NONE = SchemaRegistry(Access())
+WAITS = Readiness(lambda _: asyncio.sleep(0, {}), lambda: 0.0)
 
 
 class TopicBroker:
@@ -58,7 +62,7 @@ def logged(stage: Any) -> list[RawEvent]:
 
 async def rekey(stage: Any, *records: tuple[bytes | None, dict[str, bytes]]) -> Any:
     partition = Partition(TOPIC, 0)
-    handler = RekeyHandler(stage.clock, stage.raw, "acme", "shop", "shop.orders")
+    handler = RekeyHandler(stage.clock, stage.raw, NONE, "acme", "shop", "shop.orders")
     applier = await stage.runtime.applier(handler, group=GROUP)
     await offsets.seed(stage.store, GROUP, partition, 0, "t")
 
@@ -195,7 +199,7 @@ async def test_doors_are_begun_and_ended_while_running(stage: Any, make: Any) ->
         return Still(topic)
 
     rekeyer = Rekeyer(
-        stage.store, foreign_of(stage, broker), stage.clock, stage.raw, make_loop, 0.01
+        stage.store, foreign_of(stage, broker), stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01
     )
     task = asyncio.create_task(rekeyer.run())
     await stage.declare()
@@ -229,7 +233,7 @@ async def test_a_loop_that_ends_ends_the_rekeyer(stage: Any) -> None:
 
     await stage.declare()
     foreign = foreign_of(stage, broker)
-    rekeyer = Rekeyer(stage.store, foreign, stage.clock, stage.raw, make_loop, 0.01)
+    rekeyer = Rekeyer(stage.store, foreign, stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01)
     with pytest.raises(Infrastructure):
         await asyncio.wait_for(rekeyer.run(), 5)
 

@@ -64,8 +64,8 @@ class Mapping(Part, frozen=True):
     ``{"item", "root", "query"}`` (domain.mapping.items). ``skip`` are conditions on mapped fields
     under which an event is none (a test, a hint). ``drop`` are the paths of secrets, taken out
     before anything is kept. ``known`` are paths that are not read and no drift either, each with
-    all that is below it. ``schema`` is the JSON Schema of an event (domain.schemas), ``wire`` what
-    stands before the JSON of a topic's records (domain.mapping.wire).
+    all that is below it. ``schema`` is the JSON Schema of an event (domain.schemas), ``wire`` how
+    a topic's records are written (domain.mapping.wire).
     """
 
     id: tuple[str, ...]
