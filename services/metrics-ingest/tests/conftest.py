@@ -97,7 +97,11 @@ class Stage:
         self.store = runtime.store
         self.raw = KafkaRawLog(log, "raw", COUNTS.raw)
         self.now = HandClock()  # the machine's clock
-        self.ingest = IngestSettings(public_url="https://in.example.com", secrets_keys=(SEAL,))
+        self.ingest = IngestSettings(
+            public_url="https://in.example.com",
+            secrets_keys=(SEAL,),
+            registry="https://registry.example.com",
+        )
         self.app = app = make_api(runtime, self.raw, COUNTS, self.ingest, self.now)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://ingest")
