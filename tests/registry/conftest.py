@@ -26,12 +26,12 @@ class Writer:
 
     def __init__(self, registry: Registry, kafka: str) -> None:
         self.registry = registry
-        self._kafka = {"bootstrap.servers": kafka}
-        self._producer = Producer(self._kafka)
+        self._admin = AdminClient({"bootstrap.servers": kafka})
+        self._producer = Producer({"bootstrap.servers": kafka})
 
     async def topic(self, name: str) -> None:
         """Create a topic of two partitions."""
-        made = AdminClient(self._kafka).create_topics([NewTopic(name, 2, 1)])
+        made = self._admin.create_topics([NewTopic(name, 2, 1)])
         await asyncio.to_thread(made[name].result)
 
     def written(self, schema_id: int, schema: Any, value: Any) -> bytes:

@@ -221,8 +221,11 @@ async def test_a_record_of_several_events_becomes_several_and_its_secrets_go(
 
 async def declare_avro(stage: Any, make: Any) -> None:
     source = make.shop()
-    fields = source["doors"]["http"]["fields"]
     paths = {"gross": ["gross", "total"]}
+    fields = {
+        name: field | {"paths": paths.get(name, [name]), "required": False}
+        for name, field in source["doors"]["http"]["fields"].items()
+    }
     source["doors"]["topic:shop.orders"] = {
         "wire": "avro",
         "id": ["event_id"],
@@ -269,6 +272,75 @@ async def test_avro_that_cannot_be_read_becomes_typed_dead_letters(stage: Any, m
     causes = sorted(letter["cause"] for letter in await stage.letters())
     assert causes == ["avro-misfit"] * 3 + ["schema-unknown"] + ["unreadable"] * 5
     assert await stage.total("gross_revenue") == (Decimal("0.02"), 1)
+
+
+async def test_a_letter_is_replayed_once_its_schema_is_registered(stage: Any, make: Any) -> None:
+    shelf = Shelf()
+    stage.schemas = shelf
+    stage.open()
+    await declare_avro(stage, make)
+    del shelf.schemas[2]
+    await rekey(stage, (second("a", 100), {}), (second("b", 23), {}), schemas=shelf)
+    await stage.pump()
+    again = {"source": "shop", "cause": "schema-unknown"}
+    assert (await stage.done("POST", "/v1/dead-letters/replay", again))["unmendable"] == 2
+    shelf.down = True
+    refused = await stage.call("POST", "/v1/dead-letters/replay", again)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "registry-down")
+    shelf.down = False
+    shelf.schemas[2] = ORDERS[2]
+    await stage.send(make.cloud(make.order("b", 0.23)))  # came by another way meanwhile
+    assert (await stage.done("POST", "/v1/dead-letters/replay", again))["replayed"] == 2
+    assert (await stage.done("POST", "/v1/dead-letters/replay", again))["replayed"] == 0
+    await stage.pump()
+    assert await stage.total("gross_revenue") == (Decimal("1.23"), 2)
+    assert await stage.stats() == {
+        "accepted": 2,
+        "duplicates": 1,
+        "conflicts": 1,  # the other way it had other fields beside
+        "dead_letters": 2,
+    }
+
+
+async def test_of_a_replayed_record_of_several_events_each_can_die_alone(
+    stage: Any, make: Any
+) -> None:
+    shelf = Shelf()
+    item = {"type": "record", "name": "Item", "fields": [{"name": "event_id", "type": "string"}]}
+    item["fields"] += [{"name": "at", "type": MINUTES}, {"name": "gross", "type": MONEY}]  # type: ignore[operator]
+    stage.schemas = shelf
+    stage.open()
+    source = make.shop()
+    fields = source["doors"]["http"]["fields"]
+    source["doors"]["topic:shop.orders"] = {
+        "wire": "avro",
+        "each": "orders[]",
+        "id": ["item.event_id"],
+        "type": ["=order.placed"],
+        "time": ["item.at"],
+        "fields": {
+            n: f | {"paths": [f"item.{n}"], "required": n == "gross"} for n, f in fields.items()
+        },
+    }
+    await stage.done("POST", "/v1/sources", source)
+    for metric in make.shop_metrics():
+        await stage.done("POST", "/v1/metrics", metric)
+    huge = varint(20) + b"\x00\x7f" + b"\xff" * 18  # more digits than a sum can hold
+    rows = [text("a") + AT + money(100), text("b") + AT + huge, text("c") + AT + money(23)]
+    await rekey(stage, (framed(3, varint(3), *rows, b"\x00"), {}), schemas=shelf)
+    await stage.pump()
+    assert [each["cause"] for each in await stage.letters()] == ["schema-unknown"]
+    shelf.schemas[3] = avro_schema(("orders", {"type": "array", "items": item}))
+    await stage.done("POST", "/v1/dead-letters/replay", {"source": "shop"})
+    await stage.pump()
+    assert await stage.total("gross_revenue") == (Decimal("1.23"), 2)
+    (dead,) = await stage.letters()
+    assert (dead["cause"], dead["event_id"]) == ("wrong-kind", "b")
+    again = {"source": "shop"}
+    assert (await stage.done("POST", "/v1/dead-letters/replay", again))["replayed"] == 1
+    await stage.pump()
+    assert await stage.total("gross_revenue") == (Decimal("1.23"), 2)
+    assert await stage.stats() == {"accepted": 2, "dead_letters": 3}
 
 
 async def test_a_binary_cloudevent_may_have_its_data_in_avro(stage: Any, make: Any) -> None:

@@ -98,7 +98,7 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
     )
     prober = Prober(clock, memory, broker.ends, foreign, StoredSources(store))
     await runtime.serve(
-        make_api(runtime, raw, counts, ingest),
+        make_api(runtime, raw, counts, ingest, schemas=schemas),
         fold_loop.run(),
         subjects_loop.run(),
         rekeyer.run(),

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -60,18 +60,21 @@ async def rekey_slice(command: RekeySlice, log: RawLog, schemas: Schemas, now_ms
     before anything is sent.
     """
     door = command.door
-    known = await schemas.find(_schema_ids(command)) if door.avro else {}
+    known: Known = NO_SCHEMAS
+    if door.avro:
+        known = await schemas.find(schema_ids([each.value or b"" for each in command.records]))
     events = [e for record in command.records for e in rekeyed(record, door, now_ms, known)]
     records = [log.record_of(event) for event in events]
     await asyncio.gather(*(log.append(record) for record in records))
     return len(records)
 
 
-def _schema_ids(command: RekeySlice) -> set[int]:
+def schema_ids(values: Iterable[bytes]) -> set[int]:
+    """Return the ids of the schemas that these values name."""
     ids = set()
-    for record in command.records:
-        with contextlib.suppress(UserError):  # said again where the record is read
-            ids.add(framed(record.value or b"")[0])
+    for value in values:
+        with contextlib.suppress(UserError):  # said again where the value is read
+            ids.add(framed(value)[0])
     return ids
 
 
@@ -84,23 +87,36 @@ def rekeyed(
     letter, and never stops the topic.
     """
     place = f"{door.topic}/{record.partition.number}/{record.offset}"
+    return events_of(record.value, record.headers, door, place, now_ms, known)
+
+
+def events_of(
+    value: bytes | None,
+    headers: Mapping[str, bytes],
+    door: ForeignDoor,
+    place: str,
+    now_ms: int,
+    known: Known,
+) -> list[RawEvent]:
+    """Return the raw events of what stood at a place of a foreign topic."""
     try:
-        text = _text_of(record, door, known)
+        text = _text_of(value, headers, door, known)
         if text is None:
             return []
         items = _items(door, text)
     except UserError as refusal:
-        return [_unreadable(door, place, record.value or b"", refusal, now_ms)]
+        return [_unreadable(door, place, value or b"", refusal, now_ms)]
     except Unfit as unfit:
-        return [_unread(door, place, record.value or b"", unfit, now_ms)]
+        return [_unread(door, place, value or b"", unfit, now_ms)]
     if len(items) == 1:
         return [_rekeyed(door, place, items[0], text, now_ms)]
     return [_rekeyed(door, f"{place}/{n}", item, text, now_ms) for n, item in enumerate(items)]
 
 
-def _text_of(record: Record, door: ForeignDoor, known: Known) -> bytes | None:
+def _text_of(
+    value: bytes | None, headers: Mapping[str, bytes], door: ForeignDoor, known: Known
+) -> bytes | None:
     """Return the record's JSON text, None for a tombstone; raises UserError, Unfit."""
-    value, headers = record.value, record.headers
     if door.avro and value is not None:
         # What a CloudEvent's header says of its data no longer holds.
         return cloudevents.from_kafka({**headers, **_NOW_JSON}, _read_by_schema(value, known))
