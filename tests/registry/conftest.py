@@ -42,9 +42,9 @@ class Writer:
         return out.getvalue()
 
     def send(self, topic: str, *values: bytes | None) -> None:
-        """Write records and wait for the broker."""
+        """Write records to one partition, in their order, and wait for the broker."""
         for value in values:
-            self._producer.produce(topic, value=value)
+            self._producer.produce(topic, value=value, partition=1)
         assert self._producer.flush(30) == 0
 
 
