@@ -64,7 +64,7 @@ class Registry:
         settings = {
             "quarkus.http.host": LOOPBACK,
             "quarkus.http.port": str(self._port),
-            "quarkus.datasource.jdbc.url": f"jdbc:h2:file:{self._folder / 'schemas'}",
+            "quarkus.datasource.jdbc.url": f"jdbc:h2:file:{self._folder / 'schemas'};WRITE_DELAY=0",
         }
         told = [f"-D{name}={value}" for name, value in settings.items()]
         argv = [java(), "-Xmx256m", "-XX:+UseSerialGC", *told, "-jar", str(self._jar)]
