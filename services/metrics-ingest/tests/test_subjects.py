@@ -172,6 +172,19 @@ async def test_an_entity_whose_own_day_has_no_rate_is_a_letter_until_it_has(stag
     assert await stage.total("won") == (Decimal(75), 2)
 
 
+async def test_a_delta_beside_changes_of_records_has_to_name_its_currency(stage: Any) -> None:
+    changes = {"kind": "entity", "partial": True, "key": ["deal"], "as_of": "as_of"}
+    source = ads(contributions=[changes, {"kind": "delta", "types": ["sale"]}])
+    fields = source["doors"]["http"]["fields"]
+    fields["spend"]["currency"] = "stage"
+    await stage.done("POST", "/v1/sources", source)
+    metric = {"name": "sales", "source": "ads", "unit": "", "types": ["sale"], "value": "spend"}
+    await stage.done("POST", "/v1/metrics", metric | {"currency": "GBP"})
+    await send(stage, event("a", "sale", spend=5, stage="GBP"), event("b", "sale", spend=5))
+    assert await stage.total("sales") == (Decimal(5), 1)
+    assert [letter["cause"] for letter in await stage.letters()] == ["currency-unknown"]
+
+
 @pytest.mark.parametrize("types", [[], ["impression", "click"]], ids=str)
 async def test_of_several_types_of_cells_a_metric_gets_those_that_it_names(
     stage: Any, types: list[str]
