@@ -172,6 +172,22 @@ async def test_an_entity_whose_own_day_has_no_rate_is_a_letter_until_it_has(stag
     assert await stage.total("won") == (Decimal(75), 2)
 
 
+async def test_what_a_metric_got_of_a_source_stays_when_another_becomes_its_source(
+    stage: Any,
+) -> None:
+    await declare(stage)
+    await send(stage, cell("a", 1, 10), cell("b", 1, 7, "d"))
+    await stage.done("POST", "/v1/sources", ads(name="other"))
+    moved = METRICS[0] | {"source": "other", "unit": "GBP", "reason": "test"}
+    await stage.done("PUT", "/v1/metrics/spend", moved)
+    await send(stage, cell("c", 2, 12), cell("d", 3, 12))
+    assert await stage.total("spend") == (Decimal(17), 2)
+    back = METRICS[0] | {"source": "ads", "unit": "GBP", "reason": "test"}
+    await stage.done("PUT", "/v1/metrics/spend", back)
+    await send(stage, cell("e", 4, 13))
+    assert await stage.total("spend") == (Decimal(20), 2)
+
+
 async def test_a_delta_beside_changes_of_records_has_to_name_its_currency(stage: Any) -> None:
     changes = {"kind": "entity", "partial": True, "key": ["deal"], "as_of": "as_of"}
     source = ads(contributions=[changes, {"kind": "delta", "types": ["sale"]}])

@@ -6,6 +6,7 @@ import msgspec
 
 from metrics_ingest.domain.announcing import announcement
 from metrics_ingest.domain.check_contributions import check_contributions_kept
+from metrics_ingest.domain.check_money import check_currency_kept
 from metrics_ingest.domain.checks import (
     check_dims_kept,
     check_metric,
@@ -83,6 +84,7 @@ async def define_metric(
     source = check_metric(metric, await store.source(tenant, metric.source))
     if before is not None:
         check_dims_kept(before, metric)
+        check_currency_kept(before, metric, source)
     version = before.version if before else 0
     if before is not None and msgspec.structs.replace(metric, version=version) == before:
         return before

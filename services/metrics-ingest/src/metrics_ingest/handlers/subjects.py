@@ -150,7 +150,34 @@ def _step(
     effect.outcomes.update((subject.role, outcome) for outcome in step.outcomes)
     if conflicts := step.outcomes.count(CONFLICT):
         effect.conflicts[subject.tenant, subject.source] += conflicts
-    return step.state
+    return _with_moved(subject, state, step.state, plans)
+
+
+def _with_moved(
+    subject: Subject, before: State, after: State, plans: Mapping[str, TenantPlan]
+) -> State:
+    """Return the state with what it gave to metrics that have another source by now.
+
+    What they got of this one stays, as deltas stay: it says nothing of them any more.
+    """
+    source = _source(subject, plans)
+    own = {metric.definition.name for metric in source.metrics} if source is not None else set()
+    lost = {b.metric for bookings in before.booked.values() for b in bookings} - own
+    moved = lost & {
+        metric.definition.name
+        for other in (plans[subject.tenant].sources.values() if lost else ())
+        for metric in other.metrics
+    }
+    if not moved:
+        return after
+    booked = {
+        cell: tuple(b for b in bookings if b.metric not in moved)
+        for cell, bookings in after.booked.items()
+    }
+    for cell, bookings in before.booked.items():
+        stay = tuple(b for b in bookings if b.metric in moved)
+        booked[cell] = booked.get(cell, ()) + stay
+    return msgspec.structs.replace(after, booked={c: b for c, b in booked.items() if b})
 
 
 def _source(subject: Subject, plans: Mapping[str, TenantPlan]) -> SourcePlan | None:
