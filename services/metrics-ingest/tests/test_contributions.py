@@ -255,6 +255,19 @@ def test_a_slice_without_rows_zeroes_all() -> None:
     assert books.totals == {}
 
 
+def test_a_row_that_names_no_cell_and_brings_something_is_a_row_all_the_same() -> None:
+    plan = plan_of(SLICE, SPEND, CLICKS)
+    books = Books(plan)
+    slice_of = {"account": "771", "day": "d", "rows": 1, "row": "1"}
+    books.take(
+        told(plan, as_of=1, campaign="c", spend=Decimal(7), **slice_of),
+        told(plan, as_of=1, spend=Decimal(5), clicks=2, **slice_of),
+    )
+    assert (sum_of(books, "spend"), sum_of(books, "clicks")) == (12, 2)
+    books.take(told(plan, as_of=2, spend=Decimal(0), **slice_of))
+    assert books.totals == {}
+
+
 def test_a_row_that_comes_behind_the_last_part_still_belongs_to_its_slice() -> None:
     plan = plan_of(SLICE, SPEND)
     books = Books(plan)

@@ -172,6 +172,40 @@ async def test_an_entity_whose_own_day_has_no_rate_is_a_letter_until_it_has(stag
     assert await stage.total("won") == (Decimal(75), 2)
 
 
+async def test_what_new_definitions_refuse_behind_the_door_is_told_and_takes_nothing_with_it(
+    stage: Any,
+) -> None:
+    source = ads()
+    fields = source["doors"]["http"]["fields"]
+    await stage.done("POST", "/v1/sources", source)
+    units = {
+        "name": "m",
+        "source": "ads",
+        "unit": "",
+        "kind": "unit-threshold",
+        "types": ["click"],
+        "of": "campaign",
+        "value": "spend",
+        "threshold": 5,
+        "currency": "GBP",
+    }
+    await stage.done("POST", "/v1/metrics", units)
+    told = [
+        event(name, "click", campaign="c", spend=spend, lead=currency)
+        for name, spend, currency in (("a", 3, "GBP"), ("b", 4, "USD"), ("c", 3, "GBP"))
+    ]
+    await stage.send(*told, source="ads")
+    await stage.pump()
+    fields["spend"]["currency"] = "lead"  # and there is no rate of dollars
+    await stage.done("PUT", "/v1/sources/ads", source | {"reason": "test"})
+    await stage.settle()
+    assert await stage.total("m") == (Decimal(1), 1)
+    (letter,) = await stage.letters()
+    assert (letter["cause"], letter["event_id"]) == ("rate-missing", "b")
+    done = await stage.done("POST", "/v1/dead-letters/replay", {"source": "ads"})
+    assert (done["replayed"], done["unmendable"]) == (0, 1)
+
+
 async def test_what_a_metric_got_of_a_source_stays_when_another_becomes_its_source(
     stage: Any,
 ) -> None:

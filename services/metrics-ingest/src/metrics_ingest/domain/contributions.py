@@ -73,6 +73,7 @@ class ContributionPlan:
         self._gone = tuple(predicate_of(c, kinds[c.field]) for c in contribution.gone)
         self._zone = ZoneInfo(source.zone) if contribution.grain == DAY else None
         self._metrics = _with_types(source, contribution, metrics)
+        self._brought = {name for metric, _ in self._metrics for name in _values_of(metric)}
         self._aliases = _aliases(source)
 
     def event_of(self, raw: RawEvent, event: Mapped) -> SubjectEvent:
@@ -80,7 +81,7 @@ class ContributionPlan:
         wanted = self.contribution
         fields = event.fields
         cell = None
-        if self.role is Role.SLICE and any(name in fields for name in wanted.cell):
+        if self.role is Role.SLICE and self._is_row(fields):
             cell = key_text(fields.get(name) for name in wanted.cell)
         return _subject_event(
             raw,
@@ -93,6 +94,11 @@ class ContributionPlan:
             part="" if wanted.part is None else str(_there(fields, wanted.part)),
             parts=1 if wanted.parts is None else _count(fields, wanted.parts),
         )
+
+    def _is_row(self, fields: Mapping[str, Value]) -> bool:
+        """Whether a part of a slice has a row: one that names its cell, or brings an amount."""
+        named = any(name in fields for name in self.contribution.cell)
+        return named or any(fields.get(name) for name in self._brought)
 
     def _key(self, fields: Mapping[str, Value]) -> str:
         names = self.contribution.key
@@ -170,6 +176,12 @@ def _with_types(
         if here or not named:
             found.append((metric, tuple(sorted(here or own)) if told_by_several else ()))
     return tuple(found)
+
+
+def _values_of(metric: "MetricPlan") -> list[str]:
+    """Return the fields that the metric sums."""
+    own, over = metric.definition.value, metric.definition.over
+    return [name for name in (own, over and over.value) if name]
 
 
 def _types_of(metric: "MetricPlan") -> set[str]:

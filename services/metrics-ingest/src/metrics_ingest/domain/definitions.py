@@ -98,7 +98,7 @@ class Contribution(Part, frozen=True):
     ``as_of`` is the field (integer or time) whose higher value is newer, None: the time of arrival.
     A slice's cells are named by ``cell``; it takes effect when ``parts`` (a field with their
     number, None: 1) different values of ``part`` are there. An event without any of the ``cell``
-    fields is a part without a row: alone, it is the slice in which all is 0.
+    fields and without an amount is a part without a row: alone, it is the slice in which all is 0.
     Of an entity ``partial`` events carry changed fields only: an absent one is unchanged, those
     named in the field ``nulled`` (a list, comma separated) are emptied; ``gone`` are the conditions
     under which the entity is no more; ``at`` is the field (time) of when it counts, None: the event
