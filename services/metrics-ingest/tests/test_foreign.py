@@ -566,3 +566,28 @@ async def test_a_door_that_is_taken_away_holds_no_watermark_back(stage: Any, mak
     await prober.probe()
     await stage.applier.tick()
     assert len(await stage.messages()) == 4  # the clock has not moved
+
+
+async def test_versions_that_come_by_a_topic_have_to_say_which_is_newer(
+    stage: Any, make: Any
+) -> None:
+    source = make.shop()
+    cells = {"kind": "snapshot", "key": ["country"]}
+    answer = await stage.call("POST", "/v1/sources", source | {"contributions": [cells]})
+    assert (answer.status_code, answer.json()["error"]["where"]) == (
+        422,
+        "$.contributions[0].as_of",
+    )
+    for door in source["doors"].values():
+        door["fields"]["seq"] = {"paths": ["seq"], "kind": "integer"}
+    cells["as_of"] = "seq"
+    await stage.done("POST", "/v1/sources", source | {"contributions": [cells]})
+    for metric in make.shop_metrics():
+        await stage.done("POST", "/v1/metrics", metric)
+    # The last one's place in the raw log is read before those of the others.
+    names = [*(f"m{n}" for n in range(7)), "x1"]
+    orders = [make.order(name, n) | {"seq": n} for n, name in enumerate(names)]
+    await rekey(stage, *[(msgspec.json.encode(each), {}) for each in orders])
+    await stage.pump()
+    await stage.settle()
+    assert await stage.total("gross_revenue") == (Decimal(7), 1)

@@ -51,6 +51,19 @@ def check_contributions(source: Source, kinds: dict[str, Kind]) -> None:
                 )
             seen.add(kind)
         _check_one(each, where, kinds)
+        if source.topics:
+            _check_order(each, where)
+
+
+def _check_order(each: Contribution, where: str) -> None:
+    """What a topic holds comes in slices, all of whose records arrive in one instant."""
+    if each.kind is not ContributionKind.DELTA and each.as_of is None:
+        _refuse(
+            f"{where}.as_of",
+            f"by a topic versions of a {each.kind} arrive at once, and only as_of tells which is "
+            "newer: name the field",
+            f"经主题到达的 {each.kind} 各版本同时到达，只有 as_of 能说明孰新孰旧：请指定字段",
+        )
 
 
 def _check_one(each: Contribution, where: str, kinds: dict[str, Kind]) -> None:
