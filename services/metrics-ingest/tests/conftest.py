@@ -97,15 +97,26 @@ class Stage:
         self.store = runtime.store
         self.raw = KafkaRawLog(log, "raw", COUNTS.raw)
         self.now = HandClock()  # the machine's clock
-        self.ingest = IngestSettings(public_url="https://in.example.com", secrets_keys=(SEAL,))
-        self.app = app = make_api(runtime, self.raw, COUNTS, self.ingest, self.now)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://ingest")
+        self.ingest = IngestSettings(
+            public_url="https://in.example.com",
+            secrets_keys=(SEAL,),
+            registry="https://registry.example.com",
+        )
         self.handler: FoldHandler
         self.applier: Applier
         self.subjects: Applier
         self.relayed: set[str] = set()
         self.counts = COUNTS
+        self.schemas: Any = None  # a registry that others share, or none
+        self.open()
+
+    def open(self) -> None:
+        """Open the HTTP door."""
+        self.app = app = make_api(
+            self.runtime, self.raw, COUNTS, self.ingest, self.now, self.schemas
+        )
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://ingest")
 
     async def start(self, window_bytes: int = 2**20) -> None:
         """Take both partitions, as a new process does."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -254,6 +255,19 @@ def test_a_slice_without_rows_zeroes_all() -> None:
     assert books.totals == {}
 
 
+def test_a_row_that_names_no_cell_and_brings_something_is_a_row_all_the_same() -> None:
+    plan = plan_of(SLICE, SPEND, CLICKS)
+    books = Books(plan)
+    slice_of = {"account": "771", "day": "d", "rows": 1, "row": "1"}
+    books.take(
+        told(plan, as_of=1, campaign="c", spend=Decimal(7), **slice_of),
+        told(plan, as_of=1, spend=Decimal(5), clicks=2, **slice_of),
+    )
+    assert (sum_of(books, "spend"), sum_of(books, "clicks")) == (12, 2)
+    books.take(told(plan, as_of=2, spend=Decimal(0), **slice_of))
+    assert books.totals == {}
+
+
 def test_a_row_that_comes_behind_the_last_part_still_belongs_to_its_slice() -> None:
     plan = plan_of(SLICE, SPEND)
     books = Books(plan)
@@ -304,6 +318,24 @@ def test_a_partial_event_changes_its_fields_only_and_nulled_empties_them() -> No
     assert sum_of(books, "won") == 7
     books.take(deal(plan, 8, day="deleted"))
     assert books.totals == {}
+
+
+@pytest.mark.parametrize("amount", [5, 6])
+def test_a_version_that_is_told_again_at_another_time_stays_where_it_landed(amount: int) -> None:
+    plan = plan_of(msgspec.structs.replace(DEAL, partial=True), WON)
+    books = Books(plan)
+    first = {"account": "771", "as_of": 1, "stage": "won", "spend": Decimal(5)}
+    books.take(told(plan, **first))
+    books.take(told(plan, at_ms=START_MS + DAY_MS, **first | {"spend": Decimal(amount)}))
+    assert books.totals == {("won", START_MS // 60_000, ""): 5}
+    assert books.outcomes["repeated" if amount == 5 else "conflict"] == 1
+
+
+def test_versions_may_be_numbered_below_zero() -> None:
+    plan = plan_of(msgspec.structs.replace(DEAL, partial=True), WON)
+    books = Books(plan)
+    books.take(told(plan, account="771", as_of=-5, stage="won", spend=Decimal(5)))
+    assert books.totals == {("won", START_MS // 60_000, ""): 5}
 
 
 STAGES = st.sampled_from(["open", "won", "lost"])

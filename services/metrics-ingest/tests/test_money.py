@@ -284,6 +284,23 @@ async def test_doors_agree_on_the_currency_of_a_field(stage: Any, make: Any) -> 
     assert (answer.status_code, answer.json()["error"]["where"]) == (422, "$.doors")
 
 
+async def test_a_metric_keeps_its_currency_for_pounds_and_dollars_add_up_to_nothing(
+    stage: Any, make: Any
+) -> None:
+    await declare(stage, make)
+    await stage.done("POST", "/v1/metrics", MONEY)
+    plain = {"name": "p", "source": "shop", "value": "gross"}
+    await stage.done("POST", "/v1/metrics", plain)
+    for change in ({"currency": "EUR"}, {"currency": None, "value": "gross"}):
+        answer = await stage.call("PUT", "/v1/metrics/m", MONEY | change | {"reason": "test"})
+        assert (answer.status_code, answer.json()["error"]["where"]) == (422, "$.currency")
+    converted = plain | {"value": "deal", "currency": "CNY", "reason": "test"}
+    answer = await stage.call("PUT", "/v1/metrics/p", converted)
+    assert (answer.status_code, answer.json()["error"]["where"]) == (422, "$.currency")
+    # Named for the first time, and the amounts stay what they were.
+    await stage.done("PUT", "/v1/metrics/p", plain | {"currency": "GBP", "reason": "test"})
+
+
 def test_both_sides_of_a_ratio_take_the_rate_of_the_same_day() -> None:
     roas = metric("roas", kind="ratio", over=Measure(value="cost"))
     plan = plans(roas)["roas"]

@@ -117,6 +117,153 @@ async def test_the_id_of_a_row_may_be_its_cells(stage: Any) -> None:
     assert await stage.stats("ads") == {"accepted": 2, "duplicates": 1}
 
 
+async def test_a_newer_state_that_cannot_be_read_is_a_letter_whatever_else_comes_under_its_id(
+    stage: Any,
+) -> None:
+    await declare(stage)
+    await send(stage, cell("6-c", 1, 10), cell("6-c", 3, "a lot"))
+    await send(stage, cell("6-c", 2, 20), cell("6-c", 0, 9))  # accepted behind it, and older
+    (letter,) = await stage.letters()
+    assert letter["cause"] == "wrong-kind"
+    assert await stage.stats("ads") == {"accepted": 3, "dead_letters": 1}
+    mended = ads()
+    mended["doors"]["http"]["fields"]["spend"]["values"] = {"a lot": "30"}
+    await stage.done("PUT", "/v1/sources/ads", mended | {"reason": "test"})
+    await stage.done("POST", "/v1/dead-letters/replay", {"source": "ads"})
+    await send(stage)
+    assert await stage.total("spend") == (Decimal(30), 1)
+
+
+async def test_a_letter_of_a_state_that_was_overtaken_is_replayed_for_nothing(stage: Any) -> None:
+    await declare(stage)
+    await send(stage, cell("6-c", 1, None) | {"data": {"day": "6", "campaign": "c", "spend": 5}})
+    await send(stage, cell("6-c", 2, 20))
+    mended = ads()
+    mended["doors"]["http"]["fields"] |= {
+        "as_of": {"paths": ["data.as_of", "=1"], "kind": "integer"},
+    }
+    mended["doors"]["http"]["time"] = ["data.at", "=2011-05-06T13:07:00"]
+    await stage.done("PUT", "/v1/sources/ads", mended | {"reason": "test"})
+    replayed = await stage.done("POST", "/v1/dead-letters/replay", {"source": "ads"})
+    assert replayed["replayed"] == 1
+    await send(stage)
+    assert await stage.total("spend") == (Decimal(20), 1)
+
+
+async def test_an_entity_whose_own_day_has_no_rate_is_a_letter_until_it_has(stage: Any) -> None:
+    source = ads()
+    fields = source["doors"]["http"]["fields"]
+    fields["spend"] = {"paths": ["data.spend"], "kind": "decimal", "currency": "USD"}
+    fields["closed"] = {"paths": ["data.closed"], "kind": "time"}
+    source["contributions"][2]["at"] = "closed"
+    await stage.done("POST", "/v1/sources", source)
+    metric = METRICS[2] | {"source": "ads", "unit": "", "currency": "GBP"}
+    await stage.done("POST", "/v1/metrics", metric)
+    rate = {"date": "2011-05-01", "base": "USD", "quote": "GBP", "rate": "0.5"}
+    await stage.done("PUT", "/v1/rates", [rate])
+    won = {"stage": "won", "spend": 100, "as_of": 1}
+    await send(stage, event("a", "deal", deal="1", closed="2011-05-02T00:00:00Z", **won))
+    await send(stage, event("b", "deal", deal="2", closed="2011-04-02T00:00:00Z", **won))
+    assert await stage.total("won") == (Decimal(50), 1)
+    assert [letter["cause"] for letter in await stage.letters()] == ["rate-missing"]
+    await stage.done("PUT", "/v1/rates", [rate | {"date": "2011-04-01", "rate": "0.25"}])
+    await stage.done("POST", "/v1/dead-letters/replay", {"source": "ads"})
+    await send(stage)
+    assert await stage.total("won") == (Decimal(75), 2)
+
+
+async def test_what_new_definitions_refuse_behind_the_door_is_told_and_takes_nothing_with_it(
+    stage: Any,
+) -> None:
+    source = ads()
+    fields = source["doors"]["http"]["fields"]
+    await stage.done("POST", "/v1/sources", source)
+    units = {
+        "name": "m",
+        "source": "ads",
+        "unit": "",
+        "kind": "unit-threshold",
+        "types": ["click"],
+        "of": "campaign",
+        "value": "spend",
+        "threshold": 5,
+        "currency": "GBP",
+    }
+    await stage.done("POST", "/v1/metrics", units)
+    told = [
+        event(name, "click", campaign="c", spend=spend, lead=currency)
+        for name, spend, currency in (("a", 3, "GBP"), ("b", 4, "USD"), ("c", 3, "GBP"))
+    ]
+    await stage.send(*told, source="ads")
+    await stage.pump()
+    fields["spend"]["currency"] = "lead"  # and there is no rate of dollars
+    await stage.done("PUT", "/v1/sources/ads", source | {"reason": "test"})
+    await stage.settle()
+    assert await stage.total("m") == (Decimal(1), 1)
+    (letter,) = await stage.letters()
+    assert (letter["cause"], letter["event_id"]) == ("rate-missing", "b")
+    done = await stage.done("POST", "/v1/dead-letters/replay", {"source": "ads"})
+    assert (done["replayed"], done["unmendable"]) == (0, 1)
+
+
+async def test_what_a_metric_got_of_a_source_stays_when_another_becomes_its_source(
+    stage: Any,
+) -> None:
+    await declare(stage)
+    await send(stage, cell("a", 1, 10), cell("b", 1, 7, "d"))
+    await stage.done("POST", "/v1/sources", ads(name="other"))
+    moved = METRICS[0] | {"source": "other", "unit": "GBP", "reason": "test"}
+    await stage.done("PUT", "/v1/metrics/spend", moved)
+    await send(stage, cell("c", 2, 12), cell("d", 3, 12))
+    assert await stage.total("spend") == (Decimal(17), 2)
+    back = METRICS[0] | {"source": "ads", "unit": "GBP", "reason": "test"}
+    await stage.done("PUT", "/v1/metrics/spend", back)
+    await send(stage, cell("e", 4, 13))
+    assert await stage.total("spend") == (Decimal(20), 2)
+
+
+async def test_a_delta_beside_changes_of_records_has_to_name_its_currency(stage: Any) -> None:
+    changes = {"kind": "entity", "partial": True, "key": ["deal"], "as_of": "as_of"}
+    source = ads(contributions=[changes, {"kind": "delta", "types": ["sale"]}])
+    fields = source["doors"]["http"]["fields"]
+    fields["spend"]["currency"] = "stage"
+    await stage.done("POST", "/v1/sources", source)
+    metric = {"name": "sales", "source": "ads", "unit": "", "types": ["sale"], "value": "spend"}
+    await stage.done("POST", "/v1/metrics", metric | {"currency": "GBP"})
+    await send(stage, event("a", "sale", spend=5, stage="GBP"), event("b", "sale", spend=5))
+    assert await stage.total("sales") == (Decimal(5), 1)
+    assert [letter["cause"] for letter in await stage.letters()] == ["currency-unknown"]
+
+
+@pytest.mark.parametrize("types", [[], ["impression", "click"]], ids=str)
+async def test_of_several_types_of_cells_a_metric_gets_those_that_it_names(
+    stage: Any, types: list[str]
+) -> None:
+    source = ads()
+    key = ["day", "campaign"]
+    cells = {"kind": "snapshot", "types": types, "key": key, "as_of": "as_of"}
+    await stage.done("POST", "/v1/sources", source | {"contributions": [cells]})
+    metric = {"name": "clicks", "source": "ads", "unit": "", "types": ["click"], "value": "spend"}
+    await stage.done("POST", "/v1/metrics", metric)
+    told = {"day": "6", "as_of": 1}
+    await send(
+        stage,
+        event("a", "impression", campaign="impressions", spend=100, **told),
+        event("b", "click", campaign="clicks", spend=5, **told),
+    )
+    assert await stage.total("clicks") == (Decimal(5), 1)
+
+
+async def test_the_type_of_a_whole_record_is_that_of_its_newest_version(stage: Any) -> None:
+    records = {"kind": "entity", "key": ["deal"], "as_of": "as_of"}
+    await stage.done("POST", "/v1/sources", ads(contributions=[records]))
+    metric = {"name": "won", "source": "ads", "unit": "", "types": ["won"], "value": "spend"}
+    await stage.done("POST", "/v1/metrics", metric)
+    for as_of, (kind, total) in enumerate([("open", 0), ("won", 70), ("lost", 0), ("won", 70)]):
+        await send(stage, event(f"e{as_of}", kind, deal="1", spend=70, as_of=as_of))
+        assert (await stage.total("won"))[0] == total
+
+
 async def test_another_number_under_one_version_is_counted_as_a_conflict(stage: Any) -> None:
     await declare(stage)
     await send(stage, cell("a", 1, 10), cell("b", 1, 11))
@@ -413,6 +560,15 @@ async def test_a_new_version_keeps_the_names_of_what_is_booked(stage: Any) -> No
     await declare(stage)
     changed = ads()
     changed["contributions"][0]["key"] = ["campaign"]
+    answer = await stage.call("PUT", "/v1/sources/ads", changed | {"reason": "test"})
+    assert answer.json()["error"]["where"] == "$.contributions"
+    for change in ({"partial": True}, {"as_of": None}, {"as_of": "row"}):
+        changed = ads()
+        changed["contributions"][2] |= change
+        answer = await stage.call("PUT", "/v1/sources/ads", changed | {"reason": "test"})
+        assert answer.json()["error"]["where"] == "$.contributions", change
+    changed = ads()
+    changed["doors"]["http"]["fields"]["as_of"]["kind"] = "time"
     answer = await stage.call("PUT", "/v1/sources/ads", changed | {"reason": "test"})
     assert answer.json()["error"]["where"] == "$.contributions"
     changed = ads()

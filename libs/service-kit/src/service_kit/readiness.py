@@ -35,6 +35,20 @@ class Watched:
         return self.halted is None and self.stuck_seconds < STUCK_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something that stands still until a system beside the broker answers, and why."""
+
+    what: str
+    why: str
+    seconds: float
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has not waited for long yet."""
+        return self.seconds < STUCK_SECONDS
+
+
 @dataclass(slots=True)
 class _Behind:
     """The position at which a partition was seen behind, and since when."""
@@ -51,6 +65,23 @@ class Readiness:
         self._now = now
         self._views: list[tuple[str, dict[Partition, int], dict[Partition, str]]] = []
         self._behind: dict[tuple[str, Partition], _Behind] = {}
+        self._waits: dict[str, tuple[str, float]] = {}
+
+    def wait(self, what: str, why: str) -> None:
+        """Note that ``what`` waits; again, it waits since the first time."""
+        self._waits[what] = (why, self._waits.get(what, ("", self._clock()))[1])
+
+    def go_on(self, what: str) -> None:
+        """Note that it waits no longer."""
+        self._waits.pop(what, None)
+
+    def waiting(self) -> list[Waiting]:
+        """Return what waits."""
+        now = self._clock()
+        return [Waiting(what, why, now - at) for what, (why, at) in sorted(self._waits.items())]
+
+    def _clock(self) -> float:
+        return asyncio.get_running_loop().time() if self._now is None else self._now()
 
     def watch(
         self, group: str, positions: dict[Partition, int], halted: dict[Partition, str]
@@ -70,7 +101,7 @@ class Readiness:
     def _watched(
         self, group: str, partition: Partition, position: int, end: int, halted: str | None
     ) -> Watched:
-        now = asyncio.get_running_loop().time() if self._now is None else self._now()
+        now = self._clock()
         if end <= position:
             self._behind.pop((group, partition), None)
             return Watched(group, partition, position, end, halted, 0.0)

@@ -8,6 +8,7 @@ from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
 from metrics_ingest.adapters.queries import make_indexes
 from metrics_ingest.adapters.raw_log import KafkaRawLog
+from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import make_api
 from metrics_ingest.domain.bulk_warm import warm
@@ -85,10 +86,22 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         return make_loop(_kind(runtime), wanted, applier, runtime.guards)
 
     foreign = ForeignTopics(store, broker, REKEY_GROUP)
-    rekeyer = Rekeyer(store, foreign, clock, raw, foreign_loop, ingest.look_seconds)
+    schemas = SchemaRegistry(
+        Access(ingest.registry, ingest.registry_user, ingest.registry_password)
+    )
+    rekeyer = Rekeyer(
+        store,
+        foreign,
+        clock,
+        raw,
+        schemas,
+        runtime.readiness,
+        foreign_loop,
+        ingest.look_seconds,
+    )
     prober = Prober(clock, memory, broker.ends, foreign, StoredSources(store))
     await runtime.serve(
-        make_api(runtime, raw, counts, ingest),
+        make_api(runtime, raw, counts, ingest, schemas=schemas),
         fold_loop.run(),
         subjects_loop.run(),
         rekeyer.run(),

@@ -69,8 +69,18 @@ WINDOW_SPILLED = counter(
     "Seen ids moved from memory to disk because the bound was reached: give it more memory.",
 )
 FOREIGN_TOPICS = gauge(
-    "ingest_foreign_topics", "Foreign topics by state: read, or absent from the broker.", ["state"]
+    "ingest_foreign_topics",
+    "Foreign topics by state: read, absent from the broker, or waiting for the schema registry.",
+    ["state"],
 )
+SCHEMAS = counter(
+    "ingest_schemas",
+    "Answers of the schema registry: fetched, unknown, unusable (no Avro), or failed (its topics "
+    "wait).",
+    ["outcome"],
+)
+for _outcome in ("fetched", "unknown", "unusable", "failed"):
+    SCHEMAS.labels(_outcome)
 WATERMARK = gauge(
     "ingest_watermark_seconds",
     "Everything accepted before this time is folded from the raw partition, epoch seconds.",

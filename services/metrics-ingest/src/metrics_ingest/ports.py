@@ -1,6 +1,6 @@
 """What the handlers need of the world; adapters and doors give it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,7 +8,9 @@ from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
+from metrics_ingest.domain.avro import AvroSchema
 from metrics_ingest.domain.bulk_reading import Prepared
+from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import Arrival, BusinessRecord
@@ -18,6 +20,7 @@ from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.subjects import State, Subject
 from metrics_ingest.domain.window import Block
+from service_kit.errors import Infrastructure
 
 SourceName = tuple[str, str]
 DaySet = tuple[str, str, int]
@@ -49,6 +52,25 @@ class RawLog(Protocol):
 
     async def append(self, record: RawRecord) -> None:
         """Return when the record stands on all in-sync replicas; raises Infrastructure."""
+        ...
+
+
+class RegistryDown(Infrastructure):
+    """The schema registry does not answer as one: wait for it, for nothing is wrong with records.
+
+    ``wanted`` is the id of the schema that was asked for.
+    """
+
+    def __init__(self, wanted: int, why: str) -> None:
+        super().__init__(f"the schema registry: {why}")
+        self.wanted = wanted
+
+
+class Schemas(Protocol):
+    """The schema registry."""
+
+    async def find(self, ids: Set[int]) -> Mapping[int, AvroSchema | Unfit]:
+        """Return each schema, or why its records cannot be read; raises RegistryDown."""
         ...
 
 

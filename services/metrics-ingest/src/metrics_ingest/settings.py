@@ -41,6 +41,18 @@ class IngestSettings:
         "Bytes of bodies in memory at once; beyond it senders are told 503.",
         "PACELINE_ROOM_BYTES",
     )
+    registry: str = setting(
+        "",
+        "Where Avro's schemas are fetched: a schema registry with the API of Confluent's.",
+        "PACELINE_SCHEMA_REGISTRY",
+        "none: topics in Avro cannot be declared",
+    )
+    registry_user: str = setting(
+        "", "Signs in there, if it asks for it.", "PACELINE_SCHEMA_REGISTRY_USER", "none"
+    )
+    registry_password: str = setting(
+        "", "The user's password.", "PACELINE_SCHEMA_REGISTRY_PASSWORD", "none"
+    )
 
     @classmethod
     def from_environment(
@@ -51,21 +63,34 @@ class IngestSettings:
         own = f"http://{settings.host}:{settings.port}"
         defaults = cls()
         return cls(
-            public_url=_address(env.get("PACELINE_PUBLIC_URL") or own),
+            public_url=_address("PACELINE_PUBLIC_URL", env.get("PACELINE_PUBLIC_URL") or own),
             secrets_keys=_keys(env.get("PACELINE_SECRETS_KEY", "")),
             sender_events=integer(
                 env, "PACELINE_SENDER_EVENTS", defaults.sender_events, 0, 10_000_000
             ),
             sender_bytes=integer(env, "PACELINE_SENDER_BYTES", defaults.sender_bytes, 0, 2**40),
             room_bytes=integer(env, "PACELINE_ROOM_BYTES", defaults.room_bytes, 2**16, 2**40),
+            registry=_registry(env.get("PACELINE_SCHEMA_REGISTRY", "")),
+            registry_user=env.get("PACELINE_SCHEMA_REGISTRY_USER", ""),
+            registry_password=env.get("PACELINE_SCHEMA_REGISTRY_PASSWORD", ""),
         )
 
 
-def _address(text: str) -> str:
+def _registry(text: str) -> str:
+    if "@" in urlsplit(text).netloc:
+        raise SettingError(
+            "PACELINE_SCHEMA_REGISTRY",
+            "its user and password stand in PACELINE_SCHEMA_REGISTRY_USER and _PASSWORD",
+            "用户名和密码应写在 PACELINE_SCHEMA_REGISTRY_USER 和 _PASSWORD 中",
+        )
+    return _address("PACELINE_SCHEMA_REGISTRY", text) if text else ""
+
+
+def _address(name: str, text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise SettingError(
-            f"PACELINE_PUBLIC_URL={text!r}",
+            f"{name}={text!r}",
             "an address such as https://in.example.com is needed",
             "应为 https://in.example.com 这样的地址",
         )

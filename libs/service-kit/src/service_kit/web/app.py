@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from service_kit.errors import Infrastructure, UserError
 from service_kit.metrics import exposition
 from service_kit.permissions import PERMISSIONS
-from service_kit.readiness import Watched
+from service_kit.readiness import Waiting, Watched
 from service_kit.runtime import Runtime
 from service_kit.web.answers import answer, refuse
 from service_kit.web.auth import Require
@@ -57,8 +57,11 @@ async def _readyz(request: Request) -> Response:
         watched = await runtime.readiness.look()
     except (TimeoutError, Infrastructure) as error:
         return answer({"ready": False, "reason": f"broker: {error}", "partitions": []}, 503)
-    ready = all(each.ready for each in watched)
-    body = {"ready": ready, "partitions": [_row(each) for each in watched]}
+    waiting = runtime.readiness.waiting()
+    ready = all(each.ready for each in watched) and all(each.ready for each in waiting)
+    body: dict[str, Any] = {"ready": ready, "partitions": [_row(each) for each in watched]}
+    if waiting:
+        body["waiting"] = [_wait(each) for each in waiting]
     return answer(body, 200 if ready else 503)
 
 
@@ -73,6 +76,10 @@ def _row(watched: Watched) -> dict[str, Any]:
         "halted": watched.halted,
         "stuck_seconds": round(watched.stuck_seconds, 1),
     }
+
+
+def _wait(waiting: Waiting) -> dict[str, Any]:
+    return {"what": waiting.what, "why": waiting.why, "seconds": round(waiting.seconds, 1)}
 
 
 async def _metrics(request: Request) -> Response:

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.hooks import StoredHooks
+from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.adapters.vault import Vault
 from metrics_ingest.api import (
@@ -20,7 +21,7 @@ from metrics_ingest.api import (
     trying,
 )
 from metrics_ingest.api.gate import Gate
-from metrics_ingest.ports import RawLog
+from metrics_ingest.ports import RawLog, Schemas
 from metrics_ingest.settings import IngestSettings
 from service_kit.clock import Clock, SystemClock
 from service_kit.runtime import Runtime
@@ -35,6 +36,7 @@ def make_api(
     counts: Counts,
     ingest: IngestSettings | None = None,
     clock: Clock | None = None,
+    schemas: Schemas | None = None,
 ) -> FastAPI:
     """Return the service's application. ``clock`` is the machine's, by which signatures age."""
     app = make_app("Paceline metrics-ingest", runtime)
@@ -44,15 +46,17 @@ def make_api(
     kept = StoredHooks(runtime.store, Vault(ingest.secrets_keys), clock)
     gate = Gate(ingest)
     url = ingest.public_url
+    registry = bool(ingest.registry)
+    schemas = schemas or SchemaRegistry(Access())
     app.include_router(events.routes(runtime, raw, sources, gate))
     app.include_router(segment.routes(runtime, raw, sources, gate))
     app.include_router(hooks.routes(runtime, raw, sources, kept, gate, url, clock))
     app.include_router(numbers.routes(runtime, raw, sources, gate))
     app.include_router(secrets.routes(runtime, sources, kept, url))
-    app.include_router(definitions.routes(runtime, counts, sources))
+    app.include_router(definitions.routes(runtime, counts, sources, registry))
     app.include_router(trying.routes(runtime))
-    app.include_router(connectors.routes(runtime, counts, sources))
+    app.include_router(connectors.routes(runtime, counts, sources, registry))
     app.include_router(reading.routes(runtime))
-    app.include_router(letters.routes(runtime, counts))
+    app.include_router(letters.routes(runtime, counts, schemas))
     app.include_router(rates.routes(runtime))
     return app

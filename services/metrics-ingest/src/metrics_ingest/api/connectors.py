@@ -22,7 +22,7 @@ SourceWriter = Annotated[Caller, Depends(require("sources:write"))]
 METRICS = "metrics:write"
 
 
-def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRouter:
+def routes(runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool) -> APIRouter:
     """Return the routes of the connectors; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
 
@@ -47,7 +47,7 @@ def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRoute
             store = MongoDefinitions(tx, runtime.clock.now_ms())
             announcements = AnnouncementsRoute(outbox, counts)
             added: Added = await HANDLERS[AddConnector](
-                command, store, announcements, runtime.settings.prefix
+                command, store, announcements, runtime.settings.prefix, registry
             )
             return added
 

@@ -39,16 +39,16 @@ class MetricBody(Metric, frozen=True):
     reason: str = ""
 
 
-def routes(runtime: Runtime, counts: Counts, sources: StoredSources) -> APIRouter:
+def routes(runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool) -> APIRouter:
     """Return the routes of the definitions; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
-    _source_routes(router, runtime, counts, sources)
+    _source_routes(router, runtime, counts, sources, registry)
     _metric_routes(router, runtime, counts)
     return router
 
 
 def _source_routes(
-    router: APIRouter, runtime: Runtime, counts: Counts, sources: StoredSources
+    router: APIRouter, runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool
 ) -> None:
     queries = Queries(runtime.store)
 
@@ -60,7 +60,7 @@ def _source_routes(
             store = MongoDefinitions(tx, runtime.clock.now_ms())
             told = AnnouncementsRoute(outbox, counts)
             prefix = runtime.settings.prefix
-            written: Source = await HANDLERS[DefineSource](command, store, told, prefix)
+            written: Source = await HANDLERS[DefineSource](command, store, told, prefix, registry)
             return written
 
         defined = await runtime.api.run(body)

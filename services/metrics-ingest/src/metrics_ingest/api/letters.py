@@ -16,6 +16,7 @@ from metrics_ingest.domain.letters import NEW, KeptLetter
 from metrics_ingest.domain.secrets import shown
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.letters import Replayed
+from metrics_ingest.ports import Schemas
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
@@ -36,7 +37,7 @@ class ReplayBody(msgspec.Struct, frozen=True):
     where: str | None = None
 
 
-def routes(runtime: Runtime, counts: Counts) -> APIRouter:
+def routes(runtime: Runtime, counts: Counts, schemas: Schemas) -> APIRouter:
     """Return the routes of the dead letters."""
     router = APIRouter()
     queries = Queries(runtime.store)
@@ -105,7 +106,7 @@ def routes(runtime: Runtime, counts: Counts) -> APIRouter:
         async def body(tx: Tx, outbox: Outbox) -> Replayed:
             store = MongoLetters(tx, runtime.clock.now_ms())
             replays = ReplaysRoute(outbox, counts)
-            done: Replayed = await HANDLERS[ReplayDeadLetters](command, store, replays)
+            done: Replayed = await HANDLERS[ReplayDeadLetters](command, store, schemas, replays)
             return done
 
         return answer(await runtime.api.run(body), 202)

@@ -22,6 +22,9 @@ RATE_MISSING = "rate-missing"
 TIME_FUTURE = "time-future"
 TOO_LATE = "too-late"
 SCHEMA_DRIFT = "schema-drift"
+SCHEMA_UNKNOWN = "schema-unknown"
+SCHEMA_UNUSABLE = "schema-unusable"
+AVRO_MISFIT = "avro-misfit"
 
 SENTENCES: dict[str, tuple[str, str]] = {
     UNREADABLE: (
@@ -88,6 +91,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
     SCHEMA_DRIFT: (
         "{where} is not known to the mapping: {detail}. Map it, or name it in known, then replay.",
         "映射不认识 {where}：{detail}。请加入映射或列入 known 后重放。",
+    ),
+    SCHEMA_UNKNOWN: (
+        "The schema registry does not hold {where}: {detail}. Register it there, then replay.",
+        "schema 注册中心没有 {where}：{detail}。请在注册中心登记后重放。",
+    ),
+    SCHEMA_UNUSABLE: (
+        "{where} in the schema registry cannot be read by: {detail}. Have the sender write Avro.",
+        "无法用注册中心的 {where} 读取：{detail}。请让发送方写入 Avro。",
+    ),
+    AVRO_MISFIT: (
+        "{where} does not fit the record's Avro schema: {detail}. Mend the sender.",
+        "{where} 不符合该记录的 Avro schema：{detail}。请修正发送方。",
     ),
 }
 

@@ -14,6 +14,7 @@ from metrics_ingest.domain.definitions import (
     MetricKind,
     Source,
 )
+from metrics_ingest.domain.plans import kinds_of
 from service_kit.errors import UserError
 
 GRAINS = ("minute", DAY)
@@ -50,6 +51,19 @@ def check_contributions(source: Source, kinds: dict[str, Kind]) -> None:
                 )
             seen.add(kind)
         _check_one(each, where, kinds)
+        if source.topics:
+            _check_order(each, where)
+
+
+def _check_order(each: Contribution, where: str) -> None:
+    """What a topic holds comes in slices, all of whose records arrive in one instant."""
+    if each.kind is not ContributionKind.DELTA and each.as_of is None:
+        _refuse(
+            f"{where}.as_of",
+            f"by a topic versions of a {each.kind} arrive at once, and only as_of tells which is "
+            "newer: name the field",
+            f"经主题到达的 {each.kind} 各版本同时到达，只有 as_of 能说明孰新孰旧：请指定字段",
+        )
 
 
 def _check_one(each: Contribution, where: str, kinds: dict[str, Kind]) -> None:
@@ -138,26 +152,32 @@ def _check_fields(
 
 
 def check_contributions_kept(before: Source, after: Source) -> None:
-    """Raise UserError when a new version names the subjects of the old one otherwise.
+    """Raise UserError when a new version names the old one's subjects or versions otherwise.
 
-    What was booked under the old names could never be taken back.
+    What was booked under the old names could never be taken back; a version told by arrival and
+    one told by a number cannot be compared; changes of what was told whole have nothing to change.
     """
-    now = {name_of(each): _naming(each) for each in after.contributions}
+    now = {name_of(each): _naming(each, after) for each in after.contributions}
     for each in before.contributions:
-        if each.kind is ContributionKind.DELTA or now.get(name_of(each)) == _naming(each):
+        if each.kind is ContributionKind.DELTA or now.get(name_of(each)) == _naming(each, before):
             continue
         name = name_of(each)
         _refuse(
             "$.contributions",
-            f"the {each.kind} of {name} keeps its kind, its first type, key and cell: what is "
-            "booked under them could not be taken back. Make another source",
-            f"{name} 的 {each.kind} 必须保持类型、首个事件类型、key 与 cell 不变，否则已入账的数据"
-            "无法冲销；请另建数据源",
+            f"the {each.kind} of {name} keeps its kind, its first type, key, cell, as_of and "
+            "partial, and their fields their kinds: what is booked under them could not be "
+            "compared or taken back. Make another source",
+            f"{name} 的 {each.kind} 必须保持类型、首个事件类型、key、cell、as_of 与 partial 以及"
+            "相应字段的类型不变，否则已入账的数据无法比较或冲销；请另建数据源",
         )
 
 
-def _naming(each: Contribution) -> tuple[object, ...]:
-    return each.kind, each.key, each.cell
+def _naming(each: Contribution, source: Source) -> tuple[object, ...]:
+    """Return by what subjects are named, and their versions told apart."""
+    kinds = kinds_of(source)
+    fields = (*each.key, *each.cell, each.as_of or "")
+    own = each.kind, each.key, each.cell, each.as_of, each.partial
+    return *own, *(kinds.get(name) for name in fields)
 
 
 def check_subject_metric(metric: Metric, source: Source) -> None:

@@ -5,8 +5,15 @@ from typing import NoReturn
 
 from metrics_ingest.domain.currencies import is_currency
 from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping, Metric, Source
-from metrics_ingest.domain.money import ADDING, BUDGET, DAY, EFFECT_SUFFIX, money_of
-from metrics_ingest.domain.rates import check_unit_rate
+from metrics_ingest.domain.money import (
+    ADDING,
+    BUDGET,
+    DAY,
+    EFFECT_SUFFIX,
+    conversion_of,
+    money_of,
+)
+from metrics_ingest.domain.rates import RateTable, check_unit_rate
 from service_kit.errors import UserError
 
 _LONGEST = 63
@@ -112,3 +119,19 @@ def _values(metric: Metric) -> Iterable[str]:
 
 def _refuse(where: str, en: str, zh: str) -> NoReturn:
     raise UserError("invalid-value", where, en, zh)
+
+
+def check_currency_kept(before: Metric, after: Metric, source: Source) -> None:
+    """Raise UserError when a new version would add one currency to another.
+
+    A currency may be named later only where the amounts stay what they were.
+    """
+    named = before.currency is not None
+    converts = conversion_of(after, source, RateTable(())) is not None
+    if after.currency != before.currency and (named or converts):
+        _refuse(
+            "$.currency",
+            f"it was {before.currency} and cannot change, for what is folded stays; define another "
+            "metric",
+            f"原为 {before.currency}，不能更改（已汇总的数据不变）；请另建指标",
+        )

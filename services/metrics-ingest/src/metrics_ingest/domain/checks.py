@@ -27,6 +27,7 @@ from metrics_ingest.domain.definitions import (
     Op,
     Source,
 )
+from metrics_ingest.domain.mapping.wire import AVRO
 from metrics_ingest.domain.money import EFFECT
 from metrics_ingest.domain.plans import kinds_of, own_measure
 from metrics_ingest.domain.values import CONVERT
@@ -63,6 +64,17 @@ def check_source(source: Source, metrics: Iterable[Metric], prefix: str) -> None
     check_contributions(source, kinds_of(source))
     for metric in metrics:
         _check_still_fits(metric, source)
+
+
+def check_without_registry(source: Source) -> None:
+    """Raise UserError when a door of the source needs a schema registry."""
+    for door, mapping in source.doors.items():
+        if mapping.wire == AVRO:
+            _refuse(
+                f"$.doors[{msgspec.json.encode(door).decode()}].wire",
+                "Avro needs a schema registry; set PACELINE_SCHEMA_REGISTRY",
+                "Avro 需要 schema 注册中心；请设置 PACELINE_SCHEMA_REGISTRY",
+            )
 
 
 def check_metric(metric: Metric, source: Source | None) -> Source:

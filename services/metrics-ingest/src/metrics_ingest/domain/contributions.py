@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
 from metrics_ingest.domain.causes import MISSING_FIELD, WRONG_KIND, Unfit
@@ -71,6 +73,7 @@ class ContributionPlan:
         self._gone = tuple(predicate_of(c, kinds[c.field]) for c in contribution.gone)
         self._zone = ZoneInfo(source.zone) if contribution.grain == DAY else None
         self._metrics = _with_types(source, contribution, metrics)
+        self._brought = {name for metric, _ in self._metrics for name in _values_of(metric)}
         self._aliases = _aliases(source)
 
     def event_of(self, raw: RawEvent, event: Mapped) -> SubjectEvent:
@@ -78,7 +81,7 @@ class ContributionPlan:
         wanted = self.contribution
         fields = event.fields
         cell = None
-        if self.role is Role.SLICE and any(name in fields for name in wanted.cell):
+        if self.role is Role.SLICE and self._is_row(fields):
             cell = key_text(fields.get(name) for name in wanted.cell)
         return _subject_event(
             raw,
@@ -92,6 +95,11 @@ class ContributionPlan:
             parts=1 if wanted.parts is None else _count(fields, wanted.parts),
         )
 
+    def _is_row(self, fields: Mapping[str, Value]) -> bool:
+        """Whether a part of a slice has a row: one that names its cell, or brings an amount."""
+        named = any(name in fields for name in self.contribution.cell)
+        return named or any(fields.get(name) for name in self._brought)
+
     def _key(self, fields: Mapping[str, Value]) -> str:
         names = self.contribution.key
         if self.role is Role.ENTITY or not any(name in fields for name in names):
@@ -104,14 +112,12 @@ class ContributionPlan:
             return raw.received_ms
         return int(_there(fields, self.contribution.as_of))
 
-    def is_gone(self, fields: Mapping[str, Value]) -> bool:
-        """Whether one of the conditions says that the entity is no more."""
-        return any(gone(fields) for gone in self._gone)
-
-    def at_of(self, fields: Mapping[str, Value], at_ms: int) -> int:
-        """Return when an entity counts: at its own time, if it has one, else at its version's."""
-        found = fields.get(self.contribution.at) if self.contribution.at is not None else None
-        return found if isinstance(found, int) else at_ms
+    def _placed(self, event: Mapped) -> Mapped:
+        """Return the state when it counts: at its own time, if it has one, or its version's."""
+        found = event.fields.get(self.contribution.at or "")
+        if not isinstance(found, int):
+            return event
+        return Mapped(event.type, found, event.subject, event.fields)
 
     def emptied(self, fields: Mapping[str, Value]) -> frozenset[str]:
         """Return the fields that a partial event empties, by their name or their path's end."""
@@ -121,13 +127,29 @@ class ContributionPlan:
         names = (name.strip() for name in str(listed).split(","))
         return frozenset(self._aliases[name] for name in names if name in self._aliases)
 
+    def check(self, event: Mapped) -> None:
+        """Raise Unfit where what an event tells could not be booked when it counts.
+
+        What a partial one leaves out stands in the state that it changes.
+        """
+        if not self.contribution.partial:
+            self.book(event)
+            return
+        _, at_ms, subject, fields = msgspec.structs.astuple(self._placed(event))
+        for metric, types in self._metrics:
+            for kind in types or (event.type,):
+                metric.check_money(Mapped(kind, at_ms, subject, fields), partial=True)
+
     def book(self, event: Mapped) -> Bookings:
-        """Return what the metrics get of this state; raises Unfit."""
+        """Return what the metrics get of this state, nothing if it is no more; raises Unfit."""
+        if any(gone(event.fields) for gone in self._gone):
+            return ()
+        placed = self._placed(event)
         found = []
         for metric, types in self._metrics:
-            amount = _amount(metric, event, types)
+            amount = _amount(metric, placed, types)
             if amount is not None:
-                found.append(booked_of(metric, event, amount, self._zone))
+                found.append(booked_of(metric, placed, amount, self._zone))
         return tuple(found)
 
 
@@ -136,8 +158,12 @@ def _with_types(
 ) -> tuple[tuple["MetricPlan", tuple[str, ...]], ...]:
     """Return the metrics that look at the contribution, each with the types of it that they name.
 
-    A state has no one type: several types of events tell of one entity. No types: any will do.
+    An entity that is told by changes, or of which several named types tell, has no one type: any
+    that is named will do. Of all others it is that of the newest event: no types here.
     """
+    told_by_several = contribution.kind is ContributionKind.ENTITY and (
+        contribution.partial or contribution.types
+    )
     claimed = {kind for each in source.contributions for kind in each.types}
     found = []
     for metric in metrics:
@@ -148,8 +174,14 @@ def _with_types(
         own = set(contribution.types)
         here = named & own if own else named - claimed
         if here or not named:
-            found.append((metric, tuple(sorted(here or own))))
+            found.append((metric, tuple(sorted(here or own)) if told_by_several else ()))
     return tuple(found)
+
+
+def _values_of(metric: "MetricPlan") -> list[str]:
+    """Return the fields that the metric sums."""
+    own, over = metric.definition.value, metric.definition.over
+    return [name for name in (own, over and over.value) if name]
 
 
 def _types_of(metric: "MetricPlan") -> set[str]:
@@ -228,7 +260,7 @@ class Diverter:
         """Return what an accepted event sends to its subjects; raises Unfit.
 
         Everything that can be wrong with it is found here, while it can be a dead letter: a whole
-        state is booked once on trial (a rate of its currency may be missing).
+        state is booked once on trial, where it will count (a rate of that day may be missing).
         """
         found: list[SubjectEvent] = []
         if not self._active:
@@ -236,8 +268,7 @@ class Diverter:
         plan = self.plan_for(event.type)
         if plan is not None:
             found.append(plan.event_of(raw, event))
-            if not plan.contribution.partial:
-                plan.book(event)
+            plan.check(event)
         for metric in metrics:
             role = METRIC_ROLES.get(metric.definition.kind)
             unit = event.fields.get(metric.definition.of or "")

@@ -64,8 +64,8 @@ class Mapping(Part, frozen=True):
     ``{"item", "root", "query"}`` (domain.mapping.items). ``skip`` are conditions on mapped fields
     under which an event is none (a test, a hint). ``drop`` are the paths of secrets, taken out
     before anything is kept. ``known`` are paths that are not read and no drift either, each with
-    all that is below it. ``schema`` is the JSON Schema of an event (domain.schemas), ``wire`` what
-    stands before the JSON of a topic's records (domain.mapping.wire).
+    all that is below it. ``schema`` is the JSON Schema of an event (domain.schemas), ``wire`` how
+    a topic's records are written (domain.mapping.wire).
     """
 
     id: tuple[str, ...]
@@ -98,7 +98,7 @@ class Contribution(Part, frozen=True):
     ``as_of`` is the field (integer or time) whose higher value is newer, None: the time of arrival.
     A slice's cells are named by ``cell``; it takes effect when ``parts`` (a field with their
     number, None: 1) different values of ``part`` are there. An event without any of the ``cell``
-    fields is a part without a row: alone, it is the slice in which all is 0.
+    fields and without an amount is a part without a row: alone, it is the slice in which all is 0.
     Of an entity ``partial`` events carry changed fields only: an absent one is unchanged, those
     named in the field ``nulled`` (a list, comma separated) are emptied; ``gone`` are the conditions
     under which the entity is no more; ``at`` is the field (time) of when it counts, None: the event

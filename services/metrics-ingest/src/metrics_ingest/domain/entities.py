@@ -15,7 +15,6 @@ from metrics_ingest.domain.subjects import (
     CONFLICT,
     REPEATED,
     STALE,
-    Bookings,
     State,
     Step,
     mapped_of,
@@ -54,21 +53,23 @@ def take(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionP
         outcomes.append(outcome)
     if newest is None:
         return Step(state, outcomes)
-    booked = _book(mapped_of(newest), plan)
+    booked = plan.book(mapped_of(newest))
     return Step(EntityState(booked={"": booked}, as_of=as_of, stamp=stamp), outcomes)
 
 
 def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
     fields: dict[str, Value] = {**state.decimals, **state.texts, **state.integers}
     since = dict(state.since)
-    version = (-1 if state.as_of is None else state.as_of, state.at_ms, state.type)
+    versions = [] if state.as_of is None else [(state.as_of, state.at_ms, state.type)]
     outcomes = []
     for event in events:
-        outcomes.append(_merge_one(fields, since, event, plan))
-        version = max(version, (event.as_of, event.at_ms, event.type))
-    as_of, at_ms, kind = version
+        outcome = _merge_one(fields, since, event, plan)
+        outcomes.append(outcome)
+        if outcome == APPLIED:  # told again at another time, a version stays where it landed
+            versions.append((event.as_of, event.at_ms, event.type))
+    as_of, at_ms, kind = max(versions)
     try:
-        booked = {"": _book(Mapped(kind, at_ms, None, fields), plan)}
+        booked = {"": plan.book(Mapped(kind, at_ms, None, fields))}
     except Unfit:  # merged, its amount cannot be had now: it stays as booked, its fields are kept
         booked = state.booked
     return Step(
@@ -116,10 +117,3 @@ def _judge_field(
     if held == value:
         return REPEATED
     return APPLIED if plan.by_arrival else CONFLICT
-
-
-def _book(event: Mapped, plan: ContributionPlan) -> Bookings:
-    if plan.is_gone(event.fields):
-        return ()
-    at_ms = plan.at_of(event.fields, event.at_ms)
-    return plan.book(Mapped(event.type, at_ms, event.subject, event.fields))

@@ -200,14 +200,15 @@ def _is_new_version(first: int, plan: SourcePlan | None, raw: RawEvent) -> bool:
     """Whether a known id comes with another state of what it names.
 
     A row of a report often has no id but its cell's. Which state holds is told by its as-of, so
-    only a true copy is left out here.
+    only a true copy is left out here. One that cannot be read may be a newer state: it becomes a
+    dead letter, and does no harm if it was a copy.
     """
     if plan is None or not plan.diverter.plans:
         return False
     try:
         _, event = _read(plan, raw)
     except Unfit:
-        return False
+        return True
     if plan.diverter.plan_for(event.type) is None:
         return False
     return first != content_stamp(event, plan.head)

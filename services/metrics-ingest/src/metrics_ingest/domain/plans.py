@@ -227,11 +227,8 @@ class SourcePlan:
 
     def _check_money(self, event: Mapped) -> None:
         """Raise Unfit before anything of the event has been added anywhere."""
-        partial = any(
-            each.partial
-            for each in self.source.contributions
-            if not each.types or event.type in each.types
-        )
+        state = self.diverter.plan_for(event.type)
+        partial = state is not None and state.contribution.partial
         for plan in self.metrics_for(event.type):
             plan.check_money(event, partial)
 

@@ -19,13 +19,17 @@ class Added:
 
 
 async def add_connector(
-    command: AddConnector, store: DefinitionStore, announcements: Announcements, prefix: str
+    command: AddConnector,
+    store: DefinitionStore,
+    announcements: Announcements,
+    prefix: str,
+    registry: bool,
 ) -> Added:
     """Write source and metrics like any other; raises UserError, also when a name is taken."""
     source, metrics = made(command.connector, command.wanted)
     reason = f"connector {command.connector.name}"
     defined = DefineSource(command.tenant, command.actor, source, exists=False, reason=reason)
-    written = await define_source(defined, store, announcements, prefix)
+    written = await define_source(defined, store, announcements, prefix, registry)
     found = []
     for metric in metrics:
         wanted = DefineMetric(command.tenant, command.actor, metric, exists=False, reason=reason)

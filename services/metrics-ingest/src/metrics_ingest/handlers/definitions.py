@@ -6,7 +6,13 @@ import msgspec
 
 from metrics_ingest.domain.announcing import announcement
 from metrics_ingest.domain.check_contributions import check_contributions_kept
-from metrics_ingest.domain.checks import check_dims_kept, check_metric, check_source
+from metrics_ingest.domain.check_money import check_currency_kept
+from metrics_ingest.domain.checks import (
+    check_dims_kept,
+    check_metric,
+    check_source,
+    check_without_registry,
+)
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.money import effect_of
@@ -15,17 +21,24 @@ from service_kit.errors import UserError
 
 
 async def define_source(
-    command: DefineSource, store: DefinitionStore, announcements: Announcements, prefix: str
+    command: DefineSource,
+    store: DefinitionStore,
+    announcements: Announcements,
+    prefix: str,
+    registry: bool,
 ) -> Source:
     """Write a source and return it with its version; the same content again changes nothing.
 
-    Its metrics are announced anew where others know something of the source that changes. A new
+    ``prefix`` begins our own topics, ``registry`` tells whether there is one of schemas. The
+    source's metrics are announced anew where others know something of it that changes. A new
     version of a paused source runs again. Raises UserError.
     """
     tenant, source = command.tenant, command.source
     before = await store.source(tenant, source.name)
     _check_presence(before is not None, command.exists, "source", source.name)
     check_source(source, await store.metrics_of(tenant, source.name), prefix)
+    if not registry:
+        check_without_registry(source)
     if before is not None:
         check_contributions_kept(before, source)
     version = before.version if before else 0
@@ -71,6 +84,7 @@ async def define_metric(
     source = check_metric(metric, await store.source(tenant, metric.source))
     if before is not None:
         check_dims_kept(before, metric)
+        check_currency_kept(before, metric, source)
     version = before.version if before else 0
     if before is not None and msgspec.structs.replace(metric, version=version) == before:
         return before

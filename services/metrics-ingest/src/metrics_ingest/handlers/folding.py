@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from event_contracts.wire import hash16
 from metrics_ingest.domain import pausing
 from metrics_ingest.domain.batches import (
     Limited,
@@ -16,6 +17,7 @@ from metrics_ingest.domain.batches import (
 )
 from metrics_ingest.domain.bulk_fold import Find, fold_prepared
 from metrics_ingest.domain.bulk_reading import Prepared
+from metrics_ingest.domain.contributions import ROLES
 from metrics_ingest.domain.folding import Arrival, Folded, SourceFold
 from metrics_ingest.domain.generations import Mask, Words
 from metrics_ingest.domain.letters import kept
@@ -303,7 +305,23 @@ async def _write_letters(
     if closing and effect.block is not None:
         effect.superseded = effect.block.having(closing)
     if effect.superseded:
+        effect.superseded -= _states(folded)
+    if effect.superseded:
         await store.supersede(effect.superseded)
+
+
+def _states(folded: Folded) -> set[bytes]:
+    """Return the keys of the ids that came with a state.
+
+    Another state under the id of a letter may be the older one, and the letter all there is of the
+    newer: it stays new. Replayed for nothing it does no harm, for its as-of tells.
+    """
+    return {
+        hash16(tenant, name, event.id)
+        for (tenant, name), source in folded.sources.items()
+        for event in source.diverted
+        if event.role in ROLES.values()
+    }
 
 
 def _stats(folded: Folded) -> dict[SourceName, dict[str, int]]:

@@ -1,12 +1,27 @@
 """Dead letters are sent again after mending, each once."""
 
+import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+import msgspec
+from msgspec.structs import replace
+
+from event_contracts.raw import RawEvent
 from metrics_ingest.domain.commands import ReplayDeadLetters
+from metrics_ingest.domain.definitions import TOPIC_DOOR
 from metrics_ingest.domain.letters import KeptLetter, again
 from metrics_ingest.domain.mapping import Reader
-from metrics_ingest.ports import LetterStore, Replays
+from metrics_ingest.domain.mapping.wire import AVRO
+from metrics_ingest.handlers.rekeying import (
+    KEPT_OF_UNREADABLE,
+    ForeignDoor,
+    Known,
+    events_of,
+    schema_ids,
+)
+from metrics_ingest.ports import LetterStore, RegistryDown, Replays, Schemas
 from service_kit.errors import UserError
 
 MOST = 1000
@@ -22,11 +37,13 @@ class Replayed:
     more: bool
 
 
-async def replay(command: ReplayDeadLetters, store: LetterStore, replays: Replays) -> Replayed:
+async def replay(
+    command: ReplayDeadLetters, store: LetterStore, schemas: Schemas, replays: Replays
+) -> Replayed:
     """Mark letters replayed and send their events, in one transaction; at most MOST at once.
 
     A letter that is not new (replayed before, or accepted after all) is left out. Raises UserError
-    when neither ids nor a source are named.
+    when neither ids nor a source are named, or when the registry cannot be asked for schemas.
     """
     if not command.ids and command.source is None:
         raise UserError(
@@ -36,12 +53,15 @@ async def replay(command: ReplayDeadLetters, store: LetterStore, replays: Replay
             "请给出 ids，或给出 source（可加 cause 和 where）",
         )
     letters = await store.new_letters(command.tenant, command.ids, command.group, MOST + 1)
-    readers: dict[tuple[str, str], Reader | None] = {}
+    known: dict[tuple[str, str], Reader | None] = {}
+    readers = [await _reader(letter, store, known) for letter in letters[:MOST]]
+    found = await _schemas(zip(letters, readers, strict=False), schemas)
     sent = []
-    for letter in letters[:MOST]:
-        event = again(letter, await _reader(letter, store, readers))
-        if event is not None:
+    for letter, reader in zip(letters, readers, strict=False):
+        events = _events(letter, reader, found)
+        for event in events:
             replays.publish(event)
+        if events:
             sent.append(letter.id)
     if sent:
         await store.mark_replayed(sent, command.replay_id)
@@ -66,3 +86,48 @@ async def _reader(
             None if source is None or mapping is None else Reader(mapping, ZoneInfo(source.zone))
         )
     return known[name]
+
+
+async def _schemas(letters: Iterable[tuple[KeptLetter, Reader | None]], schemas: Schemas) -> Known:
+    ids = schema_ids(value for letter, reader in letters if (value := _avro(letter, reader)))
+    try:
+        return await schemas.find(ids)
+    except RegistryDown as down:
+        raise UserError(
+            "registry-down",
+            "$",
+            f"{down}; try again later",
+            "schema 注册中心没有应答；请稍后再试",
+            status=503,
+        ) from None
+
+
+def _events(letter: KeptLetter, reader: Reader | None, known: Known) -> list[RawEvent]:
+    """Return what the letter is sent again as, nothing while it cannot be read.
+
+    A record of several events that could not be read was one letter. Each of them is a letter of
+    its own if it dies again, or replaying that one would send the others once more.
+    """
+    value = _avro(letter, reader)
+    if value is None:
+        event = again(letter, reader)
+        return [] if event is None else [event]
+    topic = letter.door.removeprefix(TOPIC_DOOR)
+    door = ForeignDoor(letter.tenant, letter.source, topic, reader)
+    events = events_of(value, {}, door, letter.event_id, letter.received_ms, known)
+    if any(event.error is not None for event in events):
+        return []
+    if len(events) == 1:
+        return [replace(events[0], replay_of=letter.id)]
+    return [replace(each, replay_of=f"{letter.id}.{n}") for n, each in enumerate(events)]
+
+
+def _avro(letter: KeptLetter, reader: Reader | None) -> bytes | None:
+    """Return the bytes of a record that could not be read by its schema, whole."""
+    if letter.error is None or reader is None or reader.mapping.wire != AVRO:
+        return None
+    try:
+        value = base64.b64decode(msgspec.json.decode(letter.body, type=str))
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return value if len(value) < KEPT_OF_UNREADABLE else None

@@ -2,25 +2,32 @@
 
 import asyncio
 import base64
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain import cloudevents
+from metrics_ingest.domain.avro import AvroSchema
 from metrics_ingest.domain.causes import UNKNOWN_DOOR, UNREADABLE, Unfit, error_text
 from metrics_ingest.domain.definitions import TOPIC_DOOR
 from metrics_ingest.domain.mapping import Reader, items_of
-from metrics_ingest.domain.mapping.wire import unwrapped
+from metrics_ingest.domain.mapping.wire import AVRO, JSON, framed, unwrapped
 from metrics_ingest.handlers.events import RECORD_BYTES, too_large
-from metrics_ingest.ports import RawLog
+from metrics_ingest.ports import RawLog, Schemas
 from service_kit import strict_json
 from service_kit.errors import UserError
 from service_kit.records import Record
 
 ENVELOPE_BYTES = 8 * 1024
 KEPT_OF_UNREADABLE = 256 * 1024
+
+Known = Mapping[int, AvroSchema | Unfit]
+"""The schemas of a slice's records by their ids, or why one cannot be used."""
+NO_SCHEMAS: Known = {}
+_NOW_JSON = {"content-type": b"application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,11 @@ class ForeignDoor:
     topic: str
     reader: Reader | None
 
+    @property
+    def avro(self) -> bool:
+        """Whether its records are read by a schema of the registry."""
+        return self.reader is not None and self.reader.mapping.wire == AVRO
+
 
 @dataclass(frozen=True, slots=True)
 class RekeySlice:
@@ -41,38 +53,85 @@ class RekeySlice:
     records: Sequence[Record]
 
 
-async def rekey_slice(command: RekeySlice, log: RawLog, now_ms: int) -> int:
+async def rekey_slice(command: RekeySlice, log: RawLog, schemas: Schemas, now_ms: int) -> int:
     """Return how many events stand on all in-sync replicas of the raw log: all of the slice.
 
-    Run again, it sends them again: the window of seen ids drops the copies.
+    Run again, it sends them again: the window of seen ids drops the copies. Raises RegistryDown
+    before anything is sent.
     """
-    events = [e for record in command.records for e in rekeyed(record, command.door, now_ms)]
+    door = command.door
+    known: Known = NO_SCHEMAS
+    if door.avro:
+        known = await schemas.find(schema_ids([each.value or b"" for each in command.records]))
+    events = [e for record in command.records for e in rekeyed(record, door, now_ms, known)]
     records = [log.record_of(event) for event in events]
     await asyncio.gather(*(log.append(record) for record in records))
     return len(records)
 
 
-def rekeyed(record: Record, door: ForeignDoor, now_ms: int) -> list[RawEvent]:
+def schema_ids(values: Iterable[bytes]) -> set[int]:
+    """Return the ids of the schemas that these values name."""
+    ids = set()
+    for value in values:
+        with contextlib.suppress(UserError):  # said again where the value is read
+            ids.add(framed(value)[0])
+    return ids
+
+
+def rekeyed(
+    record: Record, door: ForeignDoor, now_ms: int, known: Known = NO_SCHEMAS
+) -> list[RawEvent]:
     """Return the raw events of a record of a foreign topic: none for a tombstone.
 
     What cannot be read becomes an event with its cause, named by its place: it will be a dead
     letter, and never stops the topic.
     """
     place = f"{door.topic}/{record.partition.number}/{record.offset}"
+    return events_of(record.value, record.headers, door, place, now_ms, known)
+
+
+def events_of(
+    value: bytes | None,
+    headers: Mapping[str, bytes],
+    door: ForeignDoor,
+    place: str,
+    now_ms: int,
+    known: Known,
+) -> list[RawEvent]:
+    """Return the raw events of what stood at a place of a foreign topic."""
     try:
-        text = cloudevents.from_kafka(record.headers, _json_of(record.value, door))
+        text = _text_of(value, headers, door, known)
         if text is None:
             return []
         items = _items(door, text)
     except UserError as refusal:
-        return [_unreadable(door, place, record.value or b"", refusal, now_ms)]
+        return [_unreadable(door, place, value or b"", refusal, now_ms)]
+    except Unfit as unfit:
+        return [_unread(door, place, value or b"", unfit, now_ms)]
     if len(items) == 1:
         return [_rekeyed(door, place, items[0], text, now_ms)]
     return [_rekeyed(door, f"{place}/{n}", item, text, now_ms) for n, item in enumerate(items)]
 
 
-def _json_of(value: bytes | None, door: ForeignDoor) -> bytes | None:
-    return value if door.reader is None else unwrapped(door.reader.mapping.wire, value)
+def _text_of(
+    value: bytes | None, headers: Mapping[str, bytes], door: ForeignDoor, known: Known
+) -> bytes | None:
+    """Return the record's JSON text, None for a tombstone; raises UserError, Unfit."""
+    if door.avro and value is not None:
+        # What a CloudEvent's header says of its data no longer holds.
+        return cloudevents.from_kafka({**headers, **_NOW_JSON}, _read_by_schema(value, known))
+    wire = JSON if door.reader is None else door.reader.mapping.wire
+    return cloudevents.from_kafka(headers, unwrapped(wire, value))
+
+
+def _read_by_schema(value: bytes, known: Known) -> bytes:
+    schema_id, data = framed(value)
+    schema = known[schema_id]
+    if isinstance(schema, Unfit):
+        raise schema.with_traceback(None)  # one for many records: it would keep every trace
+    if len(data) > RECORD_BYTES:
+        raise too_large()
+    return schema.json_of(data)
 
 
 def _items(door: ForeignDoor, text: bytes) -> list[bytes | UserError]:
@@ -98,7 +157,14 @@ def _rekeyed(
 def _unreadable(
     door: ForeignDoor, place: str, body: bytes, refusal: UserError, now_ms: int
 ) -> RawEvent:
-    error = error_text(UNREADABLE, refusal.where, f"{refusal.code}, {refusal.en}", refusal.zh)
+    detail = f"{refusal.code}, {refusal.en}"
+    return _unread(
+        door, place, body, Unfit(UNREADABLE, refusal.where, detail, zh=refusal.zh), now_ms
+    )
+
+
+def _unread(door: ForeignDoor, place: str, body: bytes, unfit: Unfit, now_ms: int) -> RawEvent:
+    error = error_text(unfit.cause, unfit.where, unfit.detail, unfit.zh)
     kept = base64.b64encode(body[:KEPT_OF_UNREADABLE]).decode()
     return _event(door, place, msgspec.json.encode(kept), error, now_ms)
 

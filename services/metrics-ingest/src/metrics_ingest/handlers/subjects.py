@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -53,6 +53,14 @@ class SubjectMemory:
     day_sets: dict[DaySet, set[bytes]] = field(default_factory=dict)
 
 
+class Refused(NamedTuple):
+    """An event that was accepted, and cannot count by the definitions as they are by now."""
+
+    subject: Subject
+    event: SubjectEvent
+    unfit: Unfit
+
+
 @dataclass(slots=True)
 class SubjectsEffect:
     """What memory takes over once the transaction is committed."""
@@ -62,6 +70,7 @@ class SubjectsEffect:
     day_sets: dict[DaySet, set[bytes]] = field(default_factory=dict)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     conflicts: Counter[SourceName] = field(default_factory=Counter)
+    refused: list[Refused] = field(default_factory=list)
     others: int = 0
 
 
@@ -144,13 +153,45 @@ def _step(
         return state
     try:
         step = KINDS[subject.role][1](state, events, plan)
-    except Unfit:  # it was booked on trial when it was accepted; the next version will do
-        effect.outcomes[subject.role, UNMATCHED] += len(events)
+    except Unfit as unfit:  # booked on trial when it was accepted, by other definitions
+        if len(events) > 1:
+            for event in events:
+                state = _step(subject, state, [event], plans, effect)
+            return state
+        effect.outcomes[subject.role, UNMATCHED] += 1
+        effect.refused.append(Refused(subject, events[0], unfit))
         return state
     effect.outcomes.update((subject.role, outcome) for outcome in step.outcomes)
     if conflicts := step.outcomes.count(CONFLICT):
         effect.conflicts[subject.tenant, subject.source] += conflicts
-    return step.state
+    return _with_moved(subject, state, step.state, plans)
+
+
+def _with_moved(
+    subject: Subject, before: State, after: State, plans: Mapping[str, TenantPlan]
+) -> State:
+    """Return the state with what it gave to metrics that have another source by now.
+
+    What they got of this one stays, as deltas stay: it says nothing of them any more.
+    """
+    source = _source(subject, plans)
+    own = {metric.definition.name for metric in source.metrics} if source is not None else set()
+    lost = {b.metric for bookings in before.booked.values() for b in bookings} - own
+    moved = lost & {
+        metric.definition.name
+        for other in (plans[subject.tenant].sources.values() if lost else ())
+        for metric in other.metrics
+    }
+    if not moved:
+        return after
+    booked = {
+        cell: tuple(b for b in bookings if b.metric not in moved)
+        for cell, bookings in after.booked.items()
+    }
+    for cell, bookings in before.booked.items():
+        stay = tuple(b for b in bookings if b.metric in moved)
+        booked[cell] = booked.get(cell, ()) + stay
+    return msgspec.structs.replace(after, booked={c: b for c, b in booked.items() if b})
 
 
 def _source(subject: Subject, plans: Mapping[str, TenantPlan]) -> SourcePlan | None:

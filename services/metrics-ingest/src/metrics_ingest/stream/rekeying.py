@@ -17,7 +17,7 @@ from metrics_ingest.domain.mapping import Reader
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.rekeying import ForeignDoor, RekeySlice
 from metrics_ingest.metrics import FOREIGN_TOPICS, REKEYED
-from metrics_ingest.ports import RawLog
+from metrics_ingest.ports import RawLog, RegistryDown, Schemas
 from service_kit.batch import Handler
 from service_kit.broker import FOREIGN
 from service_kit.clock import Clock
@@ -36,9 +36,12 @@ class RekeyHandler:
     The events stand in the raw log before the position moves; run again they are sent again.
     """
 
-    def __init__(self, clock: Clock, raw: RawLog, tenant: str, source: str, topic: str) -> None:
+    def __init__(
+        self, clock: Clock, raw: RawLog, schemas: Schemas, tenant: str, source: str, topic: str
+    ) -> None:
         self._clock = clock
         self._raw = raw
+        self._schemas = schemas
         self._tenant = tenant
         self._source = source
         self._topic = topic
@@ -47,12 +50,12 @@ class RekeyHandler:
         """Do nothing."""
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> int:
-        """Send the slice's events; return how many."""
+        """Send the slice's events; return how many. Raises RegistryDown, Infrastructure."""
         if not batch.records:
             return 0
         now_ms = self._clock.now_ms()
         command = RekeySlice(await self._door(tx, now_ms), batch.records)
-        count: int = await HANDLERS[RekeySlice](command, self._raw, now_ms)
+        count: int = await HANDLERS[RekeySlice](command, self._raw, self._schemas, now_ms)
         return count
 
     async def _door(self, tx: Tx, now_ms: int) -> ForeignDoor:
@@ -82,8 +85,24 @@ class Runs(Protocol):
 MakeLoop = Callable[[Handler, str], Awaitable[Runs]]
 
 
+class Waits(Protocol):
+    """Where it is told that something waits (service_kit.readiness.Readiness)."""
+
+    def wait(self, what: str, why: str) -> None:
+        """Begin to wait."""
+        ...
+
+    def go_on(self, what: str) -> None:
+        """End waiting."""
+        ...
+
+
 class Rekeyer:
-    """Keeps one loop running for every foreign topic that a source declares."""
+    """Keeps one loop running for every foreign topic that a source declares.
+
+    A topic whose schemas cannot be fetched waits, and only that one: its position stays where it
+    is, and with it the watermark of what it feeds.
+    """
 
     def __init__(
         self,
@@ -91,6 +110,8 @@ class Rekeyer:
         topics: ForeignTopics,
         clock: Clock,
         raw: RawLog,
+        schemas: Schemas,
+        waits: Waits,
         make_loop: MakeLoop,
         look_seconds: float,
     ) -> None:
@@ -98,6 +119,9 @@ class Rekeyer:
         self._topics = topics
         self._clock = clock
         self._raw = raw
+        self._schemas = schemas
+        self._waits = waits
+        self._waiting: set[str] = set()
         self._make_loop = make_loop
         self._look_seconds = look_seconds
         self._running: dict[tuple[str, str, str], asyncio.Task[None]] = {}
@@ -122,7 +146,8 @@ class Rekeyer:
         absent = 0
         for door in sorted(wanted - self._running.keys()):
             absent += not await self._begin(*door)
-        FOREIGN_TOPICS.labels("read").set(len(self._running))
+        FOREIGN_TOPICS.labels("read").set(len(self._running) - len(self._waiting))
+        FOREIGN_TOPICS.labels("waiting").set(len(self._waiting))
         FOREIGN_TOPICS.labels("absent").set(absent)
 
     async def _begin(self, topic: str, tenant: str, source: str) -> bool:
@@ -130,11 +155,42 @@ class Rekeyer:
         if not partitions:
             return False
         await self._topics.seed(partitions)
-        handler = RekeyHandler(self._clock, self._raw, tenant, source, topic)
+        handler = RekeyHandler(self._clock, self._raw, self._schemas, tenant, source, topic)
         loop = await self._make_loop(handler, FOREIGN + topic)
         log.info("topic %s is read for source %s of %s", topic, source, tenant)
-        self._running[topic, tenant, source] = asyncio.create_task(loop.run(), name=topic)
+        self._running[topic, tenant, source] = asyncio.create_task(
+            self._read(loop, topic), name=topic
+        )
         return True
+
+    async def _read(self, loop: Runs, topic: str) -> None:
+        """Run the loop, again and again while it stops for want of a schema."""
+        while True:
+            try:
+                await loop.run()
+                return
+            except RegistryDown as down:
+                await self._registry(topic, down)
+
+    async def _registry(self, topic: str, down: RegistryDown) -> None:
+        """Return when the registry answers again."""
+        what = f"topic {topic}"
+        log.warning("%s waits: %s", what, down)
+        self._waiting.add(topic)
+        try:
+            while True:
+                self._waits.wait(what, str(down))
+                await asyncio.sleep(self._look_seconds)
+                try:
+                    await self._schemas.find({down.wanted})
+                except RegistryDown as still:
+                    down = still
+                else:
+                    break
+        finally:
+            self._waiting.discard(topic)
+            self._waits.go_on(what)
+        log.info("%s is read on", what)
 
     async def _end(self, door: tuple[str, str, str]) -> None:
         log.info("topic %s is no longer read", door[0])

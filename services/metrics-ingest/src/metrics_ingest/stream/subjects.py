@@ -11,12 +11,13 @@ from event_contracts.topics import RAW, SUBJECTS
 from event_contracts.wire import decoder_of, hash16
 from metrics_ingest.adapters.routes import Counts, FactsRoute
 from metrics_ingest.adapters.subject_store import MongoSubjectStore
-from metrics_ingest.domain.causes import UNREADABLE, Unfit
+from metrics_ingest.domain.causes import UNREADABLE, Unfit, error_text
 from metrics_ingest.domain.folding import Arrival, Letter
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.subjects import (
     ApplySubjects,
+    Refused,
     SubjectMemory,
     SubjectsEffect,
     remember,
@@ -81,6 +82,7 @@ class SubjectsHandler:
         effect: SubjectsEffect = await HANDLERS[ApplySubjects](
             ApplySubjects(batches), store, facts, memory.subjects, now_ms
         )
+        letters += [_refusal(each, batch.partition) for each in effect.refused]
         if letters:
             await store.write_letters(
                 [
@@ -140,6 +142,21 @@ class SubjectsHandler:
             else:
                 batches.append(message)
         return batches, letters
+
+
+def _refusal(refused: Refused, partition: Partition) -> Letter:
+    """Tell what was taken out of an accepted event: it cannot be replayed, but sent again."""
+    subject, event, unfit = refused
+    raw = RawEvent(
+        tenant=subject.tenant,
+        source=subject.source,
+        id=event.id,
+        door=str(partition),
+        received_ms=event.received_ms,
+        body=msgspec.Raw(msgspec.json.encode(event)),
+        error=error_text(unfit.cause, unfit.where, unfit.detail, unfit.zh),
+    )
+    return Letter(Arrival(0, hash16(subject.tenant, subject.source, event.id), raw), unfit)
 
 
 def _letter(record: Record, detail: str, now_ms: int) -> Letter:

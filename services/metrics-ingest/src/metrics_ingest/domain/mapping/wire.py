@@ -1,10 +1,11 @@
-"""What stands before the JSON of a record, if anything."""
+"""How a topic's records are written: in JSON, or behind Confluent's five bytes in JSON or Avro."""
 
 from service_kit.errors import UserError
 
 JSON = "json"
 CONFLUENT = "confluent"
-WIRES = (JSON, CONFLUENT)
+AVRO = "avro"
+WIRES = (JSON, CONFLUENT, AVRO)
 _HEAD = 5  # a zero, and the id of the schema
 
 
@@ -15,6 +16,11 @@ def unwrapped(wire: str, value: bytes | None) -> bytes | None:
     """
     if wire != CONFLUENT or value is None:
         return value
+    return framed(value)[1]
+
+
+def framed(value: bytes) -> tuple[int, bytes]:
+    """Return the id of a value's schema and what stands behind it; raises UserError."""
     if len(value) < _HEAD or value[0] != 0:
         raise UserError(
             "no-schema-id",
@@ -22,4 +28,4 @@ def unwrapped(wire: str, value: bytes | None) -> bytes | None:
             "Confluent's wire format begins with a zero byte and the id of a schema",
             "Confluent 格式以零字节和 schema 编号开头",
         )
-    return value[_HEAD:]
+    return int.from_bytes(value[1:_HEAD], "big"), value[_HEAD:]
