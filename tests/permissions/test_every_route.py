@@ -244,8 +244,11 @@ async def alerting(runtime: Runtime) -> tuple[FastAPI, Things]:
 
 async def incentives(runtime: Runtime) -> tuple[FastAPI, Things]:
     from incentives.api import make
+    from incentives.stream.definitions import DefinitionsStream
 
-    rule = {"id": "r", "name": "R", "metric": "m", "dim": "d", "threshold": 1, "zone": "UTC"}
+    await learn(runtime.store, DefinitionsStream(runtime.clock), "metric-definitions")
+    rule = {"id": "r", "name": "R", "metric": "gross_revenue", "dim": "country", "threshold": 1}
+    rule["zone"] = "UTC"
     things = Things(
         ids={"rule_id": "r"},
         bodies={"POST /v1/rules": rule, "PUT /v1/rules/{rule_id}": {"name": "Another"}},
