@@ -42,6 +42,10 @@ class Api:
                 api.posted.append((self.headers["Content-Type"], body))
                 self._answer(api.answers.get(self.path))
 
+            def do_DELETE(self) -> None:
+                api.posted.append(self.path)
+                self._answer(api.answers.get(self.path))
+
             def _answer(self, found: Any) -> None:
                 error = {"error": {"code": "x", "where": "path", "message": "nothing there"}}
                 self.send_response(404 if found is None else 200)
@@ -226,6 +230,31 @@ def test_rates_are_loaded_from_a_file_and_listed(api: Api, tmp_path: Path) -> No
     assert "PBoC" in output
     assert "7.05" in output
     assert api.run("rates", "load", str(tmp_path / "none.csv"))[0] == 1
+
+
+def test_keys_are_made_listed_limited_rotated_and_ended(api: Api) -> None:
+    row = {"id": "ab12", "name": "feed", "scopes": ["events:write"], "source": "shop"}
+    row |= {"events_per_second": 500, "created_ms": 1, "revoked_ms": None}
+    api.answers = {"/v1/keys": [row | {"key": "pk_ab12_x"}]}
+    options = ("--name", "feed", "--source", "shop", "--events-per-second", "500")
+    assert api.run("keys", "add", *options) == (0, "pk_ab12_x\n")
+    asked = {"name": "feed", "scopes": ["events:write"], "source": "shop"}
+    assert api.posted == [asked | {"events_per_second": 500}]
+    ended = row | {"id": "cd34", "events_per_second": None, "revoked_ms": 9}
+    api.answers = {"/v1/keys": a_page(row, ended)}
+    code, output = api.run("keys", "list")
+    assert code == 0
+    assert [word in output for word in ("ab12", "500", "valid", "cd34", "as all", "ended")] == [
+        True
+    ] * 6
+    api.answers = {"/v1/keys/ab12": row | {"events_per_second": None}}
+    assert api.run("keys", "limit", "ab12") == (0, "ab12: as all\n")
+    assert api.posted[-1] == (None, b'{"events_per_second":null}')
+    api.answers["/v1/keys/ab12/rotate"] = [row | {"key": "pk_ef56_y"}]
+    assert api.run("keys", "rotate", "ab12") == (0, "pk_ef56_y\n")
+    assert api.run("keys", "revoke", "ab12") == (0, "ab12: ended\n")
+    assert api.posted[-2:] == [{"overlap_seconds": 86_400}, "/v1/keys/ab12"]
+    assert api.run("keys", "limit", "zz", "5")[0] == 1
 
 
 def test_a_replay_of_nothing_in_particular_is_refused(api: Api) -> None:

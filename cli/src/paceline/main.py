@@ -10,6 +10,7 @@ from paceline import (
     doctor,
     drill,
     goals,
+    keys,
     lights,
     metrics,
     people,
@@ -38,6 +39,7 @@ app.add_typer(metrics.sources, name="sources")
 app.command()(watch.watch)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(rates.app, name="rates")
+app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
 app.command()(demo.demo)
