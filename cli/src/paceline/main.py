@@ -17,6 +17,7 @@ from paceline import (
     prepare,
     rates,
     send,
+    sources,
     topics,
     up,
     watch,
@@ -35,7 +36,7 @@ app.command()(goals.goals)
 app.command()(lights.lights)
 app.command()(people.people)
 app.add_typer(metrics.app, name="metrics")
-app.add_typer(metrics.sources, name="sources")
+app.add_typer(sources.app, name="sources")
 app.command()(watch.watch)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(rates.app, name="rates")
