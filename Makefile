@@ -87,7 +87,7 @@ drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, rep
 		$(BIN)/paceline drill --kills 3 --events 48000 --rate 1000 --seed 3 --break $$guard; \
 		test $$? -eq 1 || { echo "the drill did not see that $$guard was off"; exit 1; }; done
 	@PACELINE_WHOLE_YEAR=1 $(BIN)/python -m pytest tests/retail
-	@PACELINE_HOSTILE=20 PACELINE_OVERLOAD=60 $(BIN)/python -m pytest tests/limits services/metrics-ingest/tests/test_hostile.py
+	@PACELINE_HOSTILE=20 PACELINE_OVERLOAD=60 $(BIN)/python -m pytest tests/limits services/metrics-ingest/tests/test_hostile.py services/metrics-ingest/tests/test_hostile_topics.py
 
 compose-check: setup ## Run docker-compose.yml on an engine under load and kills (CHECK='--break lost'), or say why not
 	@$(BIN)/python deploy/check $(CHECK)

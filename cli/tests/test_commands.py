@@ -42,6 +42,10 @@ class Api:
                 api.posted.append((self.headers["Content-Type"], body))
                 self._answer(api.answers.get(self.path))
 
+            def do_DELETE(self) -> None:
+                api.posted.append(self.path)
+                self._answer(api.answers.get(self.path))
+
             def _answer(self, found: Any) -> None:
                 error = {"error": {"code": "x", "where": "path", "message": "nothing there"}}
                 self.send_response(404 if found is None else 200)
@@ -56,10 +60,10 @@ class Api:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
 
-    def run(self, *arguments: str, lang: str = "C") -> tuple[int, str]:
+    def run(self, *arguments: str, lang: str = "C", input: str | None = None) -> tuple[int, str]:
         options = ["--url", self.url, "--key", "pk_a_b"]
         environment = {"COLUMNS": "160", "LC_ALL": lang}
-        done = CliRunner().invoke(app, [*arguments, *options], env=environment)
+        done = CliRunner().invoke(app, [*arguments, *options], env=environment, input=input)
         return done.exit_code, done.output
 
 
@@ -226,6 +230,68 @@ def test_rates_are_loaded_from_a_file_and_listed(api: Api, tmp_path: Path) -> No
     assert "PBoC" in output
     assert "7.05" in output
     assert api.run("rates", "load", str(tmp_path / "none.csv"))[0] == 1
+
+
+def test_keys_are_made_listed_limited_rotated_and_ended(api: Api) -> None:
+    row = {"id": "ab12", "name": "feed", "scopes": ["events:write"], "source": "shop"}
+    row |= {"events_per_second": 500, "created_ms": 1, "revoked_ms": None}
+    api.answers = {"/v1/keys": [row | {"key": "pk_ab12_x"}]}
+    options = ("--name", "feed", "--source", "shop", "--events-per-second", "500")
+    assert api.run("keys", "add", *options) == (0, "pk_ab12_x\n")
+    asked = {"name": "feed", "scopes": ["events:write"], "source": "shop"}
+    assert api.posted == [asked | {"events_per_second": 500}]
+    ended = row | {"id": "cd34", "events_per_second": None, "revoked_ms": 9}
+    api.answers = {"/v1/keys": a_page(row, ended)}
+    code, output = api.run("keys", "list")
+    assert code == 0
+    assert [word in output for word in ("ab12", "500", "valid", "cd34", "as all", "ended")] == [
+        True
+    ] * 6
+    api.answers = {"/v1/keys/ab12": row | {"events_per_second": None}}
+    assert api.run("keys", "limit", "ab12") == (0, "ab12: as all\n")
+    assert api.posted[-1] == (None, b'{"events_per_second":null}')
+    api.answers["/v1/keys/ab12/rotate"] = [row | {"key": "pk_ef56_y"}]
+    assert api.run("keys", "rotate", "ab12") == (0, "pk_ef56_y\n")
+    assert api.run("keys", "revoke", "ab12") == (0, "ab12: ended\n")
+    assert api.posted[-2:] == [{"overlap_seconds": 86_400}, "/v1/keys/ab12"]
+    assert api.run("keys", "limit", "zz", "5")[0] == 1
+
+
+def test_sources_are_listed_and_a_hooks_address_is_shown_and_changed(api: Api) -> None:
+    row = {"name": "zappix", "doors": {"hook": {}}, "zone": "UTC", "signature": "stripe"}
+    api.answers = {"/v1/sources": a_page(row | {"version": 2, "paused": None})}
+    code, output = api.run("sources", "list")
+    assert code == 0
+    assert "zappix" in output
+    api.answers = {"/v1/sources/zappix/hook": {"url": "http://in/v1/hooks/zappix.1"}}
+    assert api.run("sources", "hook", "zappix") == (0, "http://in/v1/hooks/zappix.1\n")
+    api.answers = {"/v1/sources/zappix/hook/rotate": [{"url": "http://in/v1/hooks/zappix.2"}]}
+    changed = api.run("sources", "hook", "zappix", "--rotate", "--overlap-seconds", "60")
+    assert changed == (0, "http://in/v1/hooks/zappix.2\n")
+    assert api.posted == [{"overlap_seconds": 60}]
+
+
+def test_a_secret_is_added_beside_the_others_and_one_is_ended(api: Api) -> None:
+    path = "/v1/sources/zappix/secrets"
+    api.answers = {path: {"secrets": [{"fingerprint": "aa"}, {"fingerprint": "bb"}]}}
+    assert api.run("sources", "secrets", "zappix") == (0, "aa\nbb\n")
+    assert api.posted == []
+    assert api.run("sources", "secrets", "zappix", "--add", input="zx sign\n")[0] == 0
+    assert api.run("sources", "secrets", "zappix", "--end", "aa")[0] == 0
+    assert [json.loads(body) for _, body in api.posted] == [
+        {"secrets": ["zx sign"], "keep": ["aa", "bb"]},
+        {"secrets": [], "keep": ["bb"]},
+    ]
+    code, output = api.run("sources", "secrets", "zappix", "--end", "cc")
+    assert code == 1
+    assert "there is no secret cc" in output
+
+
+def test_a_dead_letter_is_shown_with_what_arrived(api: Api) -> None:
+    letter = {"id": "ab", "message": "spend: a number is wanted", "body": {"spend": "1,5"}}
+    api.answers = {"/v1/dead-letters/ab": letter}
+    code, output = api.run("deadletters", "show", "ab")
+    assert (code, "spend: 1,5" in output) == (0, True)
 
 
 def test_a_replay_of_nothing_in_particular_is_refused(api: Api) -> None:

@@ -131,6 +131,8 @@ async def goal_service(store: Store) -> Handler:
 
 
 async def incentives(store: Store) -> Handler:
+    from event_contracts.metrics import MetricDefined
+    from incentives.adapters.metrics import MongoMetrics
     from incentives.adapters.rules import MongoRuleDesk
     from incentives.domain.rules import Rule
     from incentives.handlers import MakeRule, make_rule
@@ -148,7 +150,17 @@ async def incentives(store: Store) -> Handler:
         start=date(2010, 12, 1),
     )
 
+    gross = MetricDefined(
+        tenant="shop",
+        metric="gross_revenue",
+        version=1,
+        kind="additive",
+        source="orders",
+        unit="GBP",
+    )
+
     async def make(tx: Tx) -> Any:
+        await MongoMetrics(tx).keep(gross)
         return await make_rule(MakeRule(rule, "key:test"), MongoRuleDesk(tx, NOW_MS))
 
     await (await store.session()).run(make)

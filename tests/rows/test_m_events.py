@@ -172,6 +172,32 @@ async def test_a_dead_letter_keeps_its_reason_and_counts_after_the_mapping_is_me
     assert await team.total(goal) == Decimal("13.5")
 
 
+@pytest.mark.row("M2", "limit-per-key")
+async def test_a_key_is_held_to_its_own_limit_until_that_is_raised(stage: Stage) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant()
+    wanted = {"name": "feed", "source": "crm", "events_per_second": 5}
+    made = await team.api.call("POST", "metrics-ingest", "/v1/keys", wanted)
+    url = stage.system.facts()["services"]["metrics-ingest"] + "/v1/events"
+    head = {"Content-Type": "application/cloudevents-batch+json"}
+    head["Authorization"] = f"Bearer {made['key']}"
+
+    async def send(number: int) -> httpx.Response:
+        events = [team.event(noon(monday), 1) for _ in range(number)]
+        async with httpx.AsyncClient() as http:
+            return await http.post(url, json=events, headers=head)
+
+    assert (await send(50)).status_code == 202  # five seconds' worth, and paid for afterwards
+    refused = await send(1)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate-limited")
+    assert 1 <= int(refused.headers["retry-after"]) <= 6
+    path = f"/v1/keys/{made['id']}"
+    await team.api.call("PUT", "metrics-ingest", path, {"events_per_second": 100_000})
+    assert (await send(100)).status_code == 202
+    assert (await send(100)).status_code == 202
+
+
 def _web_source() -> dict[str, Any]:
     """Return a source with Segment's door and a signed hook, as somebody would declare it."""
     fields = {"amount": {"paths": ["properties.amount"], "kind": "decimal"}}

@@ -1,12 +1,16 @@
 """Row M3, and what follows from it: a platform's restatement corrects, whatever it restates."""
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paceline.trial.stage import Stage, Tenant, noon
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 async def _platform(team: Tenant) -> None:
@@ -100,6 +104,39 @@ async def test_a_slice_makes_zero_what_it_no_longer_names_once_it_is_whole(stage
     await team.total_becomes(goal, 20)
     await _tell(team, monday, row(3, 1, 1))  # the slice without rows
     await team.total_becomes(goal, 0)
+
+
+@pytest.mark.row("M3", "slice-without-rows")
+async def test_an_empty_day_is_told_as_the_documentation_says(stage: Stage) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant("Asia/Shanghai")
+    await team.api.call("POST", "metrics-ingest", "/v1/connectors/google-ads", {})
+    await team.known("google_ads_spend")
+    aim = {"metric": "google_ads_spend", "deal_value": 1}
+    goal = await team.goal(monday, monday + timedelta(days=4), 100, **aim)
+
+    async def tell(as_of: int, *rows: dict[str, Any] | str) -> None:
+        body = rows[0] if rows and isinstance(rows[0], str) else json.dumps([{"results": rows}])
+        path = f"/v1/hooks/google-ads?as_of={as_of}"
+        await team.api.call("POST", "metrics-ingest", path, body.encode())
+
+    def row(campaign: str, micros: int) -> dict[str, Any]:
+        head = {"customer": {"resourceName": "customers/1"}, "segments": {"date": str(monday)}}
+        return head | {"campaign": {"id": campaign}, "metrics": {"costMicros": str(micros)}}
+
+    first = int(noon(monday).timestamp() * 1000)
+    await tell(first, row("7", 120_500_000), row("8", 30_000_000))
+    await team.total_becomes(goal, "150.5")
+    await tell(first + 1)  # an answer without rows names no day
+    await team.settled()
+    assert await team.total(goal) == Decimal("150.5")
+    page = (DOCS / "connectors.md").read_text(encoding="utf-8")
+    told = page.split("**A day without rows**")[1].split("```json\n")[1].split("```")[0]
+    await tell(first + 2, told.replace("2026-11-10", str(monday)))
+    await team.total_becomes(goal, 0)
+    await tell(first + 3, row("7", 1_000_000))  # and it may get rows again
+    await team.total_becomes(goal, 1)
 
 
 @pytest.mark.row("M3", "entity-reverses")

@@ -94,6 +94,10 @@ class Connection:
         """Put ``body`` as JSON and return the answer; raises ApiError."""
         return self._call("PUT", path, content=strict_json.dumps(body))
 
+    def delete(self, path: str) -> Any:
+        """Delete and return the answer; raises ApiError."""
+        return self._call("DELETE", path)
+
     def upload(self, path: str, content: bytes, kind: str) -> Any:
         """Send ``content`` of a media type and return the answer; raises ApiError."""
         return self._call("PUT", path, content=content, headers={"Content-Type": kind})

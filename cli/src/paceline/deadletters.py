@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.table import Table
 
 from paceline.connection import ApiError, JsonFile, Key, Url, connect
@@ -77,6 +78,22 @@ def table(rows: list[dict[str, Any]]) -> Table:
         parts = [identity, row.get("source"), row["cause"], row.get("detail"), row.get("state")]
         shown.add_row(*map(text, parts))
     return shown
+
+
+@app.command()
+def show(
+    identity: Annotated[str, typer.Argument(help="As `paceline deadletters list` shows it.")],
+    url: Url = None,
+    key: Key = None,
+    json: JsonFile = None,
+) -> None:
+    """Print a dead letter: what arrived, without its secrets, why it cannot count, what to do."""
+    door = connect("metrics-ingest", url, key, json)
+    try:
+        found = door.get(f"{PATH}/{identity}")
+    except ApiError as error:
+        fail(str(error))
+    typer.echo(yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=100), nl=False)
 
 
 @app.command()

@@ -10,12 +10,14 @@ from paceline import (
     doctor,
     drill,
     goals,
+    keys,
     lights,
     metrics,
     people,
     prepare,
     rates,
     send,
+    sources,
     topics,
     up,
     watch,
@@ -34,10 +36,11 @@ app.command()(goals.goals)
 app.command()(lights.lights)
 app.command()(people.people)
 app.add_typer(metrics.app, name="metrics")
-app.add_typer(metrics.sources, name="sources")
+app.add_typer(sources.app, name="sources")
 app.command()(watch.watch)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(rates.app, name="rates")
+app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(doctor.doctor)
 app.command()(demo.demo)

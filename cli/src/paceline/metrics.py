@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 import typer
 from rich.table import Table
@@ -78,9 +79,14 @@ def listed(url: Url = None, key: Key = None, json: JsonFile = None) -> None:
 @app.command("try")
 def try_metrics(
     file: Annotated[Path, typer.Argument(help="YAML or JSON with the metric, perhaps its source.")],
-    events: Annotated[Path, typer.Option(help="Sample events: a JSON list, or one a line.")],
+    events: Annotated[
+        Path, typer.Option(help="Samples as the door gets them: one, a JSON list, one a line.")
+    ],
     metric: Annotated[str | None, typer.Option(help="Only this one of the file's metrics.")] = None,
     door: Annotated[str, typer.Option(help="The door that they come through.")] = "http",
+    query: Annotated[
+        str, typer.Option(help="Of a hook: what follows the ? of its address, a=1&b=2.")
+    ] = "",
     url: Url = None,
     key: Key = None,
     json: JsonFile = None,
@@ -103,6 +109,7 @@ def try_metrics(
             "source": None if source is None else source.fields,
             "door": door,
             "events": samples,
+            "query": dict(parse_qsl(query, keep_blank_values=True)),
         }
         try:
             answer = service.post(TRY, body)

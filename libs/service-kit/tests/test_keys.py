@@ -1,6 +1,6 @@
 import hashlib
 
-from service_kit import keys
+from service_kit import audit, keys
 from service_kit.keys import Keys
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
@@ -96,3 +96,50 @@ async def test_a_later_end_does_not_replace_an_earlier_one() -> None:
     assert not await kept.revoke("demo", identity, after_seconds=60)
     assert await kept.verify(text) is None
     assert [key.id for key in await kept.list("demo")] == [identity]
+
+
+async def test_a_key_carries_its_own_limit_which_can_be_changed_and_goes_on_to_its_successor() -> (
+    None
+):
+    kept, _, _ = make()
+    text = await kept.create("demo", ["events:write"], events_per_second=500)
+    identity = text.split("_")[1]
+    key = await kept.verify(text)
+    assert key is not None
+    assert key.events_per_second == 500
+    changed = await kept.limit("demo", identity, 50, actor="person:anna")
+    assert changed is not None
+    seen = await kept.verify(text)
+    assert seen == changed
+    assert seen.events_per_second == 50
+    successor = await kept.rotate("demo", identity, overlap_seconds=60)
+    assert successor is not None
+    following = await kept.verify(successor)
+    assert following is not None
+    assert following.events_per_second == 50
+    assert await kept.limit("demo", identity, None) is not None
+    assert (await kept.find("demo", identity)) is not None
+    assert [each.events_per_second for each in await kept.list("demo")] == [None, 50]
+    assert await kept.limit("other", identity, 1) is None
+
+
+async def test_each_change_of_a_key_is_told_by_whom_and_without_its_secret() -> None:
+    kept, store, _ = make()
+    text = await kept.create("demo", ["events:write"], name="ci", actor="person:anna")
+    identity, secret = text.split("_", 2)[1:]
+    await kept.limit("demo", identity, 10, actor="person:anna")
+    await kept.limit("demo", identity, 10, actor="person:bo")  # changes nothing, tells nothing
+    await kept.revoke("demo", identity, actor="person:bo")
+    assert await kept.limit("demo", identity, 5) is None
+    found = (
+        await store.db["audit"].find({"action": {"$exists": True}}, sort=[("seq", 1)]).to_list(None)
+    )
+    assert [(e["actor"], e["action"], e["subject"]) for e in found] == [
+        ("person:anna", "key.made", f"key:{identity}"),
+        ("person:anna", "key.limited", f"key:{identity}"),
+        ("person:bo", "key.revoked", f"key:{identity}"),
+    ]
+    assert found[0]["detail"]["scopes"] == ["events:write"]
+    assert found[1]["detail"] == {"events_per_second": 10}
+    assert secret not in str(found)
+    assert (await audit.verify(store, "demo")).whole

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from event_contracts.facts import Cell, FactBatch
+from event_contracts.metrics import MetricDefined
 from event_contracts.rewards import Praised
 from event_contracts.wire import Event, decoder_of, encode, key_of
 from incentives.adapters.rules import MongoRuleDesk
@@ -39,6 +40,7 @@ class Stage:
 
     partition = Partition("facts", 1)
     people = Partition("directory", 2)
+    definitions = Partition("metric-definitions", 3)
 
     def __init__(self) -> None:
         self.mongo = FakeMongo()
@@ -46,19 +48,23 @@ class Stage:
         self.clock = StandingClock()
         self.end = 0
         self.told = 0
+        self.defined = 0
         self.seqs: dict[str, int] = {}
         self.applier: Applier
         self.teller: Applier
         self._boots = 0
 
     async def start(self) -> None:
-        for partition in (self.partition, self.people):
+        for partition in (self.partition, self.people, self.definitions):
             await offsets.seed(self.store, GROUP, partition, 0, "topic")
         await self.restart()
+        await self.define("gross_revenue")
+        for tenant in ("other-shop", "rival"):
+            await self.define("gross_revenue", tenant=tenant)
 
     async def restart(self) -> None:
-        both = [self.partition, self.people]
-        self.applier = self.teller = await self._worker("incentives-0", both, Guards())
+        every = [self.partition, self.people, self.definitions]
+        self.applier = self.teller = await self._worker("incentives-0", every, Guards())
 
     async def split(self, guards: Guards) -> None:
         """Start again as two workers: one has the facts, one the directory."""
@@ -160,6 +166,19 @@ class Stage:
         batch = Slice(self.people, self.told, self.told + len(records), records)
         self.told = batch.end
         await self.teller.apply([batch])
+
+    async def define(self, metric: str, kind: str = "additive", **more: Any) -> None:
+        """Append the definition of a metric to its log and apply it."""
+        fields = {"tenant": "shop", "version": 1, "source": "orders", "unit": "GBP"} | more
+        await self.learn(encode(MetricDefined(metric=metric, kind=kind, **fields)))
+
+    async def learn(self, *values: bytes | None) -> None:
+        """Append records to the log of definitions and apply them as one slice."""
+        start, self.defined = self.defined, self.defined + len(values)
+        records = tuple(
+            Record(self.definitions, start + i, b"shop|m", value) for i, value in enumerate(values)
+        )
+        await self.teller.apply([Slice(self.definitions, start, self.defined, records)])
 
     async def awards(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (

@@ -1,5 +1,6 @@
 """The HTTP door: rules as versioned documents, awards as a list that can be followed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -321,3 +322,31 @@ async def test_a_rule_says_whose_deeds_it_praises_and_that_does_not_change(door:
     assert refused.status_code == 422
     fixed = await door.call("PUT", "/v1/rules/country-10k", {"dim_is": "team"})
     assert fixed.json()["error"]["code"] == "unknown-field"
+
+
+async def test_a_rule_on_a_ratio_is_told_at_the_door_in_both_languages(
+    door: Door, stage: Any
+) -> None:
+    await stage.define("capture_rate", "ratio")
+    body = RULE | {"metric": "capture_rate", "threshold": "0.03"}
+    for language, part in (("en", "capture_rate is a ratio"), ("zh", "capture_rate 是比率")):
+        refused = await door.call("POST", "/v1/rules", body, language=language)
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"]) == (422, "metric-not-additive")
+        assert (error["where"], error["message"].startswith(part)) == ("$.metric", True)
+
+
+async def test_a_metric_that_was_defined_a_moment_ago_is_waited_for(door: Door, stage: Any) -> None:
+    asked = asyncio.create_task(door.call("POST", "/v1/rules", RULE | {"metric": "brand_new"}))
+    await asyncio.sleep(0.15)
+    assert not asked.done()
+    await stage.define("brand_new")
+    assert (await asked).status_code == 201
+
+
+async def test_a_metric_that_nobody_defines_is_refused_in_the_end(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "KNOWN_WITHIN", 0.2)
+    refused = await door.call("POST", "/v1/rules", RULE | {"metric": "misspelt"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "metric-unknown")

@@ -1,14 +1,13 @@
 """Hostile input at every HTTP door: never a 500, never NaN kept, the exact value or a refusal.
 
-How many cases were run is told at the end; PACELINE_HOSTILE multiplies the generated ones.
+How many cases were run is told at the end; PACELINE_HOSTILE multiplies the generated ones,
+PACELINE_HOSTILE_SHARD (0, 1, ...) makes others of them, beside pytest's --hypothesis-seed.
 """
 
 import json
-import math
 import os
-import random
 from collections.abc import Iterator
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -20,92 +19,25 @@ from hypothesis import strategies as st
 
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain import signing
+from service_kit.testing.hostile import (
+    NUMBERS,
+    RAW,
+    REFUSED,
+    SOUND,
+    Wild,
+    check_finite,
+    encoded,
+    exact,
+    plain,
+)
 
 TIMES = int(os.environ.get("PACELINE_HOSTILE", "1"))
+SHARD = int(os.environ.get("PACELINE_HOSTILE_SHARD", "0"))
 EVENTS = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 NOON = "2011-05-06T12:00:00Z"
 SECRET = "hostile, too"
 CASES = {"corpus": 0, "generated": 0, "bytes": 0, "described": 0}
-
-# A value as it is written, and the number it must stay; None: it has to be refused.
-NUMBERS: dict[str, Decimal | None] = {
-    "NaN": None,
-    "Infinity": None,
-    "-Infinity": None,
-    "1e400": None,
-    "-1e400": None,
-    "1e-7000": None,
-    "9" * 5000: None,
-    "1." + "0" * 5000: None,
-    "1e999999999999999999999": None,
-    str(2**64): Decimal(2**64),
-    str(2**63): Decimal(2**63),
-    str(-(2**63) - 1): Decimal(-(2**63) - 1),
-    str(2**53 + 1): Decimal(2**53 + 1),
-    "-0": Decimal(0),
-    "-0.0": Decimal(0),
-    "1.0": Decimal(1),
-    "1": Decimal(1),
-    "1e2": Decimal(100),
-    "0.1": Decimal("0.1"),
-    "1.10": Decimal("1.10"),
-    "0.30000000000000004": Decimal("0.30000000000000004"),
-    "123456789012345.123456789012": Decimal("123456789012345.123456789012"),
-    "01": None,
-    "+1": None,
-    ".5": None,
-    "0x10": None,
-    "1_000": None,
-}
-SOUND: list[str] = [
-    '"\\ud83c\\udfaf"',
-    '{"$where":"1","$gt":1}',
-    '{"a.b":{"c.d":1}}',
-    '{"__proto__":{"x":1},"constructor":1}',
-    '{"":1}',
-    '"\\u2028\\u202e"',
-    "[" * 40 + "]" * 40,
-    '"' + "品" * 3000 + '"',
-    "null",
-    "[]",
-    "true",
-]
-REFUSED: list[str] = [
-    "[" * 200_000,
-    "[" * 200_000 + "]" * 200_000,
-    '{"a":' * 100_000 + "1" + "}" * 100_000,
-    "[" * 70 + "]" * 70,
-    '{"a":1,"a":2}',
-    '{"a":1,"\\u0061":2}',
-    '"\\ud800"',
-    '"\\udc00\\ud800"',
-    '{"\\ud800":1}',
-    '{"a\\u0000b":1}',
-    '"a\\u0000b"',
-    "'a'",
-    "{a:1}",
-    "[1,]",
-    '"a\nb"',
-    '"\\x41"',
-    "/* c */1",
-    "undefined",
-    "1 2",
-]
-RAW: list[bytes] = [
-    b"",
-    b" ",
-    b"\xef\xbb\xbf{}",
-    b"\xff\xfe{\x00}\x00",
-    b'"\xff"',
-    b'"\xed\xa0\x80"',
-    b"\x00",
-    b"\x1f\x8b\x08\x00",
-    b"{" * 4_000_000,
-    b"[" + b"1," * 200_000 + b"1]",
-]
-
-WIDE = Context(prec=100)
 
 
 class Doors:
@@ -219,10 +151,6 @@ def told(request: pytest.FixtureRequest) -> Iterator[None]:
 ENTRIES = ("structured", "batched", "binary", "track", "batch", "hooked", "numbers")
 
 
-def encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
 @pytest.fixture
 async def doors(stage: Any) -> Doors:
     opened = Doors(stage)
@@ -250,19 +178,6 @@ async def finite(doors: Doors) -> None:
     for database, name in store.client.server.names:
         for row in await store.client[database][name].find({}).to_list(None):
             check_finite(row)
-
-
-def check_finite(value: Any) -> None:
-    if isinstance(value, dict):
-        for part in value.values():
-            check_finite(part)
-    elif isinstance(value, list):
-        for part in value:
-            check_finite(part)
-    elif isinstance(value, float):
-        assert math.isfinite(value)
-    elif isinstance(value, Decimal):
-        assert value.is_finite()
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -384,46 +299,9 @@ async def test_a_definition_is_sound_or_refused(doors: Doors, name: str) -> None
     await finite(doors)
 
 
-class Wild:
-    """Writes JSON that is sound in its brackets and strange in everything else."""
-
-    STRANGE = tuple(
-        text
-        for text in (*NUMBERS, *SOUND, *REFUSED, "9" * 40, "1e29", "1e30", "-1e-30")
-        if len(text) < 200 and (text in NUMBERS or text[0] not in "['/1u" or text == "[]")
-    )
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-
-    def value(self, depth: int = 0) -> str:
-        pick = self.random.random()
-        if depth > 3 or pick < 0.5:
-            return self.scalar()
-        parts = [self.value(depth + 1) for _ in range(self.random.randrange(4))]
-        if pick < 0.7:
-            return "[" + ",".join(parts) + "]"
-        return "{" + ",".join(f"{self.key()}:{part}" for part in parts) + "}"
-
-    def scalar(self) -> str:
-        pick = self.random.random()
-        if pick < 0.45:
-            return self.random.choice(self.STRANGE)
-        if pick < 0.75:
-            digits = str(self.random.getrandbits(self.random.choice((8, 63, 64, 100, 120))))
-            point = self.random.randrange(len(digits))
-            text = digits if pick < 0.6 else f"{digits[: point + 1]}.{digits[point:]}"
-            return text + (f"e{self.random.randrange(-40, 40)}" if pick > 0.7 else "")
-        return json.dumps("".join(self.random.choice("aé品\u202e\x7f$.") for _ in range(4)))
-
-    def key(self) -> str:
-        keys = ("a", "b", "$set", "a.b", "\\u0061", "品", "", "properties", "id", "\\ud800")
-        return f'"{self.random.choice(keys)}"'
-
-
 @pytest.mark.parametrize("seed", range(4))
 async def test_generated_values_stay_exact_or_are_refused(doors: Doors, seed: int) -> None:
-    wild = Wild(seed)
+    wild = Wild(seed + 4 * SHARD)
     for _ in range(3 * TIMES):
         values = [wild.value() for _ in range(250)]
         items = [
@@ -465,25 +343,7 @@ def judge(events: list[RawEvent], found: httpx.Response, values: list[str]) -> N
     assert sorted([*answer["accepted"], *refused]) == list(range(len(values)))
     by_text = {plain(value_of(event)) for event in events}
     for index in answer["accepted"]:
-        written = json.loads(
-            values[index], parse_float=Decimal, parse_int=Decimal, parse_constant=never
-        )
-        assert plain(written) in by_text, values[index]
-
-
-def never(name: str) -> None:
-    raise AssertionError(f"{name} was taken")
-
-
-def plain(value: Any) -> str:
-    """Return a text that is the same for the same value, however it was written."""
-    if isinstance(value, Decimal):
-        return "0" if not value else str(value.normalize(WIDE))
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key!r}:{plain(value[key])}" for key in sorted(value)) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(plain, value)) + "]"
-    return repr(value)
+        assert plain(exact(values[index])) in by_text, values[index]
 
 
 HEADERS = st.dictionaries(

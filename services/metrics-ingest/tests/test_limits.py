@@ -75,6 +75,50 @@ async def test_one_senders_limit_is_nobody_elses(stage: Any, door: Any, make: An
     assert (await limited.send(event(make), **other)).status_code == 202
 
 
+async def test_a_key_is_held_to_its_own_limit_wherever_that_of_all_lies(
+    stage: Any, door: Any, make: Any
+) -> None:
+    limited = door(sender_events=1_000)
+    made = await stage.done("POST", "/v1/keys", {"scopes": ["*"], "events_per_second": 2})
+    own = {"Authorization": f"Bearer {made['key']}"}
+    burst = [event(make, str(n)) for n in range(20)]
+    assert (await limited.send(*burst, **own)).status_code == 202
+    refused = await limited.send(event(make), **own)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate-limited")
+    assert 4 <= int(refused.headers["retry-after"]) <= 6  # ten too many at two a second
+    assert (await limited.send(event(make))).status_code == 202  # the others are not meant
+
+
+async def test_a_limit_that_is_raised_or_taken_away_holds_for_a_key_that_was_refused(
+    stage: Any, door: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = door(sender_events=1_000)
+    made = await stage.done("POST", "/v1/keys", {"scopes": ["*"], "events_per_second": 1})
+    own = {"Authorization": f"Bearer {made['key']}"}
+    for limit in (100_000, None):
+        await limited.send(*[event(make, f"{limit}{n}") for n in range(60)], **own)
+        if limit == 100_000:
+            assert (await limited.send(event(make), **own)).status_code == 429
+        await stage.done("PUT", f"/v1/keys/{made['id']}", {"events_per_second": limit})
+        assert (await limited.send(event(make), **own)).status_code == 202
+
+
+async def test_a_machine_that_calls_a_hook_with_its_key_has_the_keys_limit(
+    stage: Any, door: Any
+) -> None:
+    mapping = {"id": ["id"], "type": ["type"], "time": ["at"]}
+    await stage.done("POST", "/v1/sources", {"name": "pull", "doors": {"hook": mapping}})
+    made = await stage.done("POST", "/v1/keys", {"source": "pull", "events_per_second": 1})
+    limited = door()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    body = {"id": "a", "type": "t", "at": "2011-05-06T12:00:00Z"}
+    found = [
+        (await limited.http.post("/v1/hooks/pull", json=body, headers=headers)).status_code
+        for _ in range(8)
+    ]
+    assert (found[0], found[-1]) == (200, 429)
+
+
 async def test_segments_calls_and_hooks_have_the_same_limits(stage: Any, door: Any) -> None:
     mapping = {"id": ["messageId"], "type": ["type"], "time": ["receivedAt", "at"]}
     doors = {"segment": mapping, "hook": mapping | {"id": ["id"]}}

@@ -184,3 +184,24 @@ async def test_a_sample_with_several_events_is_taken_apart_as_its_door_does(stag
     whys = [[why["code"] for why in event["why"]] for event in found["events"]]
     assert whys == [[], ["wrong-kind"], ["skipped"], ["no-such-list"]]
     assert Decimal(found["total"]["sum"]) == Decimal("1.5")
+
+
+async def test_a_body_that_is_a_list_is_tried_whole_or_by_its_items_with_the_address_query(
+    stage: Any,
+) -> None:
+    """As Google's answers are; a file's list of samples arrives by its items."""
+    door = {
+        "each": "[].results[]",
+        "id": ["{query.account}/{item.id}"],
+        "type": ["=row"],
+        "time": ["@received"],
+        "fields": {"n": {"paths": ["item.n"], "kind": "decimal"}},
+    }
+    source = {"name": "rows", "doors": {"hook": door}}
+    metric = {"name": "rows_n", "source": "rows", "value": "n"}
+    one, two = {"results": [{"id": "a", "n": 1}]}, {"results": [{"id": "b", "n": 2}]}
+    asked = {"source": source, "door": "hook", "query": {"account": "7"}}
+    for samples in ((one, two), ([one, two],)):
+        found = await tried(stage, metric, *samples, **asked)
+        assert [event["id"] for event in found["events"]] == ["7/a", "7/b"]
+        assert Decimal(found["total"]["sum"]) == 3

@@ -79,11 +79,15 @@ class Tenant:
         """Define an additive metric of the source and wait until goals can use it."""
         document = {"name": name, "kind": "additive", "source": "crm", "unit": "leads"} | fields
         await self.api.call("POST", "metrics-ingest", "/v1/metrics", document)
+        await self.known(name)
 
-        async def known() -> bool:
+    async def known(self, name: str) -> None:
+        """Wait until goals can use the metric."""
+
+        async def look() -> bool:
             return any(m["name"] == name for m in await self.api.all("goal-service", "/v1/metrics"))
 
-        await until(known, WITHIN, f"goal-service knows {name}")
+        await until(look, WITHIN, f"goal-service knows {name}")
 
     async def goal(self, start: date, end: date, daily: int | None = None, **fields: Any) -> str:
         """Set a goal of ``daily`` leads per working day, or as the fields say; return its id."""

@@ -49,6 +49,9 @@ PERMISSIONS: Final[Mapping[str, frozenset[str]]] = {
     "rewards:read": _ALL,
     "rewards:read-all": frozenset({"admin", "finance"}),
     "audit:read": _ADMIN,
+    # API keys. Nobody can give a key what the giver has not.
+    "keys:read": _ADMIN,
+    "keys:write": _ADMIN,
 }
 
 

@@ -1,6 +1,8 @@
 """The HTTP door: rules and awards."""
 
+import asyncio
 import base64
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +18,7 @@ from incentives.adapters.rules import MongoRuleDesk, find_rule, list_rules
 from incentives.domain import rules
 from incentives.domain.addresses import POSTED
 from incentives.domain.days import local_day
+from incentives.domain.kinds import METRIC_UNKNOWN
 from incentives.domain.rules import DAY, OTHER, Rule
 from incentives.handlers import HANDLERS, ChangeRule, MakeRule, StopRule
 from service_kit.errors import UserError
@@ -23,6 +26,10 @@ from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
 from service_kit.store import Document, Tx
 from service_kit.web import Caller, answer, make_app, page, read_body, require
+
+# A definition comes by a topic: who defines a metric and at once a rule on it need not wait.
+KNOWN_WITHIN = 3.0
+ASK_AGAIN = 0.1
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Reader = Annotated[Caller, Depends(require("rules:read"))]
@@ -88,7 +95,7 @@ class Door:
         rules.check(rule)
         if body.start is None:
             rule = replace(rule, start=self._today(rule.zone))
-        return answer(shown(await self._do(MakeRule(rule, caller.actor))), 201)
+        return answer(shown(await self._made(MakeRule(rule, caller.actor))), 201)
 
     async def change_rule(self, request: Request, caller: Writer, rule_id: str) -> Response:
         """Make the rule's next version, with another name or threshold."""
@@ -127,6 +134,17 @@ class Door:
         )
         token = _write_cursor(awards.moved(cursor, found)) if found else None
         return page([_award(document) for document in found], token)
+
+    async def _made(self, command: MakeRule) -> Rule:
+        """Make the rule; a metric that is not known yet is waited for."""
+        until = time.monotonic() + KNOWN_WITHIN
+        while True:
+            try:
+                return await self._do(command)
+            except UserError as error:
+                if error.code != METRIC_UNKNOWN or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(ASK_AGAIN)
 
     async def _do(self, command: Any) -> Rule:
         async def body(tx: Tx, outbox: Outbox) -> Rule:

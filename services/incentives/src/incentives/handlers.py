@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from event_contracts.directory import DirectoryMessage
+from event_contracts.metrics import MetricDefined
 from incentives.domain import rules
+from incentives.domain.kinds import check_countable, unknown_metric
 from incentives.domain.praise import Award, Facts, additions, settle
 from incentives.domain.rules import Rule
-from incentives.ports import DirectoryShelf, Ledger, RuleDesk, WaitingRoom
+from incentives.ports import DirectoryShelf, Ledger, MetricShelf, RuleDesk, WaitingRoom
 
 DirectoryBooks = tuple[DirectoryShelf, WaitingRoom]
 
@@ -26,6 +28,13 @@ class LearnEntries:
     """People, teams or the organisation's settings have changed."""
 
     entries: Sequence[DirectoryMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnMetric:
+    """A metric has been defined, or its definition has changed."""
+
+    defined: MetricDefined
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +68,11 @@ class StopRule:
 async def add_facts(command: AddFacts, ledger: Ledger) -> None:
     """Add the facts to the windows of their rules and praise those that they carry over.
 
-    Raises BadRecord before anything is kept. Facts marked as history count for nothing.
+    Raises BadRecord before anything is kept. Facts marked as history count for nothing, and those
+    that do not add up: a rule on such a metric may be older than its refusal.
     """
     facts = command.facts
-    if facts.history:
+    if facts.history or not facts.adds_up:
         return
     running = await ledger.rules_on(facts.tenant, facts.metric)
     added = additions(running, facts)
@@ -80,11 +90,24 @@ async def learn_entries(command: LearnEntries, books: DirectoryBooks) -> None:
     await room.decide([await _addressed(award, shelf) for award in waiting])
 
 
+async def learn_metric(command: LearnMetric, shelf: MetricShelf) -> None:
+    """Keep the definition, the highest version of each metric."""
+    await shelf.keep(command.defined)
+
+
 async def make_rule(command: MakeRule, desk: RuleDesk) -> Rule:
-    """Keep a new rule; raises UserError when it is not right or its id is taken."""
-    rules.check(command.rule)
-    if await desk.find(command.rule.tenant, command.rule.id) is not None:
-        raise rules.taken(command.rule.id)
+    """Keep a new rule; raises UserError when it is not right, cannot be counted or has a taken id.
+
+    A metric that is not known may have been defined a moment ago: who asks may ask again.
+    """
+    rule = command.rule
+    rules.check(rule)
+    if await desk.find(rule.tenant, rule.id) is not None:
+        raise rules.taken(rule.id)
+    metric = await desk.metric(rule.tenant, rule.metric)
+    if metric is None:
+        raise unknown_metric(rule.metric)
+    check_countable(metric)
     await desk.save(command.rule, command.actor, "rule.made")
     return command.rule
 
@@ -128,6 +151,7 @@ async def _known(tenant: str, rule_id: str, desk: RuleDesk) -> Rule:
 HANDLERS: Mapping[type, Callable[[Any, Any], Awaitable[Any]]] = {
     AddFacts: add_facts,
     LearnEntries: learn_entries,
+    LearnMetric: learn_metric,
     MakeRule: make_rule,
     ChangeRule: change_rule,
     StopRule: stop_rule,

@@ -16,6 +16,7 @@ AWARDS = counter(
 for _state in (POSTED, NO_CONSENT, WAITING):
     AWARDS.labels(_state)
 DIRECTORY = counter("incentives_directory", "Records of the directory applied.")
+DEFINITIONS = counter("incentives_definitions", "Definitions of metrics applied.")
 
 
 def count_awards(states: Mapping[str, int]) -> None:

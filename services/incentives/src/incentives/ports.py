@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from event_contracts.directory import DirectoryMessage
+from event_contracts.metrics import MetricDefined
 from incentives.domain.addresses import Address
+from incentives.domain.kinds import Metric
 from incentives.domain.praise import Award, Total, Window
 from incentives.domain.rules import Rule
 
@@ -40,8 +42,20 @@ class RuleDesk(Protocol):
         """Return the rule's current version."""
         ...
 
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return the metric, or None when nobody has defined it."""
+        ...
+
     async def save(self, rule: Rule, actor: str, action: str) -> None:
         """Keep a new version with its audit entry, and let every reader of the rules see it."""
+        ...
+
+
+class MetricShelf(Protocol):
+    """What is known of metrics, inside one transaction."""
+
+    async def keep(self, defined: MetricDefined) -> None:
+        """Keep the definition, unless a version as high is there."""
         ...
 
 

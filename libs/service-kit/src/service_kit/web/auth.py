@@ -17,7 +17,8 @@ from service_kit.runtime import Runtime
 class Caller:
     """Who calls. ``key`` is the key's id; ``source`` the one that the key is bound to, or None.
 
-    A person has no key: ``person`` is the id in the directory, ``team`` that of the token.
+    ``events_per_second`` is the key's own limit, None that of all. A person has no key: ``person``
+    is the id in the directory, ``team`` that of the token.
     """
 
     tenant: str
@@ -26,6 +27,7 @@ class Caller:
     source: str | None
     person: str = ""
     team: str = ""
+    events_per_second: int | None = None
 
     @property
     def actor(self) -> str:
@@ -86,7 +88,9 @@ async def caller_of(request: Request, text: str) -> Caller:
     key = await runtime.keys.verify(text)
     if key is None:
         raise unauthorised()
-    return Caller(key.tenant, key.id, key.scopes, key.source)
+    return Caller(
+        key.tenant, key.id, key.scopes, key.source, events_per_second=key.events_per_second
+    )
 
 
 def unauthorised() -> UserError:

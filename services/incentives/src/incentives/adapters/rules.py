@@ -7,6 +7,8 @@ from datetime import date
 from pymongo import InsertOne, UpdateOne
 
 from event_contracts.wire import key_of
+from incentives.adapters.metrics import MongoMetrics
+from incentives.domain.kinds import Metric
 from incentives.domain.rules import OTHER, Rule
 from service_kit import audit
 from service_kit.store import Document, Store, Tx
@@ -70,6 +72,10 @@ class MongoRuleDesk:
         """Return the rule's current version."""
         found = await self._tx["rules"].find_one({"_id": key_of(tenant, rule_id)})
         return None if found is None else rule_of(found)
+
+    async def metric(self, tenant: str, name: str) -> Metric | None:
+        """Return the metric, or None when nobody has defined it."""
+        return await MongoMetrics(self._tx).find(tenant, name)
 
     async def save(self, rule: Rule, actor: str, action: str) -> None:
         """Keep a new version with its audit entry, and move the tenant's head."""

@@ -30,7 +30,10 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one flush adds to a metric. ``history`` marks loaded history, which pays nothing."""
+    """What one flush adds to a metric. ``history`` marks loaded history, which pays nothing.
+
+    Without ``adds_up`` the cells are those of a ratio or of sketches: their sums say nothing alone.
+    """
 
     tenant: str
     metric: str
@@ -38,6 +41,7 @@ class Facts:
     dims: Sequence[Mapping[str, str]]
     cells: Sequence[Cell]
     history: bool = False
+    adds_up: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
-"""The stream's door: facts and the directory, each batch one transaction."""
+"""The stream's door: facts, definitions and the directory, each batch one transaction."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from event_contracts import topics
 from incentives.settings import SERVICE
+from incentives.stream.definitions import DefinitionsStream
 from incentives.stream.directory import DirectoryStream
 from incentives.stream.facts import FactsStream
 from service_kit.batch import Handler
@@ -16,13 +17,14 @@ from service_kit.store import Store, Tx
 
 GROUP = SERVICE
 FACTS = topics.FACTS.name
+METRIC_DEFINITIONS = topics.METRIC_DEFINITIONS.name
 DIRECTORY = topics.DIRECTORY.name
-TOPICS = (FACTS, DIRECTORY)
+TOPICS = (FACTS, METRIC_DEFINITIONS, DIRECTORY)
 GAPLESS = frozenset({FACTS})
 
 
 class Stream:
-    """The handler of both topics: one loop and one session, so one transaction per batch."""
+    """The handler of all topics: one loop and one session, so one transaction per batch."""
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
@@ -49,6 +51,7 @@ def make_stream(store: Store, clock: Clock, guards: Guards, partitions: int) -> 
     return Stream(
         {
             FACTS: FactsStream(store, clock, guards, partitions),
+            METRIC_DEFINITIONS: DefinitionsStream(clock),
             DIRECTORY: DirectoryStream(clock, guards, partitions),
         }
     )

@@ -9,14 +9,14 @@ from incentives import metrics
 from incentives.adapters.directory import MongoDirectory
 from incentives.adapters.waiting import MongoWaitingRoom
 from incentives.handlers import HANDLERS, LearnEntries
-from incentives.stream.reading import letter
+from incentives.stream.reading import letter, read
 from incentives.stream.rewards import messages_of
 from service_kit import dead_letters
 from service_kit.clock import Clock
 from service_kit.errors import BadRecord
 from service_kit.guards import Guards
 from service_kit.outbox import Outbox
-from service_kit.records import Partition, Record, Slice
+from service_kit.records import Partition, Slice
 from service_kit.store import Document, Tx
 
 _decode = decoder_of(DIRECTORY.message)
@@ -41,7 +41,7 @@ class DirectoryStream:
             if record.value is None:
                 continue  # a tombstone: entries are never taken back
             try:
-                entries.append(_entry(record))
+                entries.append(read(_decode, record))
             except BadRecord as bad:
                 dead.append(letter(record, bad, self._clock.now_ms()))
         room = MongoWaitingRoom(tx, self._guards)
@@ -58,11 +58,3 @@ class DirectoryStream:
 
     def forget(self, partition: Partition) -> None:
         """Nothing is remembered."""
-
-
-def _entry(record: Record) -> DirectoryMessage:
-    try:
-        entry: DirectoryMessage = _decode(record.value or b"")
-    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        raise BadRecord("undecodable", str(error)) from None
-    return entry

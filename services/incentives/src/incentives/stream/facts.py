@@ -13,7 +13,7 @@ from incentives.adapters.rules import Known, RuleMemory, RuleReader
 from incentives.domain.praise import Cell, Facts
 from incentives.handlers import HANDLERS, AddFacts
 from incentives.settings import SERVICE
-from incentives.stream.reading import letter
+from incentives.stream.reading import letter, read
 from incentives.stream.rewards import messages_of
 from service_kit import dead_letters
 from service_kit.clock import Clock
@@ -97,10 +97,7 @@ def command_of(record: Record) -> AddFacts | None:
 
     Raises BadRecord when it cannot be read.
     """
-    try:
-        message = _decode(record.value or b"")
-    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        raise BadRecord("undecodable", str(error)) from None
+    message = read(_decode, record)
     if not isinstance(message, FactBatch):
         return None
     if any(not 0 <= cell.dims < len(message.dims) for cell in message.cells):
@@ -114,6 +111,7 @@ def command_of(record: Record) -> AddFacts | None:
             dims=message.dims,
             cells=cells,
             history=message.history,
+            adds_up=not (message.over or message.sketches),
         )
     )
 

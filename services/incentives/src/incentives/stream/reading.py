@@ -1,9 +1,20 @@
-"""A record that nothing can apply, as the dead letter that says why not."""
+"""From a Kafka record to a message, or to the dead letter that says why not."""
+
+from collections.abc import Callable
+from typing import Any
 
 from service_kit import dead_letters
 from service_kit.errors import BadRecord
 from service_kit.records import Record
 from service_kit.store import Document
+
+
+def read(decode: Callable[[bytes], Any], record: Record) -> Any:
+    """Return the record's message; raises BadRecord when it is none."""
+    try:
+        return decode(record.value or b"")
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise BadRecord("undecodable", str(error)) from None
 
 
 def letter(record: Record, bad: BadRecord, at_ms: int) -> Document:

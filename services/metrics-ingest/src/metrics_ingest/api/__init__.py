@@ -1,4 +1,4 @@
-"""HTTP to handlers: events in; sources, metrics, records and dead letters."""
+"""HTTP to handlers: events in; sources, metrics, records, dead letters and keys."""
 
 from fastapi import FastAPI
 
@@ -12,6 +12,7 @@ from metrics_ingest.api import (
     definitions,
     events,
     hooks,
+    keys,
     letters,
     numbers,
     rates,
@@ -59,4 +60,5 @@ def make_api(
     app.include_router(reading.routes(runtime))
     app.include_router(letters.routes(runtime, counts, schemas))
     app.include_router(rates.routes(runtime))
+    app.include_router(keys.routes(runtime))
     return app

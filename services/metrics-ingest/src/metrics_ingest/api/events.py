@@ -30,7 +30,7 @@ def routes(runtime: Runtime, raw: RawLog, sources: Sources, gate: Gate) -> APIRo
     ) -> Response:
         """Take events in; 202 tells which ones stand on all replicas, 422 that none was taken."""
         source = source_of(request, caller)
-        async with gate.enter(request, caller.actor) as entry:
+        async with gate.enter_as(request, caller) as entry:
             items = items_of(request, await entry.body())
             entry.count(len(items))
             command = AcceptEvents(caller.tenant, source, items)

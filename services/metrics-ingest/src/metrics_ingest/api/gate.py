@@ -20,6 +20,7 @@ from metrics_ingest.domain.buckets import Bucket, Rate, whole_seconds
 from metrics_ingest.metrics import REFUSED, UNDER_WAY
 from metrics_ingest.settings import IngestSettings
 from service_kit.errors import UserError
+from service_kit.web.auth import Caller
 from service_kit.web.bodies import MAX_BODY, read_bytes
 
 SENDERS = 10_000
@@ -92,11 +93,12 @@ class Line:
 
 
 class Sender:
-    """The two buckets of one key, person or hook."""
+    """The two buckets of one key, person or hook; ``rate`` is that of its events."""
 
-    __slots__ = ("_bytes", "_events")
+    __slots__ = ("_bytes", "_events", "rate")
 
     def __init__(self, events: Rate, size: Rate, now: float) -> None:
+        self.rate = events
         self._events = Bucket(events, now)
         self._bytes = Bucket(size, now)
 
@@ -170,12 +172,20 @@ class Gate:
         self._senders: dict[str, Sender] = {}
         self.now = now
 
+    def enter_as(
+        self, request: Request, caller: Caller
+    ) -> contextlib.AbstractAsyncContextManager[Entry]:
+        """Let a request of this key or person in, at its own rate; raises UserError 429."""
+        return self.enter(request, caller.actor, caller.events_per_second)
+
     @contextlib.asynccontextmanager
-    async def enter(self, request: Request, name: str) -> AsyncIterator[Entry]:
-        """Let a request of this sender in; raises UserError 429."""
+    async def enter(
+        self, request: Request, name: str, events_per_second: int | None = None
+    ) -> AsyncIterator[Entry]:
+        """Let a request of this sender in; raises UserError 429. None: the rate of all."""
         entry = self._entry(request)
         try:
-            entry.sender = self._admit(name)
+            entry.sender = self._admit(name, events_per_second)
             yield entry
         finally:
             entry.leave()
@@ -202,20 +212,22 @@ class Gate:
             found = request.state.entry = Entry(request, self)
         return found
 
-    def _admit(self, name: str) -> Sender:
+    def _admit(self, name: str, events_per_second: int | None) -> Sender:
         now = self.now()
-        sender = self._sender(name, now)
+        rate = self._events if events_per_second is None else Rate(events_per_second)
+        sender = self._sender(name, rate, now)
         wait = sender.wait(now)
         if wait:
             _refuse_rate(whole_seconds(wait))
         return sender
 
-    def _sender(self, name: str, now: float) -> Sender:
+    def _sender(self, name: str, rate: Rate, now: float) -> Sender:
+        """Return the sender; one whose rate was changed begins anew, with full buckets."""
         found = self._senders.get(name)
-        if found is None:
+        if found is None or found.rate != rate:
             if len(self._senders) >= SENDERS:
                 self._forget(now)
-            found = self._senders[name] = Sender(self._events, self._bytes, now)
+            found = self._senders[name] = Sender(rate, self._bytes, now)
         return found
 
     def _forget(self, now: float) -> None:

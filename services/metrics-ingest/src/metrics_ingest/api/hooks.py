@@ -5,7 +5,7 @@ alone. Who can send an API key may also call /v1/hooks/SOURCE with it.
 """
 
 import hmac
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -25,10 +25,19 @@ from service_kit.clock import Clock
 from service_kit.errors import UserError
 from service_kit.keys import PREFIX
 from service_kit.runtime import Runtime
-from service_kit.web import answer, require
+from service_kit.web import Caller, answer, require
 
 _CHALLENGE_LENGTH = 1000
 _may_send = require("events:write")
+
+
+class Called(NamedTuple):
+    """What an address stands for, and who counts as the sender, with a limit of its own or None."""
+
+    hook: Hook
+    source: Source
+    sender: str
+    events_per_second: int | None = None
 
 
 def routes(
@@ -50,9 +59,9 @@ def routes(
         Only an unknown address, a wrong signature and limits are refused. What cannot be read or
         mapped becomes a dead letter.
         """
-        found, source = await called(hook, request)
+        found, source, sender, limit = await called(hook, request)
         _check_plain(request)
-        async with gate.enter(request, f"hook:{found.tenant}|{found.source}") as entry:
+        async with gate.enter(request, sender, limit) as entry:
             body = await entry.body()
             entry.count(0)
             if source.signature is not None:
@@ -71,7 +80,7 @@ def routes(
     @router.get("/v1/hooks/{hook}")
     async def get_hook(hook: str, request: Request) -> Response:
         """Answer a vendor's first question with its ``hub.challenge``."""
-        found, _ = await called(hook, request)
+        found = (await called(hook, request)).hook
         asked = request.query_params
         challenge = asked.get("hub.challenge", "")
         known = [hook.rpartition(".")[2], *await hooks.secrets(found.tenant, found.source)]
@@ -88,28 +97,32 @@ def routes(
         headers = {"X-Content-Type-Options": "nosniff"}
         return PlainTextResponse(challenge[:_CHALLENGE_LENGTH], headers=headers)
 
-    async def called(hook: str, request: Request) -> tuple[Hook, Source]:
+    async def called(hook: str, request: Request) -> Called:
         """Return what the address stands for; raises UserError."""
         name, _, token = hook.rpartition(".")
         found = await hooks.find(name, token) if name and token else None
+        caller = None
         if found is None:
-            found = await _by_key(hook, request)
+            caller = await _with_key(hook, request)
+            found = Hook(caller.tenant, hook)
         source = await sources.source(found.tenant, found.source)
         mapping_of(source)
         assert source is not None
-        return found, source
+        if caller is not None:
+            return Called(found, source, caller.actor, caller.events_per_second)
+        return Called(found, source, f"hook:{found.tenant}|{found.source}")
 
     return router
 
 
-async def _by_key(name: str, request: Request) -> Hook:
-    """Return the source that a machine with an API key names; raises UserError."""
+async def _with_key(name: str, request: Request) -> Caller:
+    """Return the machine that names a source and has an API key for it; raises UserError."""
     if not request.headers.get("authorization", "").startswith(f"Bearer {PREFIX}"):
         raise unknown_hook()
     caller = await _may_send(request)
     if caller.source not in (None, name):
         raise unknown_hook()
-    return Hook(caller.tenant, name)
+    return caller
 
 
 def _check_plain(request: Request) -> None:

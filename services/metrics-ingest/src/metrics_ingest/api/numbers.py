@@ -41,7 +41,7 @@ def routes(runtime: Runtime, raw: RawLog, sources: StoredSources, gate: Gate) ->
     async def post_numbers(request: Request, caller: Writes) -> Response:
         """Take typed numbers in as events do; whoever calls is their author, whatever they say."""
         source_of(request, caller, BY_HAND)
-        async with gate.enter(request, caller.actor) as entry:
+        async with gate.enter_as(request, caller) as entry:
             items = items_of(request, await entry.body())
             entry.count(len(items))
             signed = tuple(_signed(item, caller.actor) for item in items)

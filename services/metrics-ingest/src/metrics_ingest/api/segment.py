@@ -72,7 +72,7 @@ def routes(runtime: Runtime, raw: RawLog, sources: Sources, gate: Gate) -> APIRo
         request: Request, caller: Annotated[Caller, Depends(WriteKey(gate, BATCH_BYTES))]
     ) -> Response:
         """Take up to 500 KB of calls in; 202 tells which ones stand on all replicas."""
-        async with gate.enter(request, caller.actor) as entry:
+        async with gate.enter_as(request, caller) as entry:
             calls = read_batch(await entry.body(BATCH_BYTES))
             entry.count(len(calls))
             return await take(request, caller, calls)
@@ -82,7 +82,7 @@ def routes(runtime: Runtime, raw: RawLog, sources: Sources, gate: Gate) -> APIRo
         async def post_call(
             request: Request, caller: Annotated[Caller, Depends(WriteKey(gate, CALL_BYTES))]
         ) -> Response:
-            async with gate.enter(request, caller.actor) as entry:
+            async with gate.enter_as(request, caller) as entry:
                 call = read_call(kind, await entry.body(CALL_BYTES))
                 entry.count(1)
                 return await take(request, caller, [call])

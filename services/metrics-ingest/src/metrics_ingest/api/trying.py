@@ -29,13 +29,15 @@ MetricWriter = Annotated[Caller, Depends(require("metrics:write"))]
 class TryBody(msgspec.Struct, frozen=True, kw_only=True):
     """A metric as it would be written, its source if it is not declared yet, and samples.
 
-    ``events`` are what the ``door`` would get: CloudEvents by http, a topic's values by topic:NAME.
+    ``events`` are what the ``door`` would get: CloudEvents by http, a topic's values by topic:NAME,
+    bodies by hook, with the parameters of its address in ``query``.
     """
 
     metric: MetricBody
     events: tuple[Any, ...]
     source: SourceBody | None = None
     door: str = HTTP_DOOR
+    query: dict[str, str] = {}
 
 
 def routes(runtime: Runtime) -> APIRouter:
@@ -53,6 +55,7 @@ def routes(runtime: Runtime) -> APIRouter:
             source=None if body.source is None else source_of(body.source),
             door=body.door,
             events=_samples(body.events),
+            query=body.query,
         )
         now_ms = runtime.clock.now_ms()
         trial = await HANDLERS[TryMetric](command, queries, runtime.settings.prefix, now_ms)

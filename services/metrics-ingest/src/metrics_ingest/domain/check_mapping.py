@@ -23,6 +23,7 @@ from metrics_ingest.domain.mapping.paths import RECEIVED, PathError, parse
 from metrics_ingest.domain.mapping.wire import JSON, WIRES
 from metrics_ingest.domain.schemas import SchemaError, check_schema
 from metrics_ingest.domain.times import FORMATS
+from metrics_ingest.domain.written import FORMS
 from service_kit.errors import UserError
 
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
@@ -82,8 +83,12 @@ def _check_field(name: str, field: FieldMapping, mapping: Mapping, where: str) -
         _check_format(field.format, FORMATS, f"{where}.format")
     elif field.kind is Kind.STRING:
         _check_format(field.format, ("iso", *CASES), f"{where}.format")
-    elif field.format != "iso":
-        _refuse(f"{where}.format", "a number has no format", "数字没有 format")
+    elif field.format != "iso" and (field.kind is not Kind.DECIMAL or field.format not in FORMS):
+        _refuse(
+            f"{where}.format",
+            f"a decimal that people write may be {_listed(FORMS)}; other numbers have no format",
+            f"人工书写的 decimal 可为 {_listed(FORMS)}；其他数字没有 format",
+        )
     if field.kind is not Kind.DECIMAL and (field.scale is not None or field.minor):
         _refuse(f"{where}.scale", "only a decimal is scaled", "只有 decimal 可以缩放")
     if field.scale is not None and not _is_scale(field.scale):
@@ -100,6 +105,10 @@ def _check_field(name: str, field: FieldMapping, mapping: Mapping, where: str) -
             f"at most {_VALUES} texts of at most {_LONG} characters",
             f"最多 {_VALUES} 个文本，每个最多 {_LONG} 个字符",
         )
+
+
+def _listed(forms: Sequence[str]) -> str:
+    return " | ".join(f'"{form}"' for form in forms)
 
 
 def _is_scale(scale: Decimal) -> bool:

@@ -1,7 +1,7 @@
 """What can be asked of this service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from metrics_ingest.domain.connectors import Connector, Wanted
 from metrics_ingest.domain.definitions import Metric, Source
@@ -116,7 +116,7 @@ class LoadRates:
 class TryMetric:
     """Fold sample events, as they would come through a door, and keep nothing.
 
-    ``source`` None: the one that is declared.
+    ``source`` None: the one that is declared. ``query``: the parameters of a hook's address.
     """
 
     tenant: str
@@ -124,6 +124,7 @@ class TryMetric:
     source: Source | None
     door: str
     events: tuple[bytes, ...]
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

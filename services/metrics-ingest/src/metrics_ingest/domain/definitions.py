@@ -39,8 +39,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class FieldMapping(Part, frozen=True):
     """Where a field stands: the first of ``paths`` that exists and is not null wins.
 
-    Paths: domain.mapping.paths. ``format`` says how a time is written (domain.times), or that a
-    text is to be in ``upper`` or ``lower`` case. ``scale`` is what a decimal is multiplied by: 0.01
+    Paths: domain.mapping.paths. ``format`` says how a time is written (domain.times) or a
+    decimal with thousands (domain.written), or that a text is to be in ``upper`` or ``lower`` case.
+    ``scale`` is what a decimal is multiplied by: 0.01
     for cents, 0.000001 for micros; with ``minor`` it is in the smallest unit of its currency.
     ``values`` translates texts; what it does not name stays. Texts in ``absent`` count as null.
     ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds it.

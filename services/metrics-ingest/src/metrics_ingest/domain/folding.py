@@ -20,7 +20,7 @@ from metrics_ingest.domain.causes import (
 )
 from metrics_ingest.domain.cells import CellKey, CellSum
 from metrics_ingest.domain.definitions import Source
-from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp
+from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp, decode
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
 from metrics_ingest.domain.values import EXACT
 
@@ -200,7 +200,7 @@ def _is_new_version(first: int, plan: SourcePlan | None, raw: RawEvent) -> bool:
     """Whether a known id comes with another state of what it names.
 
     A row of a report often has no id but its cell's. Which state holds is told by its as-of, so
-    only a true copy is left out here. One that cannot be read may be a newer state: it becomes a
+    only a true copy is left out here. A state that cannot be read may be a newer one: it becomes a
     dead letter, and does no harm if it was a copy.
     """
     if plan is None or not plan.diverter.plans:
@@ -208,10 +208,19 @@ def _is_new_version(first: int, plan: SourcePlan | None, raw: RawEvent) -> bool:
     try:
         _, event = _read(plan, raw)
     except Unfit:
-        return True
+        return _is_state(plan, raw)
     if plan.diverter.plan_for(event.type) is None:
         return False
     return first != content_stamp(event, plan.head)
+
+
+def _is_state(plan: SourcePlan, raw: RawEvent) -> bool:
+    """Whether an event that cannot be read says what something is now; if nobody knows: yes."""
+    try:
+        kind = plan.reader(raw.door).type_of(decode(bytes(raw.body)))
+    except Unfit:
+        return True
+    return plan.diverter.plan_for(kind) is not None
 
 
 def _count_duplicate(counts: Counts, first: int, plan: SourcePlan | None, raw: RawEvent) -> None:

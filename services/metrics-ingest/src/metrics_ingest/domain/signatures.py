@@ -1,7 +1,8 @@
 """Whether a webhook was sent by who it says: each vendor's own rule, over the bytes as they came.
 
 A source names its rule by ``signature``: a scheme of SCHEMES, behind a colon perhaps the names of
-headers or of a query parameter. Several secrets may hold at once, so that one can be changed.
+headers or of a query parameter; or a rule of its own (domain.composed). Several secrets may hold at
+once, so that one can be changed.
 """
 
 import base64
@@ -11,11 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from metrics_ingest.domain import signing
+from metrics_ingest.domain import composed, signing
 from service_kit import strict_json
 from service_kit.errors import UserError
 
 TOLERANCE_MS = 300_000
+MILLISECONDS_FROM = 12  # digits
 _TIME = re.compile(r"[0-9]{1,16}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_\-]{1,64}", re.ASCII)
 
@@ -87,9 +89,11 @@ def verify(scheme: str, request: Signed, secrets: Sequence[str], now_ms: int) ->
 def scheme_of(text: str) -> tuple[Scheme, tuple[str, ...]]:
     """Return the rule and the names that a source's ``signature`` stands for; raises UserError."""
     name, colon, rest = text.partition(":")
+    if name == composed.NAME:
+        return _by_rule(composed.Rule(rest)), ()
     scheme = SCHEMES.get(name)
     if scheme is None:
-        known = ", ".join(SCHEMES)
+        known = ", ".join((*SCHEMES, composed.EXAMPLE))
         raise UserError(
             "invalid-value", "$.signature", f"one of {known} is needed", f"应为 {known} 之一"
         )
@@ -220,6 +224,18 @@ def _shared(request: Signed, names: Sequence[str]) -> Proof:
     return Proof((_header(request, names[0]),), lambda secret: [secret])
 
 
+def _by_rule(rule: composed.Rule) -> Scheme:
+    def read(request: Signed, names: Sequence[str]) -> Proof:
+        at = _header(request, rule.time) if rule.time is not None else ""
+        return Proof(
+            composed.given(_header(request, rule.signature)),
+            lambda secret: [rule.right(secret, request.body, request.method, request.url, at)],
+            _epoch(at) if rule.time is not None else None,
+        )
+
+    return Scheme(read)
+
+
 # Beside each: what its secret is.
 SCHEMES: Mapping[str, Scheme] = {
     "standard-webhooks": Scheme(_standard, ("webhook",)),  # whsec_ and base64
@@ -250,6 +266,13 @@ def _time(text: str, milliseconds: int) -> int:
     if not _TIME.fullmatch(text):
         _missing("timestamp")
     return int(text) * milliseconds
+
+
+def _epoch(text: str) -> int:
+    """Return epoch milliseconds of seconds or milliseconds: in 12 digits and more only the second
+    lies in our days.
+    """
+    return _time(text, 1 if len(text) >= MILLISECONDS_FROM else 1000)
 
 
 def _bytes(text: str) -> bytes:

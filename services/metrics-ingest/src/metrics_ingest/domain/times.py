@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import partial
-from zoneinfo import ZoneInfo
+from functools import cache, partial
+from zoneinfo import ZoneInfo, available_timezones
 
 from metrics_ingest.domain.causes import BAD_TIME, SPANS_DAYS, Unfit
 from metrics_ingest.domain.values import Received, in_range, instant_of
@@ -15,6 +15,9 @@ ReadTime = Callable[[object, str, ZoneInfo], int]
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _COMPACT = re.compile(r"[0-9]{8}", re.ASCII)
 _HOUR = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})[T ]?([0-9]{1,2})", re.ASCII)
+_NAMED = re.compile(
+    r"([^\[\]]{10,40}?)(?:\[([A-Za-z0-9_+/-]{1,64})\]| +([A-Za-z0-9_+/-]{1,64}))", re.ASCII
+)
 _MOST = 10**21
 _DAY_MS = 86_400_000
 _WHOLE = re.compile(r"[0-9]{1,21}", re.ASCII)
@@ -62,6 +65,27 @@ def _date_hour(value: object, where: str, zone: ZoneInfo) -> int:
     return instant_of(f"{year}-{month}-{day}T{hour:>02}:00:00", where, zone)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _iso_zone(value: object, where: str, zone: ZoneInfo) -> int:
+    """Read a local time and the IANA zone that it names itself.
+
+    ``2026-11-12 19:00 Europe/Berlin`` or ``2026-11-12T19:00:00+01:00[Europe/Berlin]``; an offset
+    that stands there decides.
+    """
+    found = _NAMED.fullmatch(value) if type(value) is str else None
+    if found is None:
+        raise Unfit(BAD_TIME, where, "a text like 2026-11-12 19:00 Europe/Berlin is wanted")
+    local, bracketed, spaced = found.groups()
+    name = bracketed or spaced
+    if name not in _zones():
+        raise Unfit(BAD_TIME, where, "an IANA zone such as Europe/Berlin is wanted")
+    return instant_of(local, where, ZoneInfo(name))
+
+
 def _one_day(value: object, where: str, zone: ZoneInfo) -> int:
     """Read the day of a span ``2026-11-10..2026-11-10``, which must be of one day."""
     first, dots, last = value.partition("..") if type(value) is str else ("", "", "")
@@ -99,6 +123,7 @@ def _of_units(per_second: int, unit: str) -> ReadTime:
 
 FORMATS: dict[str, ReadTime] = {
     "iso": instant_of,
+    "iso_zone": _iso_zone,
     "epoch_s": _of_units(1, "seconds"),
     "epoch_ms": _of_units(10**3, "milliseconds"),
     "epoch_us": _of_units(10**6, "microseconds"),

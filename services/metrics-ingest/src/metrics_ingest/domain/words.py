@@ -32,6 +32,8 @@ PHRASES = {
     "at most 64 bits": "最多 64 位二进制",
     "at most {} characters": "最多 {} 个字符",
     "a text like {} is wanted": "需要形如 {} 的文本",
+    "a number like {} is wanted": "需要形如 {} 的数字",
+    "an IANA zone such as Europe/Berlin is wanted": "需要 IANA 时区名，例如 Asia/Shanghai",
     "there is no such date and time": "不存在该日期时间",
     "years from {} to {} are taken": "只接受 {} 至 {} 年",
     "the id is an empty text": "ID 为空文本",

@@ -13,6 +13,7 @@ from metrics_ingest.domain.checks import check_dims_kept, check_metric, check_so
 from metrics_ingest.domain.commands import TryMetric
 from metrics_ingest.domain.definitions import Definitions, Source
 from metrics_ingest.domain.mapping import items_of
+from metrics_ingest.domain.mapping.items import List
 from metrics_ingest.domain.money import quotes_of
 from metrics_ingest.domain.plans import SourcePlan
 from metrics_ingest.domain.subjects import Subject
@@ -49,11 +50,17 @@ async def try_metric(command: TryMetric, declared: Declared, prefix: str, now_ms
 
 
 def _events(source: Source, command: TryMetric) -> list[bytes | UserError]:
-    """Return the events of all bodies, taken apart as the door does it, or why they cannot be."""
+    """Return the events of all bodies, taken apart as the door does it, or why they cannot be.
+
+    Where a body is a list, a list of samples is one such body or the items of one: both are read.
+    """
     found: list[bytes | UserError] = []
-    for body in command.events:
+    mapping = source.doors[command.door]
+    listed = (mapping.each or "").startswith(List.ITEMS.value)
+    for sample in command.events:
+        body = b"[" + sample + b"]" if listed and not sample.startswith(b"[") else sample
         try:
-            found += items_of(source.doors[command.door], body)
+            found += items_of(mapping, body, command.query)
         except UserError as error:
             found.append(error)
     if len(found) > MOST_SAMPLES:

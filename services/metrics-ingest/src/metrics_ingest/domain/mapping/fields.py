@@ -9,7 +9,8 @@ from metrics_ingest.domain.causes import WRONG_KIND, Unfit
 from metrics_ingest.domain.currencies import is_currency, minor_exponent
 from metrics_ingest.domain.definitions import FieldMapping, Kind
 from metrics_ingest.domain.mapping.finding import Texts, getter
-from metrics_ingest.domain.values import CONVERT, EXACT, Value, bounded, decimal_of, text_of
+from metrics_ingest.domain.values import CONVERT, EXACT, Value, bounded, text_of
+from metrics_ingest.domain.written import number_reader
 
 Convert = Callable[[object, str], Value | None]
 
@@ -38,8 +39,8 @@ def _convert(mapping: FieldMapping, zone: ZoneInfo) -> Convert:
         convert = times.reader_of(mapping.format, zone)
     elif mapping.kind is Kind.STRING:
         convert = _text(mapping)
-    elif mapping.scale is not None:
-        convert = _scaled(mapping.scale)
+    elif mapping.kind is Kind.DECIMAL:
+        convert = _decimal(mapping)
     if mapping.kind is not Kind.STRING and mapping.values:
         convert = _translated(mapping.values, convert)
     return _sparing(mapping.absent, convert) if mapping.absent else convert
@@ -73,9 +74,13 @@ def _translated(values: dict[str, str], convert: Convert) -> Convert:
     return translate
 
 
-def _scaled(scale: Decimal) -> Convert:
+def _decimal(mapping: FieldMapping) -> Convert:
+    read, scale = number_reader(mapping.format), mapping.scale
+    if scale is None:
+        return read
+
     def convert(found: object, where: str) -> Decimal:
-        return bounded(EXACT.multiply(decimal_of(found, where), scale), where)
+        return bounded(EXACT.multiply(read(found, where), scale), where)
 
     return convert
 

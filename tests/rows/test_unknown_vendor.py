@@ -1,0 +1,84 @@
+"""docs/unknown-vendor.md as an operator follows it: its files, its shell, a running system."""
+
+import os
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from paceline.trial.replay import make_key
+from paceline.trial.stage import Stage, noon
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "unknown-vendor.md"
+MARK = "-- next --"
+# The page waits some seconds; a loaded machine is asked until it is there.
+WAITS = {
+    "sleep 3": "paceline deadletters groups --source zappix | grep -q item.spend",
+    "sleep 5": 'curl -sS "$GOALS/v1/metrics/zappix_spend/series?from=2026-11-12&to=2026-11-12" '
+    '-H "Authorization: Bearer $KEY" | grep -q 12346998.9',
+}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.row("M2", "unknown-vendor-walk")
+async def test_the_page_leads_an_operator_to_the_right_number(stage: Stage, tmp_path: Path) -> None:
+    stage.clock(noon(stage.weeks(1)))
+    team = await stage.tenant("Europe/Berlin")
+    facts = stage.system.facts()
+    (tmp_path / "report.json").write_text(blocks("json")[0], encoding="utf-8")
+    (tmp_path / "zappix.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
+    command = tmp_path / "paceline"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m paceline "$@"\n')
+    command.chmod(0o755)
+    key = await make_key(stage.system, team.name)
+    environment = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PACELINE_JSON": str(stage.system.file),
+        "PACELINE_KEY": key,
+        "KEY": key,
+        "INGEST": facts["services"]["metrics-ingest"],
+        "GOALS": facts["services"]["goal-service"],
+        "COLUMNS": "200",
+        "LC_ALL": "C.UTF-8",
+    }
+    script = f"\necho '{MARK}'\n".join(["set -eu", *blocks("sh")])
+    for waiting, there in WAITS.items():
+        assert f"\n{waiting}\n" in script
+        asked = f"for _ in $(seq 40); do {there} && break; sleep 1; done"
+        script = script.replace(f"\n{waiting}\n", f"\n{asked}\n")
+    done = subprocess.run(  # noqa: ASYNC221
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, tried, hook, posted, broken, mended, numbers = done.stdout.split(f"{MARK}\n")
+
+    together = re.findall(r"together: (\S+) \((\d+) events\)", tried)
+    assert [(Decimal(total), count) for total, count in together] == [
+        (Decimal("12346978.90"), "3"),
+        (Decimal("123469.789"), "3"),
+        (Decimal("11292"), "3"),
+        (Decimal("13"), "3"),
+    ]
+    assert tried.count("created") == 5
+    assert re.fullmatch(r"[0-9a-f]{16}\n", hook)
+    right, wrong = posted.splitlines()
+    assert right == '{"events":3,"unreadable":0}'
+    assert "signature-wrong" in wrong
+    assert re.search(r"zappix\s*│\s*missing-field\s*│\s*item\.spend\s*│\s*2", broken)
+    assert "cost:" in broken
+    assert "zx-api-token" not in broken
+    assert mended.count("unchanged") == 4  # the metrics; the source has a further version
+    assert "replayed 2\n" in mended
+    found = [Decimal(re.findall(r'"value":"([^"]+)"', line)[0]) for line in numbers.splitlines()]
+    assert found == [Decimal(n) for n in ("12346998.90", "123469.789", "11292", "13")]
