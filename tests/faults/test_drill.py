@@ -17,18 +17,18 @@ EVERYTHING = {
 
 
 async def test_six_kills_under_load_lose_nothing_and_double_nothing() -> None:
-    result = await carry_out(kills=6, events=10_000, seed=7, rate=1_000, base_port=PORT)
+    result = await carry_out(kills=6, events=10_000, seed=7, rate=700, base_port=PORT)
 
     assert (result.lost, result.doubled, result.notes) == (0, 0, [])
     assert result.kills == 6
-    assert EVERYTHING <= {kind for kind, count in result.compared.items() if count}
+    assert {kind for kind, count in result.compared.items() if count} >= EVERYTHING
     assert result.acked > 9_000
     assert result.folded_in_bulk >= LEAST_IN_BULK * result.plain > 1_500
 
 
 async def test_the_drill_sees_rows_that_are_sent_twice_when_no_lane_is_checked() -> None:
     result = await carry_out(
-        kills=3, events=8_000, seed=3, rate=1_000, base_port=PORT, broken="lane"
+        kills=2, events=8_000, seed=3, rate=1_000, base_port=PORT, broken="lane"
     )
 
     assert result.doubled > 0

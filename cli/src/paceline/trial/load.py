@@ -85,7 +85,7 @@ class Load:
                     return False
             return True
 
-        await until(judged, 180 if self.intact else 30, f"{day} judged")
+        await until(judged, 180 if self.intact else 10, f"{day} judged")
 
     async def _judged_before(self, day: date) -> None:
         try:
