@@ -5,9 +5,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from paceline.trial.events import DRILL, Event
+from paceline.trial.journal import Journal
 from paceline.trial.oracle import working
-from paceline.trial.states import CELL, DEAL, LOST, ORDER, ROW, Event, standing, told
-from paceline.trial.world import START, Journal, World
+from paceline.trial.states import CELL, DEAL, LOST, ORDER, ROW, standing, told
+from paceline.trial.world import START, World
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ORDERS = [Event(f"o{n}", AT, "north", Decimal(n + 1)) for n in range(64)]
@@ -39,11 +41,11 @@ def test_a_slice_stands_when_all_its_parts_are_there() -> None:
 
 
 def test_what_comes_late_is_the_last_version_of_what_was_told_before() -> None:
-    world = World(1, 8_000, 14)
+    world = World(1, 20_000, 14)
     late_day = working(START, world.days[-1])[4]
     journal = Journal()
     journal.add(world.events(late_day))
-    late = [e for e in journal.events.values() if e.late]
+    late = [e for e in journal.of(DRILL) if e.late]
     assert {e.type for e in late} == {ORDER, CELL, ROW, DEAL}
     assert all(e.as_of > 1 for e in late if e.type != ORDER)
     early, whole = (journal.per_day(late=each)["all"][late_day] for each in (False, True))

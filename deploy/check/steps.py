@@ -17,10 +17,13 @@ from confluent_kafka import Consumer
 from engine import Failed
 from stack import Stack
 
+from paceline.trial import clicks
 from paceline.trial.api import Api
 from paceline.trial.compare import Verdict, compare
+from paceline.trial.declare import declare
+from paceline.trial.events import WEB
 from paceline.trial.killer import Killer
-from paceline.trial.load import Load, declare
+from paceline.trial.load import Load
 from paceline.trial.system import until
 from paceline.trial.world import World
 
@@ -42,7 +45,7 @@ async def carry_out(stack: Stack, say: Say, events: int, kills: int, broken: str
     world = World(SEED, events, max(7, round(events / RATE / DAY_SECONDS)))
     async with Api(stack, stack.facts()["api_key"]) as api:
         await declare(api, world)
-        say("declared: a source, a metric, nine goals and a praise rule, through published ports")
+        say("declared through published ports: three sources, five metrics, eleven goals, a rule")
         load = Load(stack, api, world, RATE, intact=broken is None)
         await _under_fire(stack, load, kills, say)
         await _spoil(load, api, broken)
@@ -62,7 +65,7 @@ async def _under_fire(stack: Stack, load: Load, kills: int, say: Say) -> None:
     )
     firing = asyncio.create_task(killer.run())
     await load.run()
-    say(f"load: {load.sent} events sent, {len(load.journal.orders)} acknowledged once or more")
+    say(f"load: {load.sent} events sent, {len(load.journal.events)} acknowledged once or more")
     done = await firing
     for each in stack.containers():
         if each.restarts < done.by_process[each.service]:
@@ -75,18 +78,18 @@ async def _under_fire(stack: Stack, load: Load, kills: int, say: Say) -> None:
 
 async def _spoil(load: Load, api: Api, broken: str | None) -> None:
     """Let book and stack differ, so that the comparison has something to find."""
-    some = list(load.journal.orders.values())[:3]
-    others = [replace(order, id=f"{order.id}-again") for order in some]
+    some = clicks.counted(load.journal.of(WEB))[:3]
+    others = [replace(click, id=f"{click.id}-again") for click in some]
     if broken == "lost":
         load.journal.add(others)  # noted, never sent
     elif broken == "doubled":
-        await api.send([order.cloud_event() for order in others], "drill")  # sent, never noted
+        await api.send([click.cloud_event() for click in others], WEB)  # sent, never noted
 
 
 def _tell(verdict: Verdict, load: Load, say: Say) -> bool:
     lost, doubled = verdict.lost.total(), verdict.doubled.total()
     compared = ", ".join(f"{count} {kind}" for kind, count in sorted(verdict.compared.items()))
-    say(f"compared with the book of {len(load.journal.orders)} events: {compared}")
+    say(f"compared with the book of {len(load.journal.events)} events: {compared}")
     say(f"lost {lost} {dict(verdict.lost)}, doubled {doubled} {dict(verdict.doubled)}")
     for note in verdict.notes:
         say(f"  {note}")

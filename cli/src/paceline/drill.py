@@ -13,14 +13,18 @@ import typer
 
 from paceline.trial.api import Api
 from paceline.trial.breaks import BREAKS, Break
+from paceline.trial.bulk import BulkWatch
 from paceline.trial.compare import Verdict, compare
+from paceline.trial.declare import declare
+from paceline.trial.events import WEB
 from paceline.trial.killer import Killer, Kills
-from paceline.trial.load import Load, declare, first_moment
+from paceline.trial.load import Load, first_moment
 from paceline.trial.replay import make_key
 from paceline.trial.system import System, TrialFailed
 from paceline.trial.world import World
 
 DAY_SECONDS = 4.0
+LEAST_IN_BULK = 0.5  # of the plain events; an odd one among them takes its whole slice along
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Result:
     sent: int
     acked: int
     events_per_second: float
+    plain: int
+    folded_in_bulk: int
     lost: int
     doubled: int
     lost_by_kind: dict[str, int]
@@ -61,15 +67,21 @@ async def carry_out(
                 load = Load(system, api, world, rate, intact=broken is None)
                 await declare(api, world)
                 harm = asyncio.create_task(fault.harm(system, lambda: not load.done))
+                bulk = BulkWatch(system)
+                watching = asyncio.create_task(bulk.run())
                 done = await _under_fire(system, load, kills, seed)
                 await load.drained(120 if broken is None else 40)
                 verdict = await compare(api, world, load.journal)
-                harm.cancel()
-                await asyncio.wait([harm])
+                for task in (harm, watching):
+                    task.cancel()
+                await asyncio.wait([harm, watching])
+                plain = load.journal.accepted()[WEB]
+                if broken is None and bulk.total < LEAST_IN_BULK * plain:
+                    raise TrialFailed(f"of {plain} plain events only {bulk.total} went in bulk")
     except TrialFailed as failed:
         raise TrialFailed(f"{failed}; logs and data are kept in {data}") from failed
     shutil.rmtree(data, ignore_errors=True)
-    return _result(done, load, verdict, seed, broken, time.monotonic() - began)
+    return _result(done, load, verdict, bulk.total, seed, broken, time.monotonic() - began)
 
 
 async def _under_fire(system: System, load: Load, kills: int, seed: int) -> Kills:
@@ -85,7 +97,13 @@ async def _under_fire(system: System, load: Load, kills: int, seed: int) -> Kill
 
 
 def _result(
-    done: Kills, load: Load, verdict: Verdict, seed: int, broken: str | None, seconds: float
+    done: Kills,
+    load: Load,
+    verdict: Verdict,
+    bulk: int,
+    seed: int,
+    broken: str | None,
+    seconds: float,
 ) -> Result:
     return Result(
         kills=done.total,
@@ -94,6 +112,8 @@ def _result(
         sent=load.sent,
         acked=len(load.journal.events),
         events_per_second=round(load.sent / max(load.seconds, 0.001), 1),
+        plain=load.journal.accepted()[WEB],
+        folded_in_bulk=bulk,
         lost=verdict.lost.total(),
         doubled=verdict.doubled.total(),
         lost_by_kind=dict(verdict.lost),

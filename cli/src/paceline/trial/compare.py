@@ -9,10 +9,12 @@ from typing import Any
 
 from paceline.trial import oracle
 from paceline.trial.api import Api, Refused
+from paceline.trial.events import DRILL, FLAWS, WEB
+from paceline.trial.journal import Journal, Place, Sum
 from paceline.trial.oracle import Deed
-from paceline.trial.world import LATE_DAYS, PRAISE_AT, Journal, World, praise_sums
+from paceline.trial.world import LATE_DAYS, PRAISE_AT, World, praise_sums
 
-SHOWN = 20
+SHOWN = 4  # differences of each kind of thing
 
 
 @dataclass(slots=True)
@@ -30,10 +32,10 @@ class Verdict:
         self.compared[kind] += want.total()
         for name, missing in (want - have).items():
             self.lost[kind] += missing
-            self._note(f"{kind}: missing {name}")
+            self._note(kind, f"missing {name}")
         for name, extra in (have - want).items():
             self.doubled[kind] += extra
-            self._note(f"{kind}: extra {name} x{extra}")
+            self._note(kind, f"extra {name} x{extra}")
 
     def amounts(self, kind: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> None:
         """Compare values: a smaller one than expected is lost, a greater one doubled."""
@@ -44,17 +46,21 @@ class Verdict:
                 continue
             side = self.lost if have is None or (want is not None and have < want) else self.doubled
             side[kind] += 1
-            self._note(f"{kind}: {name} is {have}, expected {want}")
+            self._note(kind, f"{name} is {have}, expected {want}")
 
-    def _note(self, text: str) -> None:
-        if len(self.notes) < SHOWN:
-            self.notes.append(text)
+    def _note(self, kind: str, text: str) -> None:
+        if (self.lost + self.doubled)[kind] <= SHOWN:
+            self.notes.append(f"{kind}: {text}")
 
 
 async def compare(api: Api, world: World, journal: Journal) -> Verdict:
-    """Compare records, facts, goal values, lights, deeds and rewards with the journal."""
+    """Compare all that there is with the journal: from the events taken in to the rewards."""
     verdict = Verdict()
-    verdict.sets("records", list(journal.events), await _records(api, world))
+    verdict.amounts("accepted", journal.accepted(), await _accepted(api, journal))
+    expected = [(event.id, FLAWS[event.flaw]) for event in journal.letters()]
+    letters = await api.all("metrics-ingest", "/v1/dead-letters", source=WEB)
+    verdict.sets("dead letters", expected, [(each["event_id"], each["cause"]) for each in letters])
+    verdict.sets("records", journal.records(), await _records(api, world))
     await _facts(verdict, api, world, journal)
     finally_ = journal.per_day(late=True)
     await _goals(verdict, api, world, finally_)
@@ -73,27 +79,41 @@ async def _records(api: Api, world: World) -> list[str]:
     found: list[str] = []
     for day in world.days:
         bounds = {"from": str(day), "to": str(day), "limit": 10_000}
-        rows = await api.all("metrics-ingest", "/v1/records", source="drill", **bounds)
+        rows = await api.all("metrics-ingest", "/v1/records", source=DRILL, **bounds)
         found += [row["id"] for row in rows]
     return found
 
 
+async def _accepted(api: Api, journal: Journal) -> dict[str, int]:
+    """Return how many events of each source were counted once."""
+    return {
+        source: (await api.get("metrics-ingest", f"/v1/sources/{source}/stats"))["accepted"]
+        for source in journal.accepted()
+    }
+
+
 async def _facts(verdict: Verdict, api: Api, world: World, journal: Journal) -> None:
-    found: dict[tuple[str, int], tuple[Decimal, int]] = {}
+    for metric, expected in journal.facts().items():
+        verdict.amounts(f"facts of {metric}", expected, await _cells(api, world, metric))
+
+
+async def _cells(api: Api, world: World, metric: str) -> dict[Place, Sum]:
+    found: dict[Place, Sum] = {}
     for day in world.days:
         points = await api.all(
             "goal-service",
-            "/v1/metrics/revenue/series",
+            f"/v1/metrics/{metric}/series",
             grain="minute",
             zone="UTC",
             by="region",
             **{"from": str(day), "to": str(day)},
         )
         for p in points:
-            amount, count = Decimal(p["value"]), p["count"]
-            if amount or count:  # where all was taken back there is nothing
-                found[p["by"], p["minute"]] = (amount, count)
-    verdict.amounts("facts", journal.per_minute(), found)
+            value = Decimal(p.get("numerator", p["value"]))
+            cell = Sum(value, Decimal(p.get("denominator", 0)), p["count"])
+            if any(cell):  # where all was taken back there is nothing
+                found[p["by"], p["minute"]] = cell
+    return found
 
 
 async def _goals(
@@ -102,7 +122,8 @@ async def _goals(
     for name, wanted in world.goals().items():
         days = await _all_known(api, "goal-service", f"/v1/goals/{name}/progress")
         found = {date.fromisoformat(d["day"]): Decimal(d["value"]) for d in days}
-        verdict.amounts(f"goal {name}", dict(values[name]), found)
+        found = {day: value for day, value in found.items() if value}  # 0: all was taken back
+        verdict.amounts(f"goal {name}", values[name], found)
         rows = await _all_known(api, "alerting", "/v1/lights", goal=name)
         judged = {date.fromisoformat(r["span"]["start"]): r for r in rows if not r["provisional"]}
         expected = oracle.lights(wanted, values[name], world.days[-1])

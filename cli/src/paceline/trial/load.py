@@ -5,100 +5,18 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
-from typing import Any
 
 from paceline.trial.api import Api
+from paceline.trial.events import SOURCES, Event
+from paceline.trial.journal import ALL, Journal
 from paceline.trial.oracle import working
-from paceline.trial.states import CELL, CONTRIBUTIONS, DEAL, LOST, ORDER, ROW, Event
 from paceline.trial.system import System, TrialFailed, until
-from paceline.trial.world import LATE_DAYS, PRAISE_AT, REGIONS, START, Journal, World
+from paceline.trial.world import COMPANY, LATE_DAYS, REGIONS, START, World
 
 BATCH = 100
 SENDERS = 8
 AGAIN_SHARE = 50  # one batch in so many is sent a second time
 LATE_BY = timedelta(days=LATE_DAYS)
-
-
-async def declare(api: Api, world: World) -> None:
-    """Make the drill's source, metric, goals and praise rule."""
-    field = {"required": True}
-    await api.call(
-        "POST",
-        "metrics-ingest",
-        "/v1/sources",
-        {
-            "name": "drill",
-            "zone": "UTC",
-            "records": [ORDER, CELL, ROW, DEAL],
-            "contributions": CONTRIBUTIONS,
-            "doors": {
-                "http": {
-                    "id": ["id"],
-                    "type": ["type"],
-                    "time": ["time"],
-                    "fields": {
-                        "amount": field | {"paths": ["data.amount"], "kind": "decimal"},
-                        "region": field | {"paths": ["data.region"], "kind": "string"},
-                        **_optional("string", "subject", "cell", "stage"),
-                        **_optional("integer", "as_of", "part", "parts"),
-                    },
-                }
-            },
-        },
-    )
-    await api.call(
-        "POST",
-        "metrics-ingest",
-        "/v1/metrics",
-        {
-            "name": "revenue",
-            "kind": "additive",
-            "source": "drill",
-            "value": "amount",
-            "where": [{"field": "stage", "op": "ne", "value": LOST}],
-            "dims": ["region"],
-            "unit": "EUR",
-            "currency": "EUR",
-        },
-    )
-
-    async def known() -> bool:
-        return any(m["name"] == "revenue" for m in await api.all("goal-service", "/v1/metrics"))
-
-    await until(known, 60, "goal-service knows the metric")
-    for name, wanted in world.goals().items():
-        await api.call("POST", "goal-service", "/v1/goals", _goal(name, wanted))
-    rule = {
-        "name": "a good day",
-        "metric": "revenue",
-        "dim": "region",
-        "threshold": PRAISE_AT,
-        "window": "day",
-        "zone": "UTC",
-        "start": START.isoformat(),
-    }
-    await api.call("POST", "incentives", "/v1/rules", rule)
-
-
-def _optional(kind: str, *names: str) -> dict[str, Any]:
-    return {name: {"paths": [f"data.{name}"], "kind": kind} for name in names}
-
-
-def _goal(name: str, wanted: Any) -> dict[str, Any]:
-    return {
-        "id": name,
-        "name": name,
-        "metric": "revenue",
-        "where": [] if name == "all" else [{"dim": "region", "any_of": [name]}],
-        "start": wanted.start.isoformat(),
-        "end": wanted.end.isoformat(),
-        "zone": "UTC",
-        "plan": {"daily": wanted.daily},
-        "target": wanted.target,
-        "floor": wanted.floor,
-        "stretch": wanted.stretch,
-        "policy": {"grain": "day", "source_always_alive": True, "restate_share": None},
-    }
 
 
 class Load:
@@ -139,7 +57,7 @@ class Load:
 
     async def _send(self, events: Sequence[Event]) -> None:
         began = time.monotonic()
-        batches = [events[i : i + BATCH] for i in range(0, len(events), BATCH)]
+        batches = _batches(events)
         batches += batches[::AGAIN_SHARE]  # re-sent as they were: the same ids
         waiting: asyncio.Queue[tuple[float, Sequence[Event]]] = asyncio.Queue()
         for number, batch in enumerate(batches):
@@ -151,7 +69,7 @@ class Load:
         while not waiting.empty():
             due, batch = waiting.get_nowait()
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            await self._api.send([event.cloud_event() for event in batch], "drill")
+            await self._api.send([event.cloud_event() for event in batch], batch[0].source)
             self.sent += len(batch)
             self.journal.add(batch)
 
@@ -159,7 +77,7 @@ class Load:
         """Wait until every goal's light of the day is judged: what comes now is a correction."""
 
         async def judged() -> bool:
-            for goal in ("all", *REGIONS):
+            for goal in (*COMPANY, *REGIONS):
                 page = await self._api.get(
                     "alerting", "/v1/lights", goal=goal, **{"from": str(day), "to": str(day)}
                 )
@@ -167,7 +85,7 @@ class Load:
                     return False
             return True
 
-        await until(judged, 180 if self.intact else 30, f"{day} judged")
+        await until(judged, 180 if self.intact else 10, f"{day} judged")
 
     async def _judged_before(self, day: date) -> None:
         try:
@@ -182,7 +100,7 @@ class Load:
         wanted = self.journal.counting()
 
         async def complete() -> bool:
-            return await self.applied() >= wanted
+            return all([await self._count(goal) >= count for goal, count in wanted.items()])
 
         try:
             await until(complete, within, "progress complete", every=0.3)
@@ -192,9 +110,25 @@ class Load:
         await asyncio.sleep(3)
 
     async def applied(self) -> int:
-        """Return how many events the company goal has counted."""
-        page = await self._api.get("goal-service", "/v1/goals/all/progress", limit=1)
+        """Return how many events the company's first goal has counted."""
+        return await self._count(ALL)
+
+    async def _count(self, goal: str) -> int:
+        page = await self._api.get("goal-service", f"/v1/goals/{goal}/progress", limit=1)
         return int(page["count"])
+
+
+def _batches(events: Sequence[Event]) -> list[Sequence[Event]]:
+    """Return batches of one source each, as full as they come in the order of the events."""
+    filling: dict[str, list[Event]] = {source: [] for source in SOURCES}
+    found: list[Sequence[Event]] = []
+    for event in events:
+        batch = filling[event.source]
+        batch.append(event)
+        if len(batch) == BATCH:
+            found.append(batch)
+            filling[event.source] = []
+    return found + [batch for batch in filling.values() if batch]
 
 
 def _at(day: date, hour: int, minute: int) -> float:

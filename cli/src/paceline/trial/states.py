@@ -6,10 +6,11 @@ above its last; they are shuffled before they are sent, so that stale ones come 
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from paceline.trial.events import Event
 
 ORDER = "order.placed"
 CELL = "report.cell"
@@ -32,42 +33,6 @@ CONTRIBUTIONS: list[dict[str, Any]] = [
     },
     {"kind": "entity", "types": [DEAL], "key": ["subject"], "as_of": "as_of"},
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event: ``at`` is its event time, ``late`` whether it is held back until judged.
-
-    ``subject`` is the cell, the slice or the deal that it is a version of, ``as_of`` which one.
-    """
-
-    id: str
-    at: datetime
-    region: str
-    amount: Decimal
-    late: bool = False
-    type: str = ORDER
-    subject: str = ""
-    as_of: int = 0
-    cell: str = ""
-    part: int = 0
-    parts: int = 0
-    stage: str = ""
-
-    def cloud_event(self) -> dict[str, object]:
-        """Return the CloudEvent."""
-        data: dict[str, object] = {"amount": self.amount, "region": self.region}
-        for name in ("subject", "as_of", "cell", "part", "parts", "stage"):
-            if value := getattr(self, name):
-                data[name] = value
-        return {
-            "specversion": "1.0",
-            "id": self.id,
-            "source": "/drill",
-            "type": self.type,
-            "time": self.at.isoformat(),
-            "data": data,
-        }
 
 
 def told(orders: Sequence[Event], name: str, rng: random.Random) -> list[Event]:

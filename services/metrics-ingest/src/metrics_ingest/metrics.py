@@ -8,6 +8,11 @@ FOLDED = counter(
     "dead-letter.",
     ["outcome"],
 )
+BULK_FOLDED = counter(
+    "ingest_bulk_events",
+    "Accepted events that were folded in bulk: those of plain sources; all others are folded one "
+    "by one.",
+)
 DEAD = counter(
     "ingest_dead_letters",
     "Events that cannot count, by declared source (`-`: none such) and cause; see "

@@ -10,9 +10,11 @@ from metrics_ingest.adapters.routes import Counts, FoldRoute
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.folding import Folded
 from metrics_ingest.domain.memory import Memory, PartitionMemory
+from metrics_ingest.domain.window import ENTRY
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.folding import Effect, FoldSlice, remember, spill
 from metrics_ingest.metrics import (
+    BULK_FOLDED,
     DEAD,
     FOLDED,
     OTHER_SETS,
@@ -128,6 +130,7 @@ class FoldHandler:
 
 
 def _count(folded: Folded) -> None:
+    BULK_FOLDED.inc(len(folded.packed) // ENTRY)
     for source in folded.sources.values():
         FOLDED.labels("accepted").inc(source.accepted)
         FOLDED.labels("unmatched").inc(source.unmatched)
