@@ -155,8 +155,9 @@ async def test_watermarks_and_goal_controls_only_move_the_position_and_the_lanes
         stage.gross((NINE, "France", "10000")),
     )
     assert stage.applier.next[stage.partition] == 3
-    lanes = await stage.store.db["lanes_in"].find({}).to_list(None)
-    assert {lane["_id"].rpartition("|")[2]: lane["high"] for lane in lanes} == {
+    (kept,) = await stage.store.db["lanes_in"].find({}).to_list(None)
+    lanes = kept["lanes"]
+    assert {lane["origin"]: lane["high"] for lane in lanes} == {
         "metrics-ingest:raw/0": 2,
         "goal-service:api:goal-service-0": 1,
     }
@@ -189,7 +190,8 @@ async def test_what_nothing_can_apply_is_a_dead_letter_and_the_rest_goes_on(stag
     ]
     assert {(letter["tenant"], letter["source"]) for letter in letters} == {("shop", "facts/1")}
     assert [award["actual"] for award in await stage.awards()] == [Decimal(10_000)]
-    (lane,) = await stage.store.db["lanes_in"].find({}).to_list(None)
+    (kept,) = await stage.store.db["lanes_in"].find({}).to_list(None)
+    (lane,) = kept["lanes"]
     assert (lane["high"], lane["missing"]) == (6, [])
 
 

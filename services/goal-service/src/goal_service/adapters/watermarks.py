@@ -1,5 +1,6 @@
 """How complete a metric's log is, as the facts partition's lanes have it."""
 
+from service_kit import lane_documents
 from service_kit.records import Partition
 from service_kit.store import Store
 
@@ -20,9 +21,5 @@ async def complete_to_ms(
     store: Store, group: str, partition: Partition, origins: frozenset[str]
 ) -> int:
     """Return the minimum over the origins, epoch milliseconds; -1 while one was never seen."""
-    query = {"group": group, "partition": str(partition)}
-    found = await store.db["lanes_in"].find(query).to_list(None)
-    seen: dict[str, int] = {
-        document["_id"].rpartition("|")[2]: document["watermark_ms"] for document in found
-    }
+    seen = await lane_documents.watermarks(store, group, partition)
     return min(seen.get(origin, -1) for origin in origins)

@@ -71,8 +71,10 @@ async def _of_stage(world: World, stage: str) -> AsyncIterator[str]:
     db = world.store(stage).db
     for row in await db["offsets"].find({"halted": {"$ne": None}}).to_list(None):
         yield f"{row['_id']} is halted: {row['halted']}"
-    for row in await db["lanes_in"].find({"missing": {"$ne": []}}).to_list(None):
-        yield f"lane {row['_id']} misses {row['missing']}"
+    for row in await db["lanes_in"].find({}).to_list(None):
+        for lane in row["lanes"]:
+            if lane["missing"]:
+                yield f"lane {lane['origin']} into {row['_id']} misses {lane['missing']}"
     rows = await db["outbox"].find({}).to_list(None)
     for lane, head in (await _heads(world, stage)).items():
         written = sorted(row["seq"] for row in rows if row["lane"] == lane)
