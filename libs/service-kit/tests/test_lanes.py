@@ -91,22 +91,3 @@ async def test_ranges_outlive_their_chunk_and_go_when_they_are_old(
     assert after.fork().admit(row(101))
     with pytest.raises(LaneConflict):
         after.fork().admit(Stamp("raw/0", 61, 1, 2))
-
-
-async def test_what_an_earlier_release_kept_is_known(store: Store) -> None:
-    constant = {"group": GROUP, "partition": "facts/1"}
-    await store.db["lanes_in"].insert_one(
-        {"_id": "goal-service|facts/1|raw/0", "high": 3, "missing": [2], "watermark_ms": 7}
-        | constant
-    )
-    await store.db["lane_ranges"].insert_one(
-        {"_id": "goal-service|facts/1|raw/0|0", "origin": "raw/0", "chunk": 0}
-        | constant
-        | {"ranges": {"1": [0, 10], "3": [20, 30]}}
-    )
-    receiver = await heard(store, await loaded(store), row(4))
-    assert receiver.lanes["raw/0"].high == 4
-    after = await loaded(store)
-    assert (after.lanes["raw/0"].missing, after.lanes["raw/0"].watermark_ms) == (frozenset({2}), 7)
-    with pytest.raises(LaneConflict):
-        after.fork().admit(Stamp("raw/0", 3, 1, 2))

@@ -26,6 +26,7 @@ from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.outboxes import lane_order, rows_in
 from service_kit.testing.tokens import FakeTokens, bearer
 
 NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
@@ -137,7 +138,7 @@ class Stage:
         """Return the messages to a topic, lane by lane, in the order of each lane."""
         read = decoder_of(ProgressMessage)
         rows = [row for row in await self.all("outbox") if row["topic"] == topic]
-        return [read(row["value"]) for row in sorted(rows, key=lambda row: row["_id"])]
+        return [read(row["value"]) for row in sorted(rows, key=lane_order)]
 
     async def last_sent(self, goal: str) -> dict[date, Decimal]:
         """Return what a reader of progress holds of a goal: the highest version of each day."""
@@ -150,6 +151,8 @@ class Stage:
         return {day: message.value for day, message in held.items() if message.value}
 
     async def all(self, collection: str) -> list[dict[str, Any]]:
+        if collection == "outbox":
+            return await rows_in(self.store)
         found: list[dict[str, Any]] = await self.store.db[collection].find({}).to_list(None)
         return found
 
@@ -244,7 +247,7 @@ class Door:
 
     async def outbox(self, topic: str, kind: Any) -> list[Any]:
         rows = [row for row in await self.stage.all("outbox") if row["topic"] == topic]
-        rows.sort(key=lambda row: row["_id"])
+        rows.sort(key=lane_order)
         return [decoder_of(kind)(row["value"]) for row in rows]
 
 

@@ -57,12 +57,11 @@ async def read(
     name = name_of(group, partition)
     document = await store.db[LANES].find_one({"_id": name})
     if document is None:
-        return await _read_former(store, group, partition)
+        return [], Ranges(), {}
     chunks: dict[int, Rows] = {}
     query = {"group": group, "partition": str(partition)}
     for chunk in await store.db[RANGES].find(query).to_list(None):
-        if "rows" in chunk:
-            chunks[int(chunk["_id"].rpartition("|")[2])] = _decode(chunk["rows"])
+        chunks[int(chunk["_id"].rpartition("|")[2])] = _decode(chunk["rows"])
     tail = _decode(document["tail"])
     highest = {number: _highest(rows) for number, rows in chunks.items()}
     known = _known([*(chunks[number] for number in sorted(chunks)), tail])
@@ -126,21 +125,3 @@ def _known(parts: Iterable[Rows]) -> Known:
         for origin, those in rows.items():
             known.setdefault(origin, {}).update({seq: (start, end) for seq, start, end in those})
     return known
-
-
-async def _read_former(
-    store: Store, group: str, partition: Partition
-) -> tuple[list[Document], Ranges, Known]:
-    """Read what was kept before decision 0027: a document per lane, and chunks per lane.
-
-    Its ranges become the tail, so the first batch writes them anew as one chunk.
-    """
-    query = {"group": group, "partition": str(partition)}
-    rows: list[Document] = await store.db[LANES].find(query).to_list(None)
-    lanes = [row | {"origin": row["_id"].rpartition("|")[2]} for row in rows]
-    tail: dict[str, list[tuple[int, int, int]]] = {}
-    for chunk in await store.db[RANGES].find(query).to_list(None):
-        tail.setdefault(chunk["origin"], []).extend(
-            (int(seq), start, end) for seq, (start, end) in chunk["ranges"].items()
-        )
-    return lanes, Ranges(tail), _known([tail])

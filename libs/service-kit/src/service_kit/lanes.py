@@ -6,6 +6,7 @@ same seq with another input range means that two histories are mixed: the partit
 """
 
 from dataclasses import dataclass, field, replace
+
 from service_kit import lane_documents
 from service_kit.errors import LaneConflict
 from service_kit.guards import Guards

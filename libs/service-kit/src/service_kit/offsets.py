@@ -1,6 +1,7 @@
 """The offset document: where a consumer group stands in a partition, and its lanes' counters.
 
-    {_id: "group|topic|partition", next, topic_id, lanes: {"facts:2": 17}, halted: null | {...}}
+    {_id: "group|topic|partition", next, topic_id, lanes: {"facts:2": 17}, bundles: 9,
+     halted: null | {...}}
 
 ``next`` is the only start offset there is; what Kafka has committed is for lag displays.
 """
@@ -71,7 +72,7 @@ async def open_slices(tx: Tx, group: str, slices: Sequence[Slice], guards: Guard
         if guards.cas and document["next"] != one.start:
             raise Moved([one.partition])
         origin = f"{group}:{one.partition}"
-        outboxes.append(Outbox(origin, document["lanes"], one.start, one.end))
+        outboxes.append(Outbox.over(origin, document, one.start, one.end))
     return outboxes
 
 
@@ -80,11 +81,11 @@ async def close_slices(
 ) -> None:
     """Compare-and-set positions and counters, and write the rows; raises Moved."""
     for batch, outbox in closing:
+        await outbox.write(tx)
         expected = {"next": batch.start} if guards.cas else {}
         await tx["offsets"].update_one(
             {"_id": offset_id(group, batch.partition)} | expected,
-            {"$set": {"next": batch.end, "lanes": outbox.lanes}},
+            {"$set": {"next": batch.end} | outbox.counters},
         )
-        await outbox.write(tx)
     if await tx["offsets"].flush() != len(closing):
         raise Moved([batch.partition for batch, _ in closing])

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Document = dict[str, Any]
+Tell = Callable[[Mapping[str, int]], None]
 RETRY_FOR = 30.0
 MAJORITY = WriteConcern("majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
@@ -144,6 +145,8 @@ class Tx:
         self._db = db
         self._session = session
         self._collections: dict[str, Collection] = {}
+        # The number of each origin's newest bundle (service_kit.outbox), for the relay's ear.
+        self.told: dict[str, int] = {}
 
     def __getitem__(self, name: str) -> Collection:
         if name not in self._collections:
@@ -159,9 +162,11 @@ class Tx:
 class Session:
     """One long-lived server session. It holds one transaction at a time: one loop, one session."""
 
-    def __init__(self, db: Any, raw: Any) -> None:
+    def __init__(self, db: Any, raw: Any, tell: Tell | None = None) -> None:
+        """``tell`` hears of the bundles of every transaction that has been committed."""
         self._db = db
         self._raw = raw
+        self._tell = tell
         self._free = asyncio.Lock()
 
     @property
@@ -189,6 +194,8 @@ class Session:
                 result = await body(tx)
                 await tx.flush()
                 await self._commit(deadline)
+                if self._tell is not None and tx.told:
+                    self._tell(tx.told)
                 return result
             except PyMongoError as error:
                 await self._abort()
