@@ -12,7 +12,7 @@ import pytest
 from service_kit.errors import Infrastructure
 from service_kit.outbox import BUNDLE_BYTES, BUNDLE_ROWS, Message, Origin
 from service_kit.records import Partition
-from service_kit.relay import LOOK_SECONDS, STEP, Relay
+from service_kit.relay import CURSOR_SECONDS, LOOK_SECONDS, STEP, Relay
 from service_kit.relay_hints import Teller, place_of
 from service_kit.relay_trim import KEEP, Trimmer
 from service_kit.relay_wake import DatabaseWake, Ear, told_by
@@ -57,10 +57,12 @@ async def write(
 
 
 async def relay_of(store: Store) -> tuple[Relay, Kept]:
+    """Return a relay that holds the lease and has sent what there was."""
     kept = Kept()
     relay = Relay(store, kept, kept, "me")
-    with pytest.raises((StopAsyncIteration, RuntimeError)):
-        await relay.run()
+    await relay._acquire()
+    while await relay.step():
+        pass
     return relay, kept
 
 
@@ -167,6 +169,7 @@ async def test_sends_every_lane_in_its_order_and_moves_its_cursor(store: Store) 
         ("o>facts/2", 1),
     ]
     assert [seq for lane, seq in kept.rows if lane == "o>facts/0"] == [1, 2, 3]
+    await asyncio.sleep(2 * CURSOR_SECONDS)
     assert await cursor(store) == 2
     assert await relay.step() == 0
 

@@ -30,6 +30,8 @@ LEASE = 3.0
 STEP = 16  # bundles
 # However much is told, the truth is looked at so often: a row that nobody told of waits so long.
 LOOK_SECONDS = 0.5
+# Cursors are written so often: what a killed relay has sent since is sent again, and dropped.
+CURSOR_SECONDS = 0.25
 
 # The last bundle written, by origin, e.g. {"goal-service:facts/0": 17}.
 Written = Mapping[str, int]
@@ -97,6 +99,8 @@ class Relay:
         self._epoch = 0
         self._cursors: dict[str, int] = {}
         self._heads: dict[str, int] = {}
+        self._moved: dict[str, int] = {}  # cursors that are not written yet
+        self._moving: asyncio.Task[None] | None = None
         self._looked = 0.0
         self._beaten = 0.0
         self._trimmer = Trimmer(store)
@@ -106,12 +110,15 @@ class Relay:
 
     async def run(self) -> None:
         """Relay for ever; raises Infrastructure when broker or database fail."""
-        while True:
-            await self._acquire()
-            told: Written | None = None
-            while await self._beat():
-                told = {} if await self.step(told) else await self._wake.wait(self._look)
-                await self._trimmer.step(self._cursors)
+        try:
+            while True:
+                await self._acquire()
+                told: Written | None = None
+                while await self._beat():
+                    told = {} if await self.step(told) else await self._wake.wait(self._look)
+                    await self._trimmer.step(self._cursors)
+        finally:
+            self._stop_moving()
 
     async def step(self, told: Written | None = None) -> int:
         """Send what stands beyond the cursors, about STEP bundles; return how many rows.
@@ -128,7 +135,7 @@ class Relay:
             await self._producer.send(rows)
             if self._faults.relay_hold:
                 await asyncio.sleep(self._faults.relay_hold)
-            await self._move(due)
+            self._move({origin: numbers[-1] for origin, numbers in due.items()})
         self.sent += len(rows)
         return len(rows)
 
@@ -155,17 +162,33 @@ class Relay:
             raise Infrastructure(f"the outbox of {self._db.name} has no bundle {missing}")
         return [row for i in ids for row in rows_of(found[i])]
 
-    async def _move(self, due: Mapping[str, range]) -> None:
-        moved = {origin: numbers[-1] for origin, numbers in due.items()}
-        done = await self._db["relay"].bulk_write(
-            [
-                UpdateOne({"_id": origin, "epoch": self._epoch}, {"$set": {"cursor": number}})
-                for origin, number in moved.items()
-            ]
-        )
-        if done.matched_count != len(moved):
-            self._epoch = 0  # somebody else holds the lease now
-        self._cursors |= moved
+    def _move(self, to: Mapping[str, int]) -> None:
+        """Move the cursors, and have them written while the next rows are sent."""
+        self._cursors |= to
+        self._moved |= to
+        if self._moving is None or self._moving.done():
+            self._moving = asyncio.create_task(self._write_cursors())
+
+    def _stop_moving(self) -> None:
+        if self._moving is not None:
+            self._moving.cancel()
+        self._moving, self._moved = None, {}
+
+    async def _write_cursors(self) -> None:
+        """Write the cursors that have moved until none moves any more."""
+        while True:
+            await asyncio.sleep(CURSOR_SECONDS)
+            moved, self._moved = self._moved, {}
+            if not moved:
+                return
+            done = await self._db["relay"].bulk_write(
+                [
+                    UpdateOne({"_id": origin, "epoch": self._epoch}, {"$set": {"cursor": number}})
+                    for origin, number in moved.items()
+                ]
+            )
+            if done.matched_count != len(moved):
+                self._epoch = 0  # somebody else holds the lease now
 
     async def _note(self, told: Written) -> None:
         """Take over the last bundles written, and make sure that each origin has a cursor."""
@@ -190,6 +213,7 @@ class Relay:
     async def _acquire(self) -> None:
         """Wait for the lease, take it, fence the predecessor and read the cursors."""
         self.waiting = 0  # who holds the lease tells
+        self._stop_moving()
         leases = self._db["leases"]
         await leases.update_one(
             {"_id": "relay"}, {"$setOnInsert": {"epoch": 0, "beat": 0, "holder": ""}}, upsert=True
@@ -216,6 +240,9 @@ class Relay:
 
     async def _beat(self) -> bool:
         """Renew the lease three times a lease; return whether it is still held."""
+        if self._moving is not None and self._moving.done():
+            await self._moving  # raises what went wrong
+            self._moving = None
         now = asyncio.get_running_loop().time()
         if self._epoch and now - self._beaten > LEASE / 3:
             held = await self._db["leases"].update_one(
