@@ -162,9 +162,17 @@ class Runtime:
         return applier
 
     def loop(
-        self, applier: Applier, *, topics: Sequence[str], group: str, kind: str | None = None
+        self,
+        applier: Applier,
+        *,
+        topics: Sequence[str],
+        group: str,
+        kind: str | None = None,
+        within: float = 0.05,
     ) -> "Loop":
         """Return the loop that feeds ``topics`` to the applier; ``kind`` None: as set, or faust.
+
+        ``within``: how long records are collected for a transaction, in seconds.
 
         It begins when the broker shows every topic, and raises Infrastructure otherwise.
         """
@@ -177,6 +185,7 @@ class Runtime:
             group=group,
             instance=self.settings.instance,
             topics=tuple(topics),
+            within=within,
         )
         loop = make_loop(kind or self.settings.loop or "faust", settings, applier, self.guards)
         return SeenFirst(loop, self.broker.partition_count, topics)
