@@ -14,6 +14,7 @@ from event_contracts.facts import Accepted, Cell, FactBatch, GoalControl, Waterm
 from event_contracts.metrics import MetricDefined
 from event_contracts.progress import DayProgress, ProgressMessage
 from event_contracts.wire import Event, decoder_of, encode, key_of
+from goal_service.adapters.watermarks import Marks
 from goal_service.api import make_api
 from goal_service.stream import GAPLESS, GROUP, make_stream
 from service_kit import offsets
@@ -62,6 +63,7 @@ class Stage:
         self.mongo = FakeMongo(point=self._count)
         self.store = Store(self.mongo, "paceline_goal_service")
         self.clock = StandingClock()
+        self.marks = Marks()
         self.ends: Counter[Partition] = Counter()
         self.seqs: Counter[str] = Counter()
         self.applier: Applier
@@ -84,7 +86,7 @@ class Stage:
             session=await self.store.session(),
             fence=fence,
             group=GROUP,
-            handler=make_stream(self.store, self.clock, Guards(), PARTITIONS),
+            handler=make_stream(self.store, self.clock, Guards(), PARTITIONS, self.marks),
             bounds=self._bounds,
             gapless=GAPLESS,
             clock=self.clock,
