@@ -176,9 +176,9 @@ PIPELINE = Board(
                 ),
                 Panel(
                     Text("Outbox: written and not sent", "发件箱：待发送"),
-                    Text("Rows by database.", "按数据库统计的行数。"),
+                    Text("Waiting transactions by database.", "按数据库统计的待发事务数。"),
                     Look.LINES,
-                    (("sum by (database) (paceline_relay_backlog_rows)", "{{database}}"),),
+                    (("sum by (database) (paceline_relay_backlog_bundles)", "{{database}}"),),
                 ),
                 Panel(
                     Text("Outbox: sent a second", "发件箱：每秒发送"),

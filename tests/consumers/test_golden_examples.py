@@ -21,6 +21,7 @@ from service_kit.owners import Fence
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.outboxes import rows_in
 
 PARTITIONS = 4
 NOW_MS = 1_323_432_000_000  # 2011-12-09 12:00 UTC, the shop's last day
@@ -230,7 +231,7 @@ class Reader:
         return found
 
     async def sent(self) -> list[tuple[str, bytes]]:
-        return [(row["topic"], row["value"]) for row in await self.all("outbox")]
+        return [(row["topic"], row["value"]) for row in await rows_in(self.store)]
 
     def _record(self, example: Example, offset: int) -> Record:
         return Record(

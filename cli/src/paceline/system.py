@@ -207,6 +207,7 @@ class System:
                 "PACELINE_INSTANCE": f"{name}-0",
                 "PACELINE_HOST": LOOPBACK,
                 "PACELINE_PORT": str(self._plan.port_of(name)),
+                "PACELINE_RELAY": f"{LOOPBACK}:{self._plan.port_of('relay')}",
                 "PACELINE_OIDC_ISSUER": self._issuer,
                 "PACELINE_OIDC_AUDIENCE": settings.audience,
             }

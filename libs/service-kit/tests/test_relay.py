@@ -1,20 +1,24 @@
 """The relay on an in-memory store: order, one query for all lanes, and what it removes."""
 
 import asyncio
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from service_kit.errors import Infrastructure
-from service_kit.outbox import Message, Origin
+from service_kit.outbox import BUNDLE_BYTES, BUNDLE_ROWS, Message, Origin
 from service_kit.records import Partition
-from service_kit.relay import LOOK_SECONDS, STEP, Relay
-from service_kit.relay_process import DatabaseWake, told_by
+from service_kit.relay import CURSOR_SECONDS, LOOK_SECONDS, STEP, Relay
+from service_kit.relay_hints import Teller, place_of
 from service_kit.relay_trim import KEEP, Trimmer
-from service_kit.store import Store
+from service_kit.relay_wake import DatabaseWake, Ear, told_by
+from service_kit.store import Session, Store
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.outboxes import rows_in
 
 FACTS = [Partition("facts", n) for n in range(3)]
 
@@ -37,24 +41,28 @@ def store() -> Store:
     return Store(FakeMongo(), "db")
 
 
-async def write(store: Store, *to: Partition) -> None:
-    """Send one message to each destination, from the origin ``o``."""
+async def write(
+    store: Store, *to: Partition, origin: str = "o", value: bytes = b"v", times: int = 1
+) -> None:
+    """Send one message to each destination, in one transaction."""
     session = await store.session()
 
     async def body(tx: Any) -> None:
-        origin = Origin("o")
-        outbox = await origin.open(tx)
-        outbox.send_all(Message(p, b"k", b"v") for p in to)
-        await origin.close(tx, outbox)
+        sender = Origin(origin)
+        outbox = await sender.open(tx)
+        outbox.send_all(Message(p, b"k", value) for p in to * times)
+        await sender.close(tx, outbox)
 
     await session.run(body)
 
 
 async def relay_of(store: Store) -> tuple[Relay, Kept]:
+    """Return a relay that holds the lease and has sent what there was."""
     kept = Kept()
     relay = Relay(store, kept, kept, "me")
-    with pytest.raises((StopAsyncIteration, RuntimeError)):
-        await relay.run()
+    await relay._acquire()
+    while await relay.step():
+        pass
     return relay, kept
 
 
@@ -62,10 +70,11 @@ async def test_what_the_wake_tells_is_sent_without_a_look_and_nothing_twice(stor
     relay, kept = await relay_of(store)
     await write(store, FACTS[0], FACTS[0])
     assert await relay.step({}) == 0  # nobody told, and the last look was just now
-    assert await relay.step({"o": {"facts:0": 1}}) == 1
-    assert await relay.step({"o": {"facts:0": 2}}) == 1
-    assert await relay.step({"o": {"facts:0": 1}}) == 0
-    assert kept.rows == [("o>facts/0", 1), ("o>facts/0", 2)]
+    await write(store, FACTS[0])
+    assert await relay.step({"o": 1}) == 2
+    assert await relay.step({"o": 2}) == 1
+    assert await relay.step({"o": 1}) == 0
+    assert kept.rows == [("o>facts/0", 1), ("o>facts/0", 2), ("o>facts/0", 3)]
 
 
 async def test_what_nobody_told_of_is_sent_at_the_next_look(store: Store) -> None:
@@ -79,12 +88,11 @@ async def test_what_nobody_told_of_is_sent_at_the_next_look(store: Store) -> Non
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"next": 9, "lanes": {"facts:2": 17}}, {"g:raw/0": {"facts:2": 17}}),
-        ({"lanes.facts:2": 17}, {"g:raw/0": {"facts:2": 17}}),
         ({"next": 9}, {}),
+        ({"next": 9, "lanes": {"facts:2": 17}, "bundles": 3}, {"g:raw/0": 3}),
     ],
 )
-def test_a_change_tells_the_counters_that_it_moved(fields: Any, told: Any) -> None:
+def test_a_change_tells_the_bundle_that_it_counts(fields: Any, told: Any) -> None:
     change = {"ns": {"coll": "offsets"}, "documentKey": {"_id": "g|raw|0"}}
     assert told_by(change | {"updateDescription": {"updatedFields": fields}}) == told
     assert told_by(change) is None
@@ -93,21 +101,60 @@ def test_a_change_tells_the_counters_that_it_moved(fields: Any, told: Any) -> No
 async def test_a_wake_tells_all_that_came_since_and_asks_for_a_look_when_in_doubt() -> None:
     wake = DatabaseWake(lambda: True)
     assert await wake.wait(0.001) is None
-    wake.tell({"o": {"facts:0": 1, "facts:1": 1}})
-    wake.tell({"o": {"facts:0": 2}})
-    assert await wake.wait(5) == {"o": {"facts:0": 2, "facts:1": 1}}
+    wake.tell({"o": 2, "p": 1})
+    wake.tell({"o": 1})
+    assert await wake.wait(5) == {"o": 2, "p": 1}
     wake.tell({})
     assert await wake.wait(0.001) is None
-    wake.tell({"o": {"facts:0": 3}})
+    wake.tell({"o": 3})
     wake.tell(None)
     assert await wake.wait(5) is None
 
 
-async def cursors(store: Store) -> dict[str, int]:
-    found = await store.db["relay"].find({}).to_list(None)
-    (document,) = found
+async def test_a_word_reaches_the_wake_of_its_database_and_no_other() -> None:
+    address = "127.0.0.1:47831"
+    ear = Ear(address)
+    here, there = ear.of("db"), ear.of("other")
+    listens = asyncio.create_task(ear.run())
+    await asyncio.sleep(0.05)
+    with closing(Teller(address, "db")) as teller:
+        teller({"o": 3})
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(b"{no hint", place_of(address))
+        teller({"o": 2, "p": 1})
+        await asyncio.sleep(0.05)
+        assert await here.wait(5) == {"o": 3, "p": 1}
+        assert await there.wait(0.001) is None
+        listens.cancel()
+        await asyncio.sleep(0.05)
+        teller({"o": 4})  # nobody listens: nothing happens
+        teller({"o": 5})
+
+
+async def test_who_has_committed_tells_and_who_has_not_does_not(store: Store) -> None:
+    told: list[Any] = []
+    session = Session(store.db, store.client.start_session(), told.append)
+
+    async def body(tx: Any) -> None:
+        outbox = await Origin("o").open(tx)
+        outbox.send(Message(FACTS[0], b"k", b"v"))
+        await Origin("o").close(tx, outbox)
+
+    async def failing(tx: Any) -> None:
+        await body(tx)
+        raise ValueError("no")
+
+    await session.run(body)
+    with pytest.raises(ValueError, match="no"):
+        await session.run(failing)
+    await session.run(body)
+    assert told == [{"o": 1}, {"o": 2}]
+
+
+async def cursor(store: Store) -> int:
+    (document,) = await store.db["relay"].find({}).to_list(None)
     assert document["_id"] == "o"
-    return dict(document["cursors"])
+    return int(document["cursor"])
 
 
 async def test_sends_every_lane_in_its_order_and_moves_its_cursor(store: Store) -> None:
@@ -122,55 +169,71 @@ async def test_sends_every_lane_in_its_order_and_moves_its_cursor(store: Store) 
         ("o>facts/2", 1),
     ]
     assert [seq for lane, seq in kept.rows if lane == "o>facts/0"] == [1, 2, 3]
-    assert await cursors(store) == {"facts:0": 3, "facts:1": 1, "facts:2": 1}
+    await asyncio.sleep(2 * CURSOR_SECONDS)
+    assert await cursor(store) == 2
     assert await relay.step() == 0
 
 
-async def test_gives_every_waiting_lane_its_share_of_a_step(store: Store) -> None:
+async def test_gives_every_waiting_origin_its_share_of_a_step(store: Store) -> None:
     relay, kept = await relay_of(store)
-    await write(store, *([FACTS[0]] * STEP), FACTS[1])
+    for _ in range(STEP):
+        await write(store, FACTS[0])
+    await write(store, FACTS[1], origin="p")
     assert await relay.step() == STEP // 2 + 1
-    assert ("o>facts/1", 1) in kept.rows
+    assert ("p>facts/1", 1) in kept.rows
     assert await relay.step() == STEP // 2
 
 
-async def test_a_missing_row_stops_the_relay(store: Store) -> None:
+async def test_a_large_transaction_is_several_bundles_in_the_order_of_its_rows(
+    store: Store,
+) -> None:
+    relay, kept = await relay_of(store)
+    await write(store, *([FACTS[0]] * (BUNDLE_ROWS + 1)))
+    await write(store, FACTS[0], value=b"." * (BUNDLE_BYTES // 2), times=3)
+    sizes = [len(bundle["rows"]) for bundle in await store.db["outbox"].find({}).to_list(None)]
+    assert sizes == [BUNDLE_ROWS, 1, 2, 1]
+    assert await relay.step() == BUNDLE_ROWS + 4
+    assert [seq for _, seq in kept.rows] == list(range(1, BUNDLE_ROWS + 5))
+
+
+async def test_a_missing_bundle_stops_the_relay(store: Store) -> None:
     relay, _ = await relay_of(store)
     await write(store, FACTS[0], FACTS[0])
-    await store.db["outbox"].delete_one({"_id": "o>facts/0#000000000001"})
-    with pytest.raises(Infrastructure, match="o>facts/0#000000000001"):
+    await store.db["outbox"].delete_one({"_id": "o#000000000001"})
+    with pytest.raises(Infrastructure, match="o#000000000001"):
         await relay.step()
 
 
 async def rows_left(store: Store) -> list[int]:
-    return sorted(row["seq"] for row in await store.db["outbox"].find({}).to_list(None))
+    return sorted(row["seq"] for row in await rows_in(store))
 
 
-async def test_removes_rows_that_were_sent_and_are_older_than_a_week(store: Store) -> None:
+async def test_removes_bundles_that_were_sent_and_are_older_than_a_week(store: Store) -> None:
     now = datetime.now(UTC)
-    await write(store, *([FACTS[0]] * 4))
-    await write(store, *([FACTS[0]] * 4))
-    old = {"$in": [f"o>facts/0#{seq:012d}" for seq in (1, 2, 3, 4, 5)]}
+    for _ in range(8):
+        await write(store, FACTS[0])
+    old = {"$in": [f"o#{number:012d}" for number in (1, 2, 3, 4, 5)]}
     await store.db["outbox"].update_many(
         {"_id": old}, {"$set": {"at": now - KEEP - timedelta(seconds=1)}}
     )
-    await store.db["relay"].insert_one({"_id": "o", "cursors": {"facts:0": 3}, "epoch": 1})
+    await store.db["relay"].insert_one({"_id": "o", "cursor": 3, "epoch": 1})
     trimmer = Trimmer(store, now=lambda: now)
-    trimmer.begin({"o>facts/0": 0})
-    assert await trimmer.step({"o>facts/0": 3}) == 3
+    trimmer.begin({"o": 0})
+    assert await trimmer.step({"o": 3}) == 3
     assert await rows_left(store) == [4, 5, 6, 7, 8]  # 4 and 5 are old but not sent
     again = Trimmer(store, now=lambda: now)
-    again.begin({"o>facts/0": 3})
-    assert await again.step({"o>facts/0": 8}) == 2  # of five, halved until all are old
+    again.begin({"o": 3})
+    assert await again.step({"o": 8}) == 2  # of five, halved until all are old
     assert await rows_left(store) == [6, 7, 8]
-    assert (await store.db["relay"].find_one({"_id": "o"}))["trimmed"] == {"facts:0": 5}
+    assert (await store.db["relay"].find_one({"_id": "o"}))["trimmed"] == 5
 
 
-async def test_says_how_many_rows_wait_while_the_broker_takes_none(store: Store) -> None:
+async def test_says_how_many_bundles_wait_while_the_broker_takes_none(store: Store) -> None:
     await write(store, FACTS[0], FACTS[1], FACTS[0])
     relay, kept = await relay_of(store)
     assert relay.waiting == 0
     await write(store, FACTS[0], FACTS[2])
+    await write(store, FACTS[0])
 
     async def refuse(rows: Sequence[dict[str, Any]]) -> None:
         raise Infrastructure("no broker")

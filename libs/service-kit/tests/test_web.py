@@ -19,6 +19,7 @@ from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.outboxes import rows_in
 from service_kit.testing.tokens import FakeTokens, bearer
 from service_kit.web import Caller, answer, bodies, make_app, page, read_body, require
 from service_kit.web.answers import language_of
@@ -163,11 +164,11 @@ async def test_a_write_leaves_document_row_and_counter_in_one_transaction(door: 
         assert response.status_code == 201
     assert response.json()["body"]["parts"] == [{"amount": "0.10", "note": ""}]
     origin = await door.runtime.store.db["origins"].find_one({})
-    assert origin == {"_id": "goal-service:api:g-0", "lanes": {"goals:1": 2}}
-    rows = await door.runtime.store.db["outbox"].find({}).to_list(None)
-    assert [row["_id"] for row in rows] == [
-        "goal-service:api:g-0>goals/1#000000000001",
-        "goal-service:api:g-0>goals/1#000000000002",
+    assert origin == {"_id": "goal-service:api:g-0", "lanes": {"goals:1": 2}, "bundles": 2}
+    rows = await rows_in(door.runtime.store)
+    assert [(row["lane"], row["seq"]) for row in rows] == [
+        ("goal-service:api:g-0>goals/1", 1),
+        ("goal-service:api:g-0>goals/1", 2),
     ]
     owners = await door.runtime.store.db["owners"].find_one({"_id": "api:goal-service:g-0"})
     assert len(owners["sessions"]) == 1
@@ -441,5 +442,5 @@ async def test_concurrent_api_writes_get_gapless_numbers(door: Door) -> None:
         for number in range(10)
     ]
     assert {response.status_code for response in await asyncio.gather(*posts)} == {201}
-    rows = await door.runtime.store.db["outbox"].find({}).to_list(None)
+    rows = await rows_in(door.runtime.store)
     assert sorted(row["seq"] for row in rows) == list(range(1, 11))

@@ -36,6 +36,7 @@ from service_kit.records import Partition, Record, Slice
 from service_kit.settings import Settings
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.outboxes import rows_in
 from service_kit.testing.tokens import FakeTokens, bearer
 
 ALIVE = Policy(source_always_alive=True)
@@ -291,7 +292,7 @@ class Stage:
 
     async def deeds(self, goal: str = "a", light: str = "") -> list[GoalEvent]:
         """Return a goal's deeds by seq, as they were sent; of one light only, if it is named."""
-        found = await self.store.db["outbox"].find({"topic": "goal-events"}).to_list(None)
+        found = await rows_in(self.store, "goal-events")
         events = [_event(bytes(row["value"])) for row in found]
         mine = [e for e in events if e.goal == goal and light in ("", e.light_kind)]
         return sorted(mine, key=lambda e: e.seq)

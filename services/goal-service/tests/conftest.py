@@ -14,6 +14,7 @@ from event_contracts.facts import Accepted, Cell, FactBatch, GoalControl, Waterm
 from event_contracts.metrics import MetricDefined
 from event_contracts.progress import DayProgress, ProgressMessage
 from event_contracts.wire import Event, decoder_of, encode, key_of
+from goal_service.adapters.watermarks import Marks
 from goal_service.api import make_api
 from goal_service.stream import GAPLESS, GROUP, make_stream
 from service_kit import offsets
@@ -26,6 +27,7 @@ from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.outboxes import lane_order, rows_in
 from service_kit.testing.tokens import FakeTokens, bearer
 
 NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
@@ -61,6 +63,7 @@ class Stage:
         self.mongo = FakeMongo(point=self._count)
         self.store = Store(self.mongo, "paceline_goal_service")
         self.clock = StandingClock()
+        self.marks = Marks()
         self.ends: Counter[Partition] = Counter()
         self.seqs: Counter[str] = Counter()
         self.applier: Applier
@@ -83,7 +86,7 @@ class Stage:
             session=await self.store.session(),
             fence=fence,
             group=GROUP,
-            handler=make_stream(self.store, self.clock, Guards(), PARTITIONS),
+            handler=make_stream(self.store, self.clock, Guards(), PARTITIONS, self.marks),
             bounds=self._bounds,
             gapless=GAPLESS,
             clock=self.clock,
@@ -137,7 +140,7 @@ class Stage:
         """Return the messages to a topic, lane by lane, in the order of each lane."""
         read = decoder_of(ProgressMessage)
         rows = [row for row in await self.all("outbox") if row["topic"] == topic]
-        return [read(row["value"]) for row in sorted(rows, key=lambda row: row["_id"])]
+        return [read(row["value"]) for row in sorted(rows, key=lane_order)]
 
     async def last_sent(self, goal: str) -> dict[date, Decimal]:
         """Return what a reader of progress holds of a goal: the highest version of each day."""
@@ -150,6 +153,8 @@ class Stage:
         return {day: message.value for day, message in held.items() if message.value}
 
     async def all(self, collection: str) -> list[dict[str, Any]]:
+        if collection == "outbox":
+            return await rows_in(self.store)
         found: list[dict[str, Any]] = await self.store.db[collection].find({}).to_list(None)
         return found
 
@@ -244,7 +249,7 @@ class Door:
 
     async def outbox(self, topic: str, kind: Any) -> list[Any]:
         rows = [row for row in await self.stage.all("outbox") if row["topic"] == topic]
-        rows.sort(key=lambda row: row["_id"])
+        rows.sort(key=lane_order)
         return [decoder_of(kind)(row["value"]) for row in rows]
 
 

@@ -24,6 +24,7 @@ from service_kit.owners import Fence
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.outboxes import rows_in
 
 NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
 
@@ -188,7 +189,7 @@ class Stage:
 
     async def rewards(self) -> list[Praised]:
         """Return what stands in the outbox for ``rewards``, in lane order."""
-        rows = await self.store.db["outbox"].find({}, sort=[("_id", 1)]).to_list(None)
+        rows = await rows_in(self.store)
         assert {row["topic"] for row in rows} <= {"rewards"}
         return [decoder_of(Praised)(row["value"]) for row in rows]
 

@@ -8,6 +8,7 @@ from typing import Any
 from event_contracts.facts import Cell, GoalControl, Watermark
 from event_contracts.wire import deed_id, key_of, partition_of
 from incentives.handlers import ChangeRule, StopRule
+from service_kit.testing.outboxes import rows_in
 
 NINE = int(datetime(2011, 1, 18, 9, tzinfo=UTC).timestamp()) // 60
 
@@ -31,7 +32,7 @@ async def test_the_first_crossing_is_awarded_and_sent_once(stage: Any) -> None:
 async def test_a_praise_goes_to_the_partition_and_key_of_its_rule(stage: Any) -> None:
     await stage.rule(threshold=Decimal(1))
     await stage.feed(stage.gross((NINE, "a|b", "5")))
-    (row,) = await stage.store.db["outbox"].find({}).to_list(None)
+    (row,) = await rows_in(stage.store)
     assert row["key"] == key_of("shop", "country-10k", "a|b").encode()
     assert row["partition"] == partition_of(4, "shop", "country-10k")
     assert row["lane"] == f"incentives:facts/1>rewards/{row['partition']}"
@@ -155,8 +156,9 @@ async def test_watermarks_and_goal_controls_only_move_the_position_and_the_lanes
         stage.gross((NINE, "France", "10000")),
     )
     assert stage.applier.next[stage.partition] == 3
-    lanes = await stage.store.db["lanes_in"].find({}).to_list(None)
-    assert {lane["_id"].rpartition("|")[2]: lane["high"] for lane in lanes} == {
+    (kept,) = await stage.store.db["lanes_in"].find({}).to_list(None)
+    lanes = kept["lanes"]
+    assert {lane["origin"]: lane["high"] for lane in lanes} == {
         "metrics-ingest:raw/0": 2,
         "goal-service:api:goal-service-0": 1,
     }
@@ -189,7 +191,8 @@ async def test_what_nothing_can_apply_is_a_dead_letter_and_the_rest_goes_on(stag
     ]
     assert {(letter["tenant"], letter["source"]) for letter in letters} == {("shop", "facts/1")}
     assert [award["actual"] for award in await stage.awards()] == [Decimal(10_000)]
-    (lane,) = await stage.store.db["lanes_in"].find({}).to_list(None)
+    (kept,) = await stage.store.db["lanes_in"].find({}).to_list(None)
+    (lane,) = kept["lanes"]
     assert (lane["high"], lane["missing"]) == (6, [])
 
 

@@ -32,6 +32,7 @@ from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
 from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.outboxes import lane_order, rows_in
 
 ALL_GUARDS = Guards()
 NOON_MS = 1_304_683_200_000  # 2011-05-06 12:00 UTC, 13:00 in London
@@ -194,8 +195,9 @@ class Stage:
     async def relay_subjects(self) -> None:
         """Append the outbox's rows to their logs, each once, in the order of their lanes."""
         for row in await self.rows("subjects"):
-            if row["_id"] not in self.relayed:
-                self.relayed.add(row["_id"])
+            place = row["lane"], row["seq"]
+            if place not in self.relayed:
+                self.relayed.add(place)
                 self.deliver(row)
 
     def deliver(self, row: Document) -> None:
@@ -208,13 +210,14 @@ class Stage:
 
     async def _relay(self) -> None:
         for row in await self.rows("raw"):
-            if row["_id"] not in self.relayed:
-                self.relayed.add(row["_id"])
+            place = row["lane"], row["seq"]
+            if place not in self.relayed:
+                self.relayed.add(place)
                 self.log.records[row["partition"]].append(row["value"])
 
     async def rows(self, topic: str) -> list[Document]:
-        found = await self.store.db["outbox"].find({"topic": topic}).to_list(None)
-        return sorted(found, key=lambda row: (row["lane"], row["seq"]))
+        found = await rows_in(self.store, topic)
+        return sorted(found, key=lane_order)
 
     async def facts(self) -> list[FactBatch]:
         return [m for m in await self.messages() if isinstance(m, FactBatch)]

@@ -1,13 +1,15 @@
 """What the service wrote, read from its database and added up again."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from event_contracts.facts import FactBatch, FactsMessage
 from event_contracts.topics import FACTS, RAW
 from event_contracts.wire import decoder_of
 from paceline.fold.job import SOURCE, Job, Truth, channel_name, differences
+from service_kit.outbox import rows_of
 from service_kit.records import Partition
-from service_kit.store import Store
+from service_kit.store import Document, Store
 
 _decode = decoder_of(FactsMessage)
 
@@ -20,7 +22,7 @@ async def check(store: Store, job: Job, truth: Truth) -> tuple[list[str], dict[s
     found, counted = Truth.empty(job), {"rows": 0, "cells": 0, "batches": 0}
     wrong: list[str] = []
     ranges: set[tuple[Any, ...]] = set()
-    async for row in store.db["outbox"].find({"topic": FACTS.name}):
+    async for row in _facts(store):
         message = _decode(row["value"])
         if not isinstance(message, FactBatch):
             continue
@@ -32,6 +34,13 @@ async def check(store: Store, job: Job, truth: Truth) -> tuple[list[str], dict[s
     wrong += differences(job, truth, found)
     wrong += await _stats(store, truth)
     return wrong[:20], counted
+
+
+async def _facts(store: Store) -> AsyncIterator[Document]:
+    async for bundle in store.db["outbox"].find({}):
+        for row in rows_of(bundle):
+            if row["topic"] == FACTS.name:
+                yield row
 
 
 def _add(job: Job, found: Truth, batch: FactBatch) -> list[str]:

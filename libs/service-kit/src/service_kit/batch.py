@@ -6,7 +6,7 @@ compare-and-set of the offset document lets exactly one transaction move a parti
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
@@ -99,6 +99,7 @@ class Applier:
         # open transactions on one head cost the later one all its work.
         self.turn = asyncio.Lock()
         self.next: dict[Partition, int] = {}
+        self._documents: dict[Partition, Document] = {}
         self.halted: dict[Partition, str] = {}
 
     async def take(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
@@ -121,6 +122,7 @@ class Applier:
         async with self.turn:
             for partition in partitions:
                 self.next.pop(partition, None)
+                self._documents.pop(partition, None)
                 self.halted.pop(partition, None)
                 self._handler.forget(partition)
 
@@ -144,14 +146,14 @@ class Applier:
         async with self.turn:
             while ready := await self._ready(slices):
                 try:
-                    effects = await self._session.run(partial(self._body, slices=ready))
+                    effects, written = await self._session.run(partial(self._body, slices=ready))
                 except Moved as moved:
                     log.warning("%s; loading it again", moved)
                     await self._load(moved.partitions)
                 except Halted as halted:
                     await self._halt(halted)
                 else:
-                    self._commit(ready, effects)
+                    self._commit(ready, effects, written)
                     return
 
     async def tick(self) -> None:
@@ -160,17 +162,27 @@ class Applier:
         if held:
             await self.apply(held)
 
-    async def _body(self, tx: Tx, slices: Sequence[Slice]) -> list[Any]:
-        outboxes = await offsets.open_slices(tx, self._group, slices, self._guards)
+    async def _body(
+        self, tx: Tx, slices: Sequence[Slice]
+    ) -> tuple[list[Any], dict[Partition, Document]]:
+        known = self._documents
+        outboxes = await offsets.open_slices(tx, self._group, slices, known, self._guards)
         effects, closing = [], []
         for batch, outbox in zip(slices, outboxes, strict=True):
             effects.append(await self._handler.apply(tx, batch, outbox))
             if batch.records or batch.end != batch.start or len(outbox):
                 closing.append((batch, outbox))
-        await offsets.close_slices(tx, self._group, closing, self._guards)
-        return effects
+        written = await offsets.close_slices(tx, self._group, closing, known, self._guards)
+        return effects, written
 
-    def _commit(self, slices: Sequence[Slice], effects: Sequence[Any]) -> None:
+    def _commit(
+        self,
+        slices: Sequence[Slice],
+        effects: Sequence[Any],
+        written: Mapping[Partition, Document],
+    ) -> None:
+        for partition, changed in written.items():
+            self._documents[partition] = self._documents[partition] | changed
         for batch, effect in zip(slices, effects, strict=True):
             self.next[batch.partition] = batch.end
             self._handler.committed(batch, effect)
@@ -227,6 +239,7 @@ class Applier:
                 await self._halt(halted)
             else:
                 await self._handler.load(partition)
+        self._documents[partition] = document
         self.next[partition] = document["next"]
 
     async def _halt(self, halted: Halted) -> None:

@@ -55,12 +55,6 @@ class LaneConflict(Halted):
     reason = "lane-conflict"
 
 
-class AlreadyHalted(Halted):
-    """The offset document carries a halt mark from before."""
-
-    reason = "halted-before"
-
-
 class Moved(PacelineError):
     """An offset document is not where this loop left it; it is one of these partitions'."""
 

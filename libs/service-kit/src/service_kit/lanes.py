@@ -6,17 +6,15 @@ same seq with another input range means that two histories are mixed: the partit
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from pymongo import UpdateOne
-
+from service_kit import lane_documents
 from service_kit.errors import LaneConflict
 from service_kit.guards import Guards
+from service_kit.lane_documents import Ranges
 from service_kit.records import Partition, Record
-from service_kit.store import Store, Tx
+from service_kit.store import Document, Store, Tx
 
 KEEP_RANGES = 10_000
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +76,23 @@ class Receiver:
         self._partition = partition
         self._guards = guards
         self.lanes: dict[str, Lane] = {}
+        self._ranges = Ranges()
         self._new: dict[str, dict[int, tuple[int, int]]] = {}
 
     async def load(self, store: Store) -> None:
         """Read all lanes of this partition from the store."""
-        prefix = self._id("")
-        query = {"group": self._group, "partition": str(self._partition)}
-        for document in await store.db["lanes_in"].find(query).to_list(None):
-            self.lanes[document["_id"].removeprefix(prefix)] = Lane(
-                document["high"], frozenset(document["missing"]), document["watermark_ms"], {}
+        rows, self._ranges, known = await lane_documents.read(store, self._group, self._partition)
+        for row in rows:
+            ranges = known.get(row["origin"], {})
+            self.lanes[row["origin"]] = Lane(
+                row["high"], frozenset(row["missing"]), row["watermark_ms"], ranges
             )
-        for document in await store.db["lane_ranges"].find(query).to_list(None):
-            ranges = self.lanes[document["origin"]].ranges
-            for seq, (start, end) in document["ranges"].items():
-                ranges[int(seq)] = (start, end)
 
     def fork(self) -> "Receiver":
         """Return a copy to change in a transaction that may fail."""
         other = Receiver(self._group, self._partition, self._guards)
         other.lanes = dict(self.lanes)
+        other._ranges = self._ranges
         return other
 
     def admit(self, stamp: Stamp) -> bool:
@@ -138,14 +134,14 @@ class Receiver:
         return -1 if lane is None else lane.watermark_ms
 
     async def save(self, tx: Tx) -> None:
-        """Write the lanes that changed since the fork."""
-        await tx["lanes_in"].bulk_write([self._lane_row(origin) for origin in self._new])
-        await tx["lane_ranges"].bulk_write(
-            [row for origin, fresh in self._new.items() for row in self._range_rows(origin, fresh)]
+        """Write the lanes, if any changed since the fork."""
+        if not self._new:
+            return
+        oldest = {origin: lane.high - KEEP_RANGES for origin, lane in self.lanes.items()}
+        rows = [_row(origin, lane) for origin, lane in sorted(self.lanes.items())]
+        self._ranges = await lane_documents.write(
+            tx, self._group, self._partition, rows, self._ranges.plus(self._new), oldest
         )
-        old = [i for origin, fresh in self._new.items() for i in self._old_chunks(origin, fresh)]
-        if old:
-            await tx["lane_ranges"].delete_many({"_id": {"$in": old}})
 
     def adopt(self) -> None:
         """Make what :meth:`save` wrote part of the memory; call after the commit."""
@@ -157,38 +153,11 @@ class Receiver:
                     del lane.ranges[seq]
         self._new = {}
 
-    def _id(self, origin: str) -> str:
-        return f"{self._group}|{self._partition}|{origin}"
 
-    def _old_chunks(self, origin: str, fresh: dict[int, tuple[int, int]]) -> list[str]:
-        begun = [seq // _CHUNK for seq in fresh if seq % _CHUNK == 0]
-        return [f"{self._id(origin)}|{number - KEEP_RANGES // _CHUNK}" for number in begun]
-
-    def _lane_row(self, origin: str) -> UpdateOne:
-        lane = self.lanes.get(origin) or Lane()
-        fields: dict[str, Any] = {
-            "group": self._group,
-            "partition": str(self._partition),
-            "high": lane.high,
-            "missing": sorted(lane.missing),
-            "watermark_ms": lane.watermark_ms,
-        }
-        return UpdateOne({"_id": self._id(origin)}, {"$set": fields}, upsert=True)
-
-    def _range_rows(self, origin: str, fresh: dict[int, tuple[int, int]]) -> list[UpdateOne]:
-        chunks: dict[int, dict[str, Any]] = {}
-        for seq, covered in fresh.items():
-            chunks.setdefault(seq // _CHUNK, {})[f"ranges.{seq}"] = list(covered)
-        constant = {
-            "group": self._group,
-            "partition": str(self._partition),
-            "origin": origin,
-        }
-        return [
-            UpdateOne(
-                {"_id": f"{self._id(origin)}|{number}"},
-                {"$set": fields | constant | {"chunk": number}},
-                upsert=True,
-            )
-            for number, fields in chunks.items()
-        ]
+def _row(origin: str, lane: Lane) -> Document:
+    return {
+        "origin": origin,
+        "high": lane.high,
+        "missing": sorted(lane.missing),
+        "watermark_ms": lane.watermark_ms,
+    }

@@ -1,13 +1,14 @@
 """The offset document: where a consumer group stands in a partition, and its lanes' counters.
 
-    {_id: "group|topic|partition", next, topic_id, lanes: {"facts:2": 17}, halted: null | {...}}
+    {_id: "group|topic|partition", next, topic_id, lanes: {"facts:2": 17}, bundles: 9,
+     halted: null | {...}}
 
 ``next`` is the only start offset there is; what Kafka has committed is for lag displays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from service_kit.errors import AlreadyHalted, Halted, Infrastructure, LogMoved, Moved
+from service_kit.errors import Halted, Infrastructure, LogMoved, Moved
 from service_kit.guards import Guards
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Slice
@@ -54,37 +55,53 @@ def check_log(partition: Partition, document: Document, topic_id: str, low: int,
         raise LogMoved(partition, f"next {position} is outside {low}..{high}")
 
 
-async def open_slices(tx: Tx, group: str, slices: Sequence[Slice], guards: Guards) -> list[Outbox]:
-    """Read the documents in the transaction; raises Moved or AlreadyHalted.
+async def open_slices(
+    tx: Tx, group: str, slices: Sequence[Slice], known: Mapping[Partition, Document], guards: Guards
+) -> list[Outbox]:
+    """Return an outbox for every slice, whose origin is the group's input partition.
 
-    Returns an outbox for every slice, whose origin is the group's input partition.
+    ``known`` are the documents as this worker last saw or wrote them: nobody else writes them while
+    it holds the partition, and :func:`close_slices` compares. Raises Moved.
     """
-    ids = [offset_id(group, one.partition) for one in slices]
-    found = {row["_id"]: row for row in await tx["offsets"].find_ids(ids)}
-    outboxes = []
-    for one in slices:
-        document = found.get(offset_id(group, one.partition))
-        if document is None:
-            raise Moved([one.partition])
-        if document["halted"]:
-            raise AlreadyHalted(one.partition, document["halted"]["reason"])
-        if guards.cas and document["next"] != one.start:
-            raise Moved([one.partition])
-        origin = f"{group}:{one.partition}"
-        outboxes.append(Outbox(origin, document["lanes"], one.start, one.end))
-    return outboxes
+    if not guards.cas:  # nothing will compare: a zombie's ids must not meet its successor's
+        known = await _as_they_are(tx, group, slices)
+    if missing := [one.partition for one in slices if one.partition not in known]:
+        raise Moved(missing)
+    return [
+        Outbox.over(f"{group}:{one.partition}", known[one.partition], one.start, one.end)
+        for one in slices
+    ]
 
 
 async def close_slices(
-    tx: Tx, group: str, closing: Sequence[tuple[Slice, Outbox]], guards: Guards
-) -> None:
-    """Compare-and-set positions and counters, and write the rows; raises Moved."""
+    tx: Tx,
+    group: str,
+    closing: Sequence[tuple[Slice, Outbox]],
+    known: Mapping[Partition, Document],
+    guards: Guards,
+) -> dict[Partition, Document]:
+    """Compare-and-set positions and counters, and write the rows; raises Moved.
+
+    Returns what of the documents has changed. ``bundles`` moves with every row, so it tells apart
+    two workers at the same position of which one has sent something by a tick.
+    """
+    changed: dict[Partition, Document] = {}
     for batch, outbox in closing:
-        expected = {"next": batch.start} if guards.cas else {}
+        expected = {}
+        if guards.cas:
+            bundles = known[batch.partition].get("bundles")
+            expected = {"next": batch.start, "bundles": bundles, "halted": None}
+        await outbox.write(tx)
+        changed[batch.partition] = {"next": batch.end} | outbox.counters
         await tx["offsets"].update_one(
             {"_id": offset_id(group, batch.partition)} | expected,
-            {"$set": {"next": batch.end, "lanes": outbox.lanes}},
+            {"$set": changed[batch.partition]},
         )
-        await outbox.write(tx)
     if await tx["offsets"].flush() != len(closing):
         raise Moved([batch.partition for batch, _ in closing])
+    return changed
+
+
+async def _as_they_are(tx: Tx, group: str, slices: Sequence[Slice]) -> dict[Partition, Document]:
+    ids = {offset_id(group, one.partition): one.partition for one in slices}
+    return {ids[row["_id"]]: row for row in await tx["offsets"].find_ids(list(ids))}

@@ -1,16 +1,25 @@
 """Messages that leave with the effect: rows written in the batch's own transaction.
 
+    outbox  {_id: "origin#000000000012", at, range: [start, end],
+             rows: [[topic, partition, seq, key, value]]}
+
 A lane is (origin, destination partition). Its rows are numbered without a hole by a counter in the
 origin's document: the offset document of an input partition, or the document of a timer or an API.
+All rows of a transaction stand in one document, a bundle: a document each cost the server more
+than what they say (decision 0027). Bundles are numbered like rows, by ``bundles`` beside ``lanes``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from service_kit.records import Partition
 from service_kit.store import Document, Tx
+
+# A bundle stays far below MongoDB's 16 MB: a record has at most 512 KB.
+BUNDLE_ROWS = 1000
+BUNDLE_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +36,12 @@ def lane_name(origin: str, to: Partition) -> str:
     return f"{origin}>{to}"
 
 
-def row_id(lane: str, seq: int) -> str:
-    """Return the id of a lane's row. Rows are only ever asked for by it.
+def bundle_id(origin: str, number: int) -> str:
+    """Return the id of an origin's bundle. Bundles are only ever asked for by it.
 
     A range of ids is a walk over the whole collection on one of the document servers in use.
     """
-    return f"{lane}#{seq:012d}"
+    return f"{origin}#{number:012d}"
 
 
 def slot(to: Partition) -> str:
@@ -40,50 +49,54 @@ def slot(to: Partition) -> str:
     return f"{to.topic}:{to.number}"
 
 
-def partition_of(slot: str) -> Partition:
-    """Return the destination of a slot."""
-    topic, _, number = slot.rpartition(":")
-    return Partition(topic, int(number))
-
-
-def place_of(lane: str) -> tuple[str, str]:
-    """Return a lane's origin and its slot there: what ``lane_name`` and ``slot`` were made of."""
-    origin, _, to = lane.rpartition(">")
-    topic, _, number = to.rpartition("/")
-    return origin, f"{topic}:{number}"
+def rows_of(bundle: Document) -> Iterator[Document]:
+    """Yield a bundle's rows, in the order in which they were sent."""
+    origin = bundle["_id"].rpartition("#")[0]
+    for topic, number, seq, key, value in bundle["rows"]:
+        yield {
+            "lane": lane_name(origin, Partition(topic, number)),
+            "seq": seq,
+            "topic": topic,
+            "partition": number,
+            "range": bundle["range"],
+            "key": key,
+            "value": value,
+            "at": bundle["at"],
+        }
 
 
 class Outbox:
     """Collects the messages of one origin in one transaction and numbers them."""
 
-    def __init__(self, origin: str, lanes: dict[str, int], start: int = 0, end: int = 0) -> None:
+    def __init__(
+        self, origin: str, lanes: dict[str, int], start: int = 0, end: int = 0, bundles: int = 0
+    ) -> None:
         self.origin = origin
         self.lanes = dict(lanes)
+        self.bundles = bundles
         self._range = [start, end]
-        self._rows: list[Document] = []
+        self._rows: list[list[Any]] = []
+
+    @classmethod
+    def over(cls, origin: str, document: Document, start: int = 0, end: int = 0) -> "Outbox":
+        """Return the outbox that goes on from an origin's document; {}: nothing sent yet."""
+        return cls(origin, document.get("lanes", {}), start, end, document.get("bundles", 0))
 
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def counters(self) -> Document:
+        """What the origin's document has to say once the rows are written."""
+        return {"lanes": self.lanes, "bundles": self.bundles}
+
     def send(self, message: Message) -> None:
         """Append the message to its lane."""
-        counter = slot(message.to)
+        to = message.to
+        counter = slot(to)
         seq = self.lanes.get(counter, 0) + 1
         self.lanes[counter] = seq
-        lane = lane_name(self.origin, message.to)
-        self._rows.append(
-            {
-                "_id": row_id(lane, seq),
-                "lane": lane,
-                "seq": seq,
-                "topic": message.to.topic,
-                "partition": message.to.number,
-                "range": self._range,
-                "key": message.key,
-                "value": message.value,
-                "at": datetime.now(UTC),  # real time: how long a sent row is kept
-            }
-        )
+        self._rows.append([to.topic, to.number, seq, message.key, message.value])
 
     def send_all(self, messages: Iterable[Message]) -> None:
         """Append the messages in order."""
@@ -91,8 +104,34 @@ class Outbox:
             self.send(message)
 
     async def write(self, tx: Tx) -> None:
-        """Write the rows; the caller stores ``lanes`` in the origin's document in the same tx."""
-        await tx["outbox"].insert_many(self._rows)
+        """Write the rows; the caller stores :attr:`counters` in the origin's document after it."""
+        documents = []
+        for rows in _portions(self._rows):
+            self.bundles += 1
+            documents.append(
+                {
+                    "_id": bundle_id(self.origin, self.bundles),
+                    "at": datetime.now(UTC),  # real time: how long a sent row is kept
+                    "range": self._range,
+                    "rows": rows,
+                }
+            )
+        await tx["outbox"].insert_many(documents)
+        if documents:
+            tx.told[self.origin] = self.bundles
+
+
+def _portions(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
+    portion: list[list[Any]] = []
+    size = 0
+    for row in rows:
+        portion.append(row)
+        size += len(row[3]) + len(row[4] or b"")
+        if len(portion) == BUNDLE_ROWS or size >= BUNDLE_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 class Origin:
@@ -103,13 +142,12 @@ class Origin:
 
     async def open(self, tx: Tx) -> Outbox:
         """Read the counters; a second transaction doing the same conflicts at :meth:`close`."""
-        document: dict[str, Any] = await tx["origins"].find_one({"_id": self.name}) or {}
-        return Outbox(self.name, document.get("lanes", {}))
+        return Outbox.over(self.name, await tx["origins"].find_one({"_id": self.name}) or {})
 
     async def close(self, tx: Tx, outbox: Outbox) -> None:
         """Write the rows and the counters; nothing when nothing was sent."""
         if len(outbox):
             await outbox.write(tx)
             await tx["origins"].update_one(
-                {"_id": self.name}, {"$set": {"lanes": outbox.lanes}}, upsert=True
+                {"_id": self.name}, {"$set": outbox.counters}, upsert=True
             )

@@ -1,9 +1,10 @@
-"""The relay: sends the outbox's rows in lane order, then moves the lane's cursor.
+"""The relay: sends the outbox's rows in lane order, then moves the origin's cursor.
 
-    relay  {_id: origin, epoch, cursors: {"facts:2": 17}, trimmed: {"facts:2": 3}}
+    relay  {_id: origin, epoch, cursor: 17, trimmed: 3}
 
-One relay at a time holds a database (lease with an epoch). A row is sent again when the relay dies
-between sending and moving the cursor; receivers drop it by lane and seq, version or id. The lease
+``cursor`` is the last bundle (service_kit.outbox) that was sent. One relay at a time holds a
+database (lease with an epoch). A row is sent again when the relay dies between sending and moving
+the cursor; receivers drop it by lane and seq, version or id. The lease
 lives on the observer's monotonic clock: a holder whose ``beat`` has not moved for LEASE seconds is
 taken for dead; its late cursor writes fail on the epoch.
 """
@@ -18,7 +19,7 @@ from pymongo import UpdateOne
 from service_kit.errors import Infrastructure
 from service_kit.guards import Faults
 from service_kit.lanes import Stamp
-from service_kit.outbox import lane_name, partition_of, place_of, row_id
+from service_kit.outbox import bundle_id, rows_of
 from service_kit.records import Partition
 from service_kit.relay_trim import Trimmer
 from service_kit.store import Document, Store, find_ids
@@ -26,12 +27,14 @@ from service_kit.store import Document, Store, find_ids
 log = logging.getLogger(__name__)
 
 LEASE = 3.0
-STEP = 1000
+STEP = 16  # bundles
 # However much is told, the truth is looked at so often: a row that nobody told of waits so long.
 LOOK_SECONDS = 0.5
+# Cursors are written so often: what a killed relay has sent since is sent again, and dropped.
+CURSOR_SECONDS = 0.25
 
-# The last seq written, by origin and slot, e.g. {"goal-service:facts/0": {"progress:2": 17}}.
-Lanes = Mapping[str, Mapping[str, int]]
+# The last bundle written, by origin, e.g. {"goal-service:facts/0": 17}.
+Written = Mapping[str, int]
 
 
 class Producer(Protocol):
@@ -45,7 +48,7 @@ class Producer(Protocol):
 class Wake(Protocol):
     """Says what was written. It may miss something: the truth is the query."""
 
-    async def wait(self, seconds: float) -> Lanes | None:
+    async def wait(self, seconds: float) -> Written | None:
         """Return what was committed since the last call; None: somebody has to look.
 
         At the latest after ``seconds``.
@@ -53,7 +56,7 @@ class Wake(Protocol):
         ...
 
 
-# The collections whose documents count what was written to their lanes.
+# The collections whose documents count what an origin has written.
 SENDERS = ("offsets", "origins")
 
 
@@ -65,13 +68,14 @@ def origin_of(collection: str, id: str) -> str:
     return f"{group}:{Partition(topic, int(number))}"
 
 
-async def written(db: Any) -> Lanes:
-    """Return the last seq written in every lane of the database."""
-    lanes: dict[str, Mapping[str, int]] = {}
+async def written(db: Any) -> Written:
+    """Return the last bundle that each origin of the database has written."""
+    bundles: dict[str, int] = {}
     for collection in SENDERS:
-        for document in await db[collection].find({}, projection=["lanes"]).to_list(None):
-            lanes[origin_of(collection, document["_id"])] = document["lanes"]
-    return lanes
+        for document in await db[collection].find({}, projection=["bundles"]).to_list(None):
+            if "bundles" in document:
+                bundles[origin_of(collection, document["_id"])] = document["bundles"]
+    return bundles
 
 
 def stamp_of(row: Document) -> Stamp:
@@ -83,95 +87,112 @@ def stamp_of(row: Document) -> Stamp:
 class Relay:
     """Relays the outbox of one database."""
 
-    def __init__(self, store: Store, producer: Producer, wake: Wake, me: str) -> None:
+    def __init__(
+        self, store: Store, producer: Producer, wake: Wake, me: str, look: float = LOOK_SECONDS
+    ) -> None:
+        """``look``: how often the truth is looked at, whatever is told, in seconds."""
         self._db = store.db
         self._producer = producer
         self._wake = wake
         self._me = me
+        self._look = look
         self._epoch = 0
-        self._origins: set[str] = set()
         self._cursors: dict[str, int] = {}
         self._heads: dict[str, int] = {}
+        self._moved: dict[str, int] = {}  # cursors that are not written yet
+        self._moving: asyncio.Task[None] | None = None
         self._looked = 0.0
         self._beaten = 0.0
         self._trimmer = Trimmer(store)
         self._faults = Faults.from_environment()
         self.sent = 0
-        self.waiting = 0  # rows written and not sent, as seen by the last step
+        self.waiting = 0  # bundles written and not sent, as seen by the last step
 
     async def run(self) -> None:
         """Relay for ever; raises Infrastructure when broker or database fail."""
-        while True:
-            await self._acquire()
-            told: Lanes | None = None
-            while await self._beat():
-                told = {} if await self.step(told) else await self._wake.wait(LOOK_SECONDS)
-                await self._trimmer.step(self._cursors)
+        try:
+            while True:
+                await self._acquire()
+                told: Written | None = None
+                while await self._beat():
+                    told = {} if await self.step(told) else await self._wake.wait(self._look)
+                    await self._trimmer.step(self._cursors)
+        finally:
+            self._stop_moving()
 
-    async def step(self, told: Lanes | None = None) -> int:
-        """Send what stands beyond the cursors, about STEP rows; return how many.
+    async def step(self, told: Written | None = None) -> int:
+        """Send what stands beyond the cursors, about STEP bundles; return how many rows.
 
         ``told`` is what was written since the last step; None: look.
         """
         now = asyncio.get_running_loop().time()
-        if told is None or now - self._looked > LOOK_SECONDS:
+        if told is None or now - self._looked > self._look:
             told, self._looked = await written(self._db), now
         await self._note(told)
-        rows = await self._read(self._due())
+        due = self._due()
+        rows = await self._read(due)
         if rows:
             await self._producer.send(rows)
             if self._faults.relay_hold:
                 await asyncio.sleep(self._faults.relay_hold)
-            await self._move(rows)
+            self._move({origin: numbers[-1] for origin, numbers in due.items()})
         self.sent += len(rows)
         return len(rows)
 
-    def _due(self) -> list[str]:
-        """Return the ids of the next rows; every waiting lane gets a share of the step."""
+    def _due(self) -> dict[str, range]:
+        """Return the numbers of the next bundles; every waiting origin gets a share of the step."""
         waiting = {
-            lane: head for lane, head in self._heads.items() if head > self._cursors.get(lane, 0)
+            origin: head - self._cursors[origin]
+            for origin, head in self._heads.items()
+            if head > self._cursors[origin]
         }
-        self.waiting = sum(head - self._cursors.get(lane, 0) for lane, head in waiting.items())
+        self.waiting = sum(waiting.values())
         share = max(STEP // max(len(waiting), 1), 1)
-        return [
-            row_id(lane, seq)
-            for lane, head in waiting.items()
-            for seq in range(
-                self._cursors.get(lane, 0) + 1,
-                min(head, self._cursors.get(lane, 0) + share) + 1,
+        return {
+            origin: range(self._cursors[origin] + 1, self._cursors[origin] + min(count, share) + 1)
+            for origin, count in waiting.items()
+        }
+
+    async def _read(self, due: Mapping[str, range]) -> list[Document]:
+        """Return the rows in their order, those of all origins by one query."""
+        ids = [bundle_id(origin, number) for origin, numbers in due.items() for number in numbers]
+        found = {row["_id"]: row for row in await find_ids(self._db["outbox"], ids)}
+        if len(found) != len(ids):
+            missing = next(i for i in ids if i not in found)
+            raise Infrastructure(f"the outbox of {self._db.name} has no bundle {missing}")
+        return [row for i in ids for row in rows_of(found[i])]
+
+    def _move(self, to: Mapping[str, int]) -> None:
+        """Move the cursors, and have them written while the next rows are sent."""
+        self._cursors |= to
+        self._moved |= to
+        if self._moving is None or self._moving.done():
+            self._moving = asyncio.create_task(self._write_cursors())
+
+    def _stop_moving(self) -> None:
+        if self._moving is not None:
+            self._moving.cancel()
+        self._moving, self._moved = None, {}
+
+    async def _write_cursors(self) -> None:
+        """Write the cursors that have moved until none moves any more."""
+        while True:
+            await asyncio.sleep(CURSOR_SECONDS)
+            moved, self._moved = self._moved, {}
+            if not moved:
+                return
+            done = await self._db["relay"].bulk_write(
+                [
+                    UpdateOne({"_id": origin, "epoch": self._epoch}, {"$set": {"cursor": number}})
+                    for origin, number in moved.items()
+                ]
             )
-        ]
+            if done.matched_count != len(moved):
+                self._epoch = 0  # somebody else holds the lease now
 
-    async def _read(self, ids: Sequence[str]) -> list[Document]:
-        """Return the rows in this order, all lanes in one query."""
-        if not ids:
-            return []
-        found = await find_ids(self._db["outbox"], list(ids))
-        rows = {row["_id"]: row for row in found}
-        if len(rows) != len(ids):
-            missing = next(i for i in ids if i not in rows)
-            raise Infrastructure(f"the outbox of {self._db.name} has no row {missing}")
-        return [rows[i] for i in ids]
-
-    async def _move(self, rows: Sequence[Document]) -> None:
-        last = {row["lane"]: row["seq"] for row in rows}
-        moved: dict[str, dict[str, int]] = {}
-        for lane, seq in last.items():
-            origin, counter = place_of(lane)
-            moved.setdefault(origin, {})[f"cursors.{counter}"] = seq
-        done = await self._db["relay"].bulk_write(
-            [
-                UpdateOne({"_id": origin, "epoch": self._epoch}, {"$set": cursors})
-                for origin, cursors in moved.items()
-            ]
-        )
-        if done.matched_count != len(moved):
-            self._epoch = 0  # somebody else holds the lease now
-        self._cursors |= last
-
-    async def _note(self, told: Lanes) -> None:
-        """Take over the last seqs written, and make sure that each origin has cursors."""
-        fresh = told.keys() - self._origins
+    async def _note(self, told: Written) -> None:
+        """Take over the last bundles written, and make sure that each origin has a cursor."""
+        fresh = told.keys() - self._cursors.keys()
         if fresh:
             await self._db["relay"].bulk_write(
                 [
@@ -179,21 +200,20 @@ class Relay:
                         {"_id": origin},
                         # Never on an existing one: a relay that was frozen here would undo its
                         # successor's fence and then move the cursor back.
-                        {"$setOnInsert": {"cursors": {}, "epoch": self._epoch}},
+                        {"$setOnInsert": {"cursor": 0, "epoch": self._epoch}},
                         upsert=True,
                     )
                     for origin in sorted(fresh)
                 ]
             )
-            self._origins |= fresh
-        for origin, counters in told.items():
-            for counter, seq in counters.items():
-                lane = lane_name(origin, partition_of(counter))
-                self._heads[lane] = max(seq, self._heads.get(lane, 0))
+            self._cursors |= dict.fromkeys(fresh, 0)
+        for origin, number in told.items():
+            self._heads[origin] = max(number, self._heads.get(origin, 0))
 
     async def _acquire(self) -> None:
         """Wait for the lease, take it, fence the predecessor and read the cursors."""
         self.waiting = 0  # who holds the lease tells
+        self._stop_moving()
         leases = self._db["leases"]
         await leases.update_one(
             {"_id": "relay"}, {"$setOnInsert": {"epoch": 0, "beat": 0, "holder": ""}}, upsert=True
@@ -213,14 +233,16 @@ class Relay:
             {"epoch": {"$lt": self._epoch}}, {"$set": {"epoch": self._epoch}}
         )
         documents: list[dict[str, Any]] = await self._db["relay"].find({}).to_list(None)
-        self._origins = {document["_id"] for document in documents}
-        self._cursors = _by_lane(documents, "cursors")
+        self._cursors = {document["_id"]: document["cursor"] for document in documents}
         self._heads = {}
-        self._trimmer.begin(_by_lane(documents, "trimmed"))
+        self._trimmer.begin({row["_id"]: row.get("trimmed", 0) for row in documents})
         log.info("relay %s holds %s, epoch %d", self._me, self._db.name, self._epoch)
 
     async def _beat(self) -> bool:
         """Renew the lease three times a lease; return whether it is still held."""
+        if self._moving is not None and self._moving.done():
+            await self._moving  # raises what went wrong
+            self._moving = None
         now = asyncio.get_running_loop().time()
         if self._epoch and now - self._beaten > LEASE / 3:
             held = await self._db["leases"].update_one(
@@ -230,11 +252,3 @@ class Relay:
             if not held.matched_count:
                 self._epoch = 0
         return bool(self._epoch)
-
-
-def _by_lane(documents: Sequence[Document], name: str) -> dict[str, int]:
-    return {
-        lane_name(document["_id"], partition_of(counter)): seq
-        for document in documents
-        for counter, seq in document.get(name, {}).items()
-    }

@@ -8,10 +8,9 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 import uvicorn
@@ -21,7 +20,8 @@ from pymongo.errors import PyMongoError
 from service_kit.errors import Infrastructure, SettingError
 from service_kit.kafka_producer import RelayProducer
 from service_kit.metrics import counter, exposition, gauge
-from service_kit.relay import SENDERS, Lanes, Relay, Wake, origin_of
+from service_kit.relay import Relay
+from service_kit.relay_wake import POLL_SECONDS, DatabaseWake, Ear, StreamWake
 from service_kit.service import refuse_to_start, set_up_logging
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
@@ -30,116 +30,18 @@ log = logging.getLogger(__name__)
 
 SERVICE = "relay"
 FAILED = 70
-POLL_SECONDS = 0.02
-GATHER_SECONDS = 0.01
-RESUME_SECONDS = 1.0
 DISCOVER_SECONDS = 2.0
 
 SENT = counter("relay_rows", "Rows of the outboxes that Kafka has acknowledged.", ["database"])
 BACKLOG = gauge(
-    "relay_backlog_rows",
-    "Rows of the outboxes that are written and not yet sent; above 0 while nothing is sent: Kafka "
-    "does not take them.",
+    "relay_backlog_bundles",
+    "Bundles of the outboxes (a transaction's rows) that are written and not yet sent; above 0 "
+    "while nothing is sent: Kafka does not take them.",
     ["database"],
 )
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class StreamWake:
-    """Wakes the relays from one change stream; while that does not run, they look every 20 ms.
-
-    One stream for all databases: every write wakes every stream of the server, and with four of
-    them the embedded one did 131 transactions a second where it did 234 without any.
-    """
-
-    def __init__(self, store: Store, prefix: str) -> None:
-        self._client = store.client
-        self._prefix = prefix
-        self._wakes: dict[str, DatabaseWake] = {}
-        self._streaming = False
-
-    def of(self, database: str) -> "DatabaseWake":
-        """Return the wake of one database."""
-        return self._wakes.setdefault(database, DatabaseWake(lambda: self._streaming))
-
-    async def run(self) -> None:
-        """Follow the documents that every sender of rows writes; never ends."""
-        mine = {"$regex": f"^{re.escape(self._prefix)}"}
-        wanted: list[Document] = [
-            {"$match": {"ns.db": mine, "ns.coll": {"$in": list(SENDERS)}}},
-            {"$project": {"ns": 1, "documentKey": 1, "updateDescription.updatedFields": 1}},
-        ]
-        while True:
-            with contextlib.suppress(PyMongoError):
-                async with await self._client.watch(wanted) as stream:
-                    self._streaming = True
-                    for wake in self._wakes.values():
-                        wake.tell(None)
-                    await self._follow(stream)
-            log.info("no change stream of %s..., looking instead", self._prefix)
-            self._streaming = False
-            await asyncio.sleep(RESUME_SECONDS)
-
-    async def _follow(self, stream: Any) -> None:
-        rested_at = 0.0
-        async for change in stream:
-            wake = self._wakes.get(change["ns"]["db"])
-            if wake is not None:
-                wake.tell(told_by(change))
-            # Under load every answer would hold one change: let some come together.
-            now = asyncio.get_running_loop().time()
-            if now - rested_at > GATHER_SECONDS:
-                await asyncio.sleep(GATHER_SECONDS)
-                rested_at = now + GATHER_SECONDS
-
-
-def told_by(change: Document) -> Lanes | None:
-    """Return the counters that a change moved; None for a new document, which shows none.
-
-    A server may show a field that was set whole (``lanes``) or what differs in it (``lanes.X``).
-    """
-    if "updateDescription" not in change:
-        return None
-    fields = change["updateDescription"]["updatedFields"]
-    counters = dict(fields.get("lanes", {}))
-    counters |= {
-        name.removeprefix("lanes."): seq
-        for name, seq in fields.items()
-        if name.startswith("lanes.")
-    }
-    origin = origin_of(change["ns"]["coll"], change["documentKey"]["_id"])
-    return {origin: counters} if counters else {}
-
-
-class DatabaseWake:
-    """The relay's wake (relay.Wake) for one database."""
-
-    def __init__(self, streaming: Callable[[], bool]) -> None:
-        self._written = asyncio.Event()
-        self._streaming = streaming
-        self._told: dict[str, dict[str, int]] = {}
-        self._unclear = False
-
-    def tell(self, lanes: Lanes | None) -> None:
-        """Wake the relay with what was written; None: it has to look."""
-        if lanes is None:
-            self._unclear = True
-        for origin, counters in (lanes or {}).items():
-            self._told.setdefault(origin, {}).update(counters)
-        if self._unclear or self._told:
-            self._written.set()
-
-    async def wait(self, seconds: float) -> Lanes | None:
-        """Return what was written; None after ``seconds`` without, or when that is not clear."""
-        longest = seconds if self._streaming() else min(seconds, POLL_SECONDS)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._written.wait(), longest)
-        self._written.clear()
-        told, self._told = self._told, {}
-        unclear, self._unclear = self._unclear, False
-        return told if told and not unclear else None
 
 
 class CountedProducer(RelayProducer):
@@ -155,10 +57,11 @@ class CountedProducer(RelayProducer):
         self._sent.inc(len(rows))
 
 
-async def relay(settings: Settings, database: str, wake: Wake) -> None:
+async def relay(settings: Settings, database: str, wake: DatabaseWake) -> None:
     """Relay one database until cancelled; raises Infrastructure."""
     store = Store.connect(settings.mongodb, database)
-    one = Relay(store, CountedProducer(settings, database), wake, settings.instance)
+    producer = CountedProducer(settings, database)
+    one = Relay(store, producer, wake, settings.instance, wake.look_seconds)
     BACKLOG.labels(database).set_function(lambda: one.waiting)
     await one.run()
 
@@ -166,11 +69,15 @@ async def relay(settings: Settings, database: str, wake: Wake) -> None:
 async def relay_these(settings: Settings, databases: Sequence[str]) -> None:
     """Relay the databases, or every database of the deployment, those that appear later too."""
     store = Store.connect(settings.mongodb, settings.database)
-    wake = StreamWake(store, "" if databases else settings.database_prefix)
+    wake = (
+        Ear(settings.relay)
+        if settings.relay
+        else StreamWake(store, "" if databases else settings.database_prefix)
+    )
     found: dict[str, asyncio.Task[None]] = {}
     waking = asyncio.create_task(wake.run())
     while True:
-        for database in databases or await senders(store, settings.database_prefix):
+        for database in databases or await senders(store, settings.database_prefix, found):
             if database not in found:
                 found[database] = asyncio.create_task(relay(settings, database, wake.of(database)))
         done, _ = await asyncio.wait(
@@ -182,12 +89,14 @@ async def relay_these(settings: Settings, databases: Sequence[str]) -> None:
             await task
 
 
-async def senders(store: Store, prefix: str) -> list[str]:
-    """Return the databases that may have rows to send; raises Infrastructure."""
+async def senders(store: Store, prefix: str, known: Collection[str]) -> list[str]:
+    """Return further databases that may have rows to send; raises Infrastructure."""
     try:
         names = [n for n in await store.client.list_database_names() if n.startswith(prefix)]
         return [
-            name for name in names if "offsets" in await store.client[name].list_collection_names()
+            name
+            for name in names
+            if name not in known and "offsets" in await store.client[name].list_collection_names()
         ]
     except PyMongoError as error:
         raise Infrastructure(f"looking for outboxes: {error}") from error

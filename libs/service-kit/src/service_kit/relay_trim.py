@@ -1,15 +1,15 @@
-"""Removes rows of the outbox that were sent long ago, a few at a time."""
+"""Removes bundles of the outbox that were sent long ago, a few at a time."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from service_kit.outbox import place_of, row_id
+from service_kit.outbox import bundle_id
 from service_kit.store import Store, find_ids, portions
 
 KEEP = timedelta(days=7)
 EVERY_SECONDS = 1.0
-STEP = 1000
+STEP = 400
 
 
 def _now() -> datetime:
@@ -17,10 +17,10 @@ def _now() -> datetime:
 
 
 class Trimmer:
-    """Remembers per lane up to which seq its rows are gone (``trimmed`` beside the cursors).
+    """Remembers per origin up to which bundle its rows are gone (``trimmed`` beside the cursor).
 
-    Only the relay that holds the lease trims; a second one at work does no harm, rows at or below
-    the cursor are nobody's any more.
+    Only the relay that holds the lease trims; a second one at work does no harm, bundles at or
+    below the cursor are nobody's any more.
     """
 
     def __init__(self, store: Store, now: Callable[[], datetime] = _now) -> None:
@@ -35,37 +35,37 @@ class Trimmer:
         self._trimmed = dict(trimmed)
 
     async def step(self, cursors: Mapping[str, int]) -> int:
-        """Look at one lane, at most once a second; return how many rows went.
+        """Look at one origin, at most once a second; return how many bundles went.
 
-        When a whole step of rows went, the next call looks at once again.
+        When a whole step of bundles went, the next call looks at once again.
         """
         now = asyncio.get_running_loop().time()
         if now < self._due_at or not cursors:
             return 0
-        lane = sorted(cursors)[self._turn % len(cursors)]
-        gone = await self._trim(lane, cursors[lane])
+        origin = sorted(cursors)[self._turn % len(cursors)]
+        gone = await self._trim(origin, cursors[origin])
         if gone < STEP:
             self._turn += 1
             self._due_at = now + EVERY_SECONDS
         return gone
 
-    async def _trim(self, lane: str, cursor: int) -> int:
-        first = self._trimmed.get(lane, 0) + 1
-        if first > cursor or not await self._all_old([row_id(lane, first)]):
+    async def _trim(self, origin: str, cursor: int) -> int:
+        first = self._trimmed.get(origin, 0) + 1
+        if first > cursor or not await self._all_old([bundle_id(origin, first)]):
             return 0
-        ids = [row_id(lane, seq) for seq in range(first, min(cursor, first + STEP - 1) + 1)]
+        last = min(cursor, first + STEP - 1)
+        ids = [bundle_id(origin, number) for number in range(first, last + 1)]
         while not await self._all_old(ids):
             ids = ids[: max(len(ids) // 2, 1)]
         for portion in portions(ids):
             await self._db["outbox"].delete_many({"_id": {"$in": portion}})
         last = first + len(ids) - 1
-        origin, counter = place_of(lane)
-        await self._db["relay"].update_one({"_id": origin}, {"$set": {f"trimmed.{counter}": last}})
-        self._trimmed[lane] = last
+        await self._db["relay"].update_one({"_id": origin}, {"$set": {"trimmed": last}})
+        self._trimmed[origin] = last
         return len(ids)
 
     async def _all_old(self, ids: list[str]) -> bool:
-        """Whether none of the rows is younger; one that a killed relay removed is old."""
+        """Whether none of the bundles is younger; one that a killed relay removed is old."""
         rows = await find_ids(self._db["outbox"], ids, projection=["at"])
         limit = self._now() - KEEP
         return all("at" not in row or row["at"] < limit for row in rows)

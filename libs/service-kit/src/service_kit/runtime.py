@@ -24,6 +24,7 @@ from service_kit.metrics import CLOCK, MeteredSession, metered
 from service_kit.outbox import Origin, Outbox
 from service_kit.owners import Fence, take_over
 from service_kit.readiness import Readiness
+from service_kit.relay_hints import Teller
 from service_kit.settings import Settings
 from service_kit.store import Session, Store, Tx
 
@@ -98,6 +99,8 @@ class Runtime:
         self.readiness = Readiness(broker.ends)
         self.api: ApiWriter
         self._exit = exit
+        relay = settings.relay
+        self._tell = Teller(relay, store.db.name) if relay else None
         self._fence = Fence(store, settings.instance, uuid.uuid4().hex)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -159,9 +162,17 @@ class Runtime:
         return applier
 
     def loop(
-        self, applier: Applier, *, topics: Sequence[str], group: str, kind: str | None = None
+        self,
+        applier: Applier,
+        *,
+        topics: Sequence[str],
+        group: str,
+        kind: str | None = None,
+        within: float = 0.05,
     ) -> "Loop":
         """Return the loop that feeds ``topics`` to the applier; ``kind`` None: as set, or faust.
+
+        ``within``: how long records are collected for a transaction, in seconds.
 
         It begins when the broker shows every topic, and raises Infrastructure otherwise.
         """
@@ -174,6 +185,7 @@ class Runtime:
             group=group,
             instance=self.settings.instance,
             topics=tuple(topics),
+            within=within,
         )
         loop = make_loop(kind or self.settings.loop or "faust", settings, applier, self.guards)
         return SeenFirst(loop, self.broker.partition_count, topics)
@@ -236,7 +248,7 @@ class Runtime:
 
     def _open(self) -> Session:
         raw = self.store.client.start_session(causal_consistency=False)
-        return MeteredSession(self.store.db, raw)
+        return MeteredSession(self.store.db, raw, self._tell)
 
     def _uvicorn(self, app: App) -> uvicorn.Config:
         return uvicorn.Config(

@@ -1,5 +1,6 @@
 """The settings of a service, from the environment. No other module of a service reads it."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,6 +65,13 @@ class Settings:
         "The HTTP door's port; a relay without one has no door.",
         "PACELINE_PORT",
         "8100 to 8104; relay: none",
+    )
+    relay: str | None = setting(
+        None,
+        "Where the relay hears what was written, IPv4:PORT (UDP); without it the relay follows "
+        "a change stream.",
+        "PACELINE_RELAY",
+        "none",
     )
     loop: str | None = setting(
         None,
@@ -163,6 +171,7 @@ class Settings:
             instance=env.get("PACELINE_INSTANCE") or f"{service}-0",
             host=env.get("PACELINE_HOST", defaults.host),
             port=integer(env, "PACELINE_PORT", port, 0, 65_535),
+            relay=_address(env, "PACELINE_RELAY"),
             loop=_loop(env),
             watermark_seconds=seconds(env, "PACELINE_WATERMARK_SECONDS", 1.0),
             log=env.get("PACELINE_LOG", defaults.log).upper(),
@@ -174,6 +183,20 @@ class Settings:
             client_prefix=env.get("PACELINE_KAFKA_CLIENT_PREFIX"),
             replication=integer(env, "PACELINE_KAFKA_REPLICATION", -1, 1, 100),
         )
+
+
+def _address(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name)
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    try:
+        ipaddress.IPv4Address(host)  # a name would be looked up at every word
+    except ValueError:
+        host = ""
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise SettingError(f"{name}={text!r}", "IPv4:PORT is needed", "应为 IPv4:端口")
+    return text
 
 
 def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Document = dict[str, Any]
+Tell = Callable[[Mapping[str, int]], None]
 RETRY_FOR = 30.0
 MAJORITY = WriteConcern("majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
@@ -75,16 +76,23 @@ CODEC: CodecOptions[Document] = CodecOptions(
 class Collection:
     """A collection inside one transaction: the driver's calls, with the session filled in.
 
-    Writes wait until the collection is read or the transaction commits: see :class:`Tx`.
+    Writes wait until what they change is read, or the transaction commits: see :class:`Tx`. What
+    was read by its id is not asked again: the snapshot stands still.
     """
 
     def __init__(self, raw: Any, session: Any) -> None:
         self._raw = raw
         self._session = session
         self._waiting: list[Any] = []
+        self._changed: set[Any] | None = set()  # ids that waiting writes change; None: any
+        self._known: dict[Any, Document | None] = {}
 
     async def find_one(self, query: Mapping[str, Any], **options: Any) -> Document | None:
         """Return the first match in the transaction's snapshot."""
+        if not options and _names_an_id(query):
+            await self._learn([query["_id"]])
+            known = self._known[query["_id"]]
+            return None if known is None else dict(known)
         await self.flush()
         found: Document | None = await self._raw.find_one(query, session=self._session, **options)
         return found
@@ -98,52 +106,96 @@ class Collection:
 
     async def find_ids(self, ids: Iterable[Any], **options: Any) -> list[Document]:
         """Return those documents that have these ids, in any order; see :func:`find_ids`."""
-        await self.flush()
-        return await find_ids(self._raw, ids, session=self._session, **options)
+        if options:
+            await self.flush()
+            return await find_ids(self._raw, ids, session=self._session, **options)
+        wanted = list(dict.fromkeys(ids))
+        await self._learn(wanted)
+        known = (self._known[each] for each in wanted)
+        return [dict(document) for document in known if document is not None]
+
+    async def _learn(self, ids: Sequence[Any]) -> None:
+        """Read those documents that are not known, or that a waiting write changes."""
+        if self._changed is None or not self._changed.isdisjoint(ids):
+            await self.flush()
+        unknown = [each for each in ids if each not in self._known]
+        if unknown:
+            found = await find_ids(self._raw, unknown, session=self._session)
+            self._known |= dict.fromkeys(unknown)
+            self._known |= {document["_id"]: document for document in found}
 
     async def insert_many(self, documents: Sequence[Document]) -> None:
         """Insert documents; none is fine. An existing ``_id`` aborts the transaction."""
-        self._waiting += [InsertOne(document) for document in documents]
+        self._write([InsertOne(document) for document in documents])
 
     async def update_one(
         self, query: Mapping[str, Any], update: Mapping[str, Any], *, upsert: bool = False
     ) -> None:
         """Update the first match."""
-        self._waiting.append(UpdateOne(query, update, upsert=upsert))
+        self._write([UpdateOne(query, update, upsert=upsert)])
 
     async def update_many(self, query: Mapping[str, Any], update: Mapping[str, Any]) -> None:
         """Update all matches."""
-        self._waiting.append(UpdateMany(query, update))
+        self._write([UpdateMany(query, update)])
 
     async def bulk_write(self, operations: Sequence[Any]) -> None:
         """Apply pymongo operations in order; none is fine."""
-        self._waiting += operations
+        self._write(operations)
 
     async def delete_many(self, query: Mapping[str, Any]) -> None:
         """Delete all matches."""
-        self._waiting.append(DeleteMany(query))
+        self._write([DeleteMany(query)])
 
     async def flush(self) -> int:
         """Write what waits, in order; return how many documents its updates matched."""
         if not self._waiting:
             return 0
-        operations, self._waiting = self._waiting, []
+        operations, self._waiting, self._changed = self._waiting, [], set()
         done = await self._raw.bulk_write(operations, session=self._session)
         return int(done.matched_count)
+
+    def _write(self, operations: Sequence[Any]) -> None:
+        self._waiting += operations
+        for operation in operations:
+            changed = _id_changed_by(operation)
+            if changed is None:
+                self._changed = None
+                self._known.clear()
+            else:
+                self._known.pop(changed, None)
+                if self._changed is not None:
+                    self._changed.add(changed)
+
+
+def _names_an_id(query: Mapping[str, Any]) -> bool:
+    return query.keys() == {"_id"} and isinstance(query["_id"], str | int)
+
+
+def _id_changed_by(operation: Any) -> str | int | None:
+    """Return the one id that a write changes; None: that cannot be told."""
+    if isinstance(operation, InsertOne):
+        identity = operation._doc.get("_id")
+    elif isinstance(operation, UpdateOne):
+        identity = operation._filter.get("_id")
+    else:
+        return None
+    return identity if isinstance(identity, str | int) else None
 
 
 class Tx:
     """One open transaction: ``tx["goals"]`` is a collection inside it.
 
     Nobody sees a transaction's writes before it commits, so they need not travel one by one: a
-    collection's writes go in one round trip, at its next read or at the commit. A batch over four
-    partitions then costs the server as many requests as one over a single partition.
+    collection's writes go in one round trip, when one of them is read or at the commit. A batch
+    over four partitions then costs the server as many requests as one over a single partition.
     """
 
     def __init__(self, db: Any, session: Any) -> None:
         self._db = db
         self._session = session
         self._collections: dict[str, Collection] = {}
+        # The number of each origin's newest bundle (service_kit.outbox), for the relay's ear.
+        self.told: dict[str, int] = {}
 
     def __getitem__(self, name: str) -> Collection:
         if name not in self._collections:
@@ -159,9 +211,11 @@ class Tx:
 class Session:
     """One long-lived server session. It holds one transaction at a time: one loop, one session."""
 
-    def __init__(self, db: Any, raw: Any) -> None:
+    def __init__(self, db: Any, raw: Any, tell: Tell | None = None) -> None:
+        """``tell`` hears of the bundles of every transaction that has been committed."""
         self._db = db
         self._raw = raw
+        self._tell = tell
         self._free = asyncio.Lock()
 
     @property
@@ -189,6 +243,8 @@ class Session:
                 result = await body(tx)
                 await tx.flush()
                 await self._commit(deadline)
+                if self._tell is not None and tx.told:
+                    self._tell(tx.told)
                 return result
             except PyMongoError as error:
                 await self._abort()

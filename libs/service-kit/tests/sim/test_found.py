@@ -130,7 +130,7 @@ async def _two_relays_of_which_one_freezes() -> list[int]:
 async def _cursor(store: Store) -> int:
     document = await store.db["relay"].find_one({"_id": "o"})
     assert document is not None
-    return int(document["cursors"]["facts:0"])
+    return int(document["cursor"])
 
 
 def test_a_relay_that_was_frozen_does_not_move_a_cursor_back() -> None:

@@ -1,6 +1,7 @@
 """The judge: a timer that takes goals whose time has come, one short transaction each."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 
 from alerting import metrics
@@ -38,7 +39,10 @@ class Judge:
         held: Held,
         turn: asyncio.Lock,
         looked_at: Callable[[GoalKey], None] = lambda key: None,
+        moved: asyncio.Event | None = None,
     ) -> None:
+        """``moved`` is set when something was applied that a judgement may depend on."""
+        self._moved = moved or asyncio.Event()
         self._store = store
         self._session = session
         self._clock = clock
@@ -50,10 +54,12 @@ class Judge:
         self._seen: dict[GoalKey, float] = {}
 
     async def run(self) -> None:
-        """Judge for ever."""
+        """Judge for ever: when something has moved, and now and then, because clocks do."""
         while True:
+            self._moved.clear()
             await self.step()
-            await asyncio.sleep(self._settings.judge_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), self._settings.judge_seconds)
 
     async def step(self) -> int:
         """Judge every goal that is ready; return how many had something to decide."""

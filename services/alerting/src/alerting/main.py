@@ -10,6 +10,9 @@ from alerting.settings import PORT, SERVICE, AlertingSettings
 from service_kit.runtime import Runtime
 from service_kit.service import run_service
 
+# Of a day that changes several times a second, the last value is written alone.
+GATHER_SECONDS = 0.25
+
 
 async def run(runtime: Runtime) -> None:
     """Run the service until it is told to stop."""
@@ -17,7 +20,7 @@ async def run(runtime: Runtime) -> None:
     await make_indexes(runtime.store)
     handler = stream.Stream(runtime.clock, runtime.guards, settings.shared.partitions)
     applier = await runtime.applier(handler, group=stream.GROUP)
-    loop = runtime.loop(applier, topics=stream.TOPICS, group=stream.GROUP)
+    loop = runtime.loop(applier, topics=stream.TOPICS, group=stream.GROUP, within=GATHER_SECONDS)
 
     def held() -> list[int]:
         return [
@@ -37,6 +40,7 @@ async def run(runtime: Runtime) -> None:
         held,
         turn,
         board.looked_at,
+        handler.moved,
     )
     await runtime.serve(api.make(runtime), loop.run(), judge.run(), board.run())
 

@@ -14,7 +14,7 @@ class AlertingSettings:
     """What alerting adds to the settings that all services share."""
 
     shared: Settings
-    judge_seconds: float = setting(0.1, "How often the judge looks.")
+    judge_seconds: float = setting(0.5, "How often the judge looks when nothing tells it to.")
     patience_seconds: float = setting(
         300.0,
         "How long, in real time, the judge waits for facts that the organisation's clock says are "

@@ -1,5 +1,6 @@
 """The stream's door: what it hears becomes commands, each batch one transaction."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -64,6 +65,7 @@ class Stream:
         self._guards = guards
         self._partitions = partitions
         self._marks: dict[Partition, dict[str, int]] = {}
+        self.moved = asyncio.Event()  # wakes the judge
 
     async def load(self, partition: Partition) -> None:
         """Nothing is remembered."""
@@ -112,7 +114,9 @@ class Stream:
         return marks
 
     def committed(self, batch: Slice, effect: dict[str, int]) -> None:
-        """Show how complete the partition is: each origin tells it every second."""
+        """Wake the judge, and show how complete the partition is: origins tell it every second."""
+        if batch.records:
+            self.moved.set()
         if effect:
             known = self._marks.setdefault(batch.partition, {})
             known |= effect

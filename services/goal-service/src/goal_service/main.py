@@ -7,6 +7,7 @@ from goal_service.adapters.compaction import Compactor
 from goal_service.adapters.directory import DirectoryReader
 from goal_service.adapters.indexes import make_indexes
 from goal_service.adapters.policies import PolicyReader
+from goal_service.adapters.watermarks import Marks
 from goal_service.api import make_api
 from goal_service.api.carrying import carrier
 from goal_service.api.following import Follower, LeaveFollower, PolicyFollower
@@ -21,7 +22,8 @@ async def serve(runtime: Runtime) -> None:
     """Run the service until it is told to stop."""
     settings = GoalSettings(runtime.settings)
     await make_indexes(runtime.store)
-    stream = make_stream(runtime.store, runtime.clock, runtime.guards, settings.partitions)
+    marks = Marks()
+    stream = make_stream(runtime.store, runtime.clock, runtime.guards, settings.partitions, marks)
     applier = await runtime.applier(stream, group=GROUP, gapless=GAPLESS)
     loop = runtime.loop(applier, topics=TOPICS, group=GROUP)
     session = await runtime.session(f"compaction:{settings.shared.instance}")
@@ -30,7 +32,7 @@ async def serve(runtime: Runtime) -> None:
     policies = PolicyFollower(carry, PolicyReader(runtime.store), clock)
     leave = LeaveFollower(carry, DirectoryReader(runtime.store), clock)
     await runtime.serve(
-        make_api(runtime),
+        make_api(runtime, marks),
         loop.run(),
         tick_every(applier, settings.shared.watermark_seconds),
         compact_every(compactor, settings.compact_seconds),

@@ -6,6 +6,9 @@ from incentives.settings import PORT, SERVICE
 from service_kit.runtime import Runtime
 from service_kit.service import run_service
 
+# A transaction costs the database more than what a few facts add to it.
+GATHER_SECONDS = 0.25
+
 
 async def run(runtime: Runtime) -> None:
     """Run the service until it is told to stop."""
@@ -14,7 +17,7 @@ async def run(runtime: Runtime) -> None:
         runtime.store, runtime.clock, runtime.guards, runtime.settings.partitions
     )
     applier = await runtime.applier(handler, group=stream.GROUP, gapless=stream.GAPLESS)
-    loop = runtime.loop(applier, topics=stream.TOPICS, group=stream.GROUP)
+    loop = runtime.loop(applier, topics=stream.TOPICS, group=stream.GROUP, within=GATHER_SECONDS)
     await runtime.serve(api.make(runtime), loop.run())
 
 

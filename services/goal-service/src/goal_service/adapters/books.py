@@ -38,13 +38,14 @@ class FactBooks:
         tx: Tx,
         *,
         facts: MongoFacts,
+        progress: MongoProgress,
         uses: MongoUses,
         alive: MongoAlive,
         post: OutboxPost,
         guards: Guards,
     ) -> None:
         self.facts = facts
-        self.progress = MongoProgress(tx)
+        self.progress = progress
         self.uses = uses
         self.alive = alive
         self.heads = MongoHeads(tx, guards)

@@ -19,7 +19,6 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("directory", ("leave_open",)),
     ("directory_versions", ("tenant", "kind", "id", "version")),
     ("views", ("tenant", "person", "at_ms", "viewer")),
-    ("lanes_in", ("group", "partition")),
     ("lane_ranges", ("group", "partition")),
 )
 # A transaction should not have to create a collection.

@@ -7,7 +7,7 @@ A part that has a name stands between metric and day.
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 
 from pymongo import UpdateOne
 
@@ -19,24 +19,33 @@ from goal_service.domain.matching import Use
 from goal_service.domain.parts import OVER, OWN, GoalPart, named, parts_of
 from goal_service.domain.progress import DayValue
 from goal_service.ports import Place
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, find_ids
 
 PROGRESS = "progress"
 
 
 class MongoProgress:
-    """The ProgressStore port inside one transaction."""
+    """The ProgressStore port inside one transaction.
 
-    def __init__(self, tx: Tx) -> None:
+    Only the worker that holds the metric's facts partition writes its goals' days, so what it has
+    written or read once is ``known``, as long as its compare-and-set matches; ``learnt`` is what
+    that takes in after the commit. None: never written.
+    """
+
+    def __init__(self, tx: Tx, known: Mapping[Place, DayValue | None]) -> None:
         self._tx = tx
+        self._known = known
+        self.learnt: dict[Place, DayValue | None] = {}
 
     async def read(self, places: Collection[Place]) -> dict[Place, DayValue]:
         """Return the values of those places that were ever written."""
-        if not places:
-            return {}
-        by_id = {_id(place): place for place in places}
-        found = await self._tx[PROGRESS].find_ids(list(by_id))
-        return {by_id[document["_id"]]: _value(document) for document in found}
+        unknown = {_id(p): p for p in places if p not in self._known and p not in self.learnt}
+        if unknown:
+            self.learnt |= dict.fromkeys(unknown.values())
+            for document in await self._tx[PROGRESS].find_ids(list(unknown)):
+                self.learnt[unknown[document["_id"]]] = _value(document)
+        found = {p: self.learnt[p] if p in self.learnt else self._known[p] for p in places}
+        return {place: value for place, value in found.items() if value is not None}
 
     async def of_use(self, use: Use) -> dict[date, DayValue]:
         """Return all days of a part of a goal by one metric."""
@@ -51,13 +60,17 @@ class MongoProgress:
                 for place, value in values.items()
             ]
         )
+        self.learnt.update(values)
 
 
 async def read_days(store: Store, goal: GoalChanged, part: GoalPart) -> dict[date, DayValue]:
     """Return the days of the goal's period by one of its parts, outside of a transaction."""
-    query = _of_part(goal.tenant, goal.goal, part.metric, part.part)
-    days = _by_day(await store.db[PROGRESS].find(query).to_list(None))
-    return {day: days[day] for day in sorted(days) if goal.start <= day <= goal.end}
+    length = (goal.end - goal.start).days + 1
+    period = [goal.start + timedelta(days=number) for number in range(length)]
+    places = [Place(goal.tenant, goal.goal, part.metric, day, part.part) for day in period]
+    # By name: a range of ids is a walk over everybody's days on one of the servers in use.
+    days = _by_day(await find_ids(store.db[PROGRESS], map(_id, places)))
+    return dict(sorted(days.items()))
 
 
 async def read_actual(store: Store, goal: GoalChanged) -> Actual:

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from goal_service.adapters.watermarks import Marks
 from goal_service.api.cascade import cascade_routes
 from goal_service.api.directory import directory_routes
 from goal_service.api.festivals import festival_routes
@@ -18,8 +19,6 @@ ROUTES = (
     goal_routes,
     cascade_routes,
     policy_routes,
-    progress_routes,
-    metric_routes,
     people_routes,
     import_routes,
     directory_routes,
@@ -27,9 +26,12 @@ ROUTES = (
 )
 
 
-def make_api(runtime: Runtime) -> FastAPI:
-    """Return the application over a started runtime."""
+def make_api(runtime: Runtime, marks: Marks | None = None) -> FastAPI:
+    """Return the application over a started runtime; ``marks`` of what the process holds."""
     app = make_app("goal-service", runtime)
+    marks = marks or Marks()
     for routes in ROUTES:
         app.include_router(routes(runtime))
+    for showing in (progress_routes, metric_routes):
+        app.include_router(showing(runtime, marks))
     return app

@@ -12,7 +12,7 @@ from event_contracts.metrics import MetricDefined
 from event_contracts.wire import partition_of
 from goal_service.adapters.goals import GoalReader, KeptDefinitions
 from goal_service.adapters.progress import read_days
-from goal_service.adapters.watermarks import complete_to_ms, feeding_origins
+from goal_service.adapters.watermarks import Marks, feeding_origins
 from goal_service.api.bodies import instant, language, told
 from goal_service.api.seeing import Seeing
 from goal_service.domain.amounts import ZERO, add, divide, total
@@ -34,14 +34,14 @@ Reads = Annotated[Caller, Depends(require("goals:read"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-async def complete_to(runtime: Runtime, tenant: str, metric: str) -> int:
+async def complete_to(runtime: Runtime, marks: Marks, tenant: str, metric: str) -> int:
     """Return until when all that was accepted is in the metric's facts and goals; -1: unknown."""
     partitions = runtime.settings.partitions
     log = Partition("facts", partition_of(partitions, tenant, metric))
-    return await complete_to_ms(runtime.store, SERVICE, log, feeding_origins(partitions))
+    return await marks.of(runtime.store, SERVICE, log, feeding_origins(partitions))
 
 
-def progress_routes(runtime: Runtime) -> APIRouter:
+def progress_routes(runtime: Runtime, marks: Marks) -> APIRouter:
     """Return the route of a goal's progress."""
     router = APIRouter()
     seeing = Seeing(runtime.store)
@@ -63,7 +63,9 @@ def progress_routes(runtime: Runtime) -> APIRouter:
         """
         found = await seeing.current(caller, goal)
         parts = parts_of(found.goal)
-        sums = {each.part: await _sum(runtime, definitions, found.goal, each) for each in parts}
+        sums = {
+            each.part: await _sum(runtime, marks, definitions, found.goal, each) for each in parts
+        }
         if part not in sums:
             raise _part_unknown(part, sums)
         now_ms = runtime.clock.now_ms()
@@ -98,10 +100,10 @@ class PartSum(NamedTuple):
 
 
 async def _sum(
-    runtime: Runtime, definitions: KeptDefinitions, goal: GoalChanged, part: GoalPart
+    runtime: Runtime, marks: Marks, definitions: KeptDefinitions, goal: GoalChanged, part: GoalPart
 ) -> PartSum:
     # Read before the days: what it covers is then among them.
-    complete = await complete_to(runtime, goal.tenant, part.metric)
+    complete = await complete_to(runtime, marks, goal.tenant, part.metric)
     definition = await definitions.get(goal.tenant, part.metric)
     return PartSum(part.metric, complete, await read_days(runtime.store, goal, part), definition)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from event_contracts import topics
+from goal_service.adapters.watermarks import Marks
 from goal_service.settings import SERVICE
 from goal_service.stream.definitions import DefinitionsHandler
 from goal_service.stream.facts import FactsHandler
@@ -44,11 +45,13 @@ class Stream:
         self._handlers[partition.topic].forget(partition)
 
 
-def make_stream(store: Store, clock: Clock, guards: Guards, partitions: int) -> Stream:
-    """Return the handler of all topics that goal-service reads."""
+def make_stream(
+    store: Store, clock: Clock, guards: Guards, partitions: int, marks: Marks | None = None
+) -> Stream:
+    """Return the handler of all topics that goal-service reads; it notes ``marks`` as it goes."""
     return Stream(
         {
-            FACTS: FactsHandler(store, clock, guards, partitions),
+            FACTS: FactsHandler(store, clock, guards, partitions, marks or Marks()),
             METRIC_DEFINITIONS: DefinitionsHandler(clock, partitions, guards),
         }
     )

@@ -11,15 +11,17 @@ from goal_service.adapters.alive import MongoAlive
 from goal_service.adapters.books import FactBooks
 from goal_service.adapters.facts import MongoFacts
 from goal_service.adapters.post import OutboxPost
+from goal_service.adapters.progress import MongoProgress
 from goal_service.adapters.uses import MongoUses, load_uses
-from goal_service.adapters.watermarks import feeding_origins
+from goal_service.adapters.watermarks import Marks, feeding_origins
 from goal_service.domain.alive import MetricDay, Quarters
 from goal_service.domain.commands import RecordFacts, UseMetric
 from goal_service.domain.days import check_zone
 from goal_service.domain.matching import Index, Use
+from goal_service.domain.progress import DayValue
 from goal_service.domain.sheets import check_batch
 from goal_service.handlers import handle
-from goal_service.ports import MetricKey
+from goal_service.ports import MetricKey, Place
 from goal_service.settings import SERVICE
 from goal_service.stream.reading import letter, read, stamp_of
 from service_kit import dead_letters
@@ -32,6 +34,7 @@ from service_kit.records import Partition, Record, Slice
 from service_kit.store import Document, Store, Tx
 
 MOST_ALIVE_DAYS = 10_000
+MOST_PROGRESS_DAYS = 20_000  # of a partition; half a kilobyte each
 _facts = decoder_of(FactsMessage)
 
 
@@ -41,6 +44,7 @@ class Memory:
 
     receiver: Receiver
     uses: dict[MetricKey, Index]
+    progress: dict[Place, DayValue | None] = field(default_factory=dict)
     alive: dict[MetricDay, Quarters] = field(default_factory=dict)
     told_ms: int = -1
 
@@ -51,6 +55,7 @@ class Effect:
 
     receiver: Receiver
     uses: MongoUses
+    progress: MongoProgress
     alive: MongoAlive
     told_ms: int
     counts: Counter[str] = field(default_factory=Counter)
@@ -59,7 +64,10 @@ class Effect:
 class FactsHandler:
     """Applies the facts log: facts, goals that begin to use a metric, watermarks."""
 
-    def __init__(self, store: Store, clock: Clock, guards: Guards, partitions: int) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, guards: Guards, partitions: int, marks: Marks
+    ) -> None:
+        self._marks = marks
         self._store = store
         self._clock = clock
         self._guards = guards
@@ -72,6 +80,7 @@ class FactsHandler:
         receiver = Receiver(SERVICE, partition, self._guards)
         await receiver.load(self._store)
         self._memory[partition] = Memory(receiver, await load_uses(self._store, partition.number))
+        self._marks.note(partition, receiver.watermark_ms(self._origins))
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> Effect:
         """Apply the records in order, then send the watermark behind what it covers."""
@@ -80,12 +89,14 @@ class FactsHandler:
         effect = Effect(
             receiver=memory.receiver.fork(),
             uses=MongoUses(tx, batch.partition.number, memory.uses),
+            progress=MongoProgress(tx, memory.progress),
             alive=MongoAlive(tx, memory.alive),
             told_ms=memory.told_ms,
         )
         books = FactBooks(
             tx,
             facts=MongoFacts(tx, f"{batch.partition}|{batch.start:012d}"),
+            progress=effect.progress,
             uses=effect.uses,
             alive=effect.alive,
             post=post,
@@ -102,7 +113,11 @@ class FactsHandler:
         memory = self._memory[batch.partition]
         memory.receiver = effect.receiver
         memory.told_ms = effect.told_ms
+        self._marks.note(batch.partition, effect.receiver.watermark_ms(self._origins))
         memory.uses.update(effect.uses.changed)
+        if len(memory.progress) > MOST_PROGRESS_DAYS:
+            memory.progress.clear()
+        memory.progress.update(effect.progress.learnt)
         if len(memory.alive) > MOST_ALIVE_DAYS:  # what is forgotten is read again when needed
             memory.alive.clear()
         memory.alive.update(effect.alive.learnt)
@@ -111,6 +126,7 @@ class FactsHandler:
     def forget(self, partition: Partition) -> None:
         """Drop the partition's memory, and say no more of it."""
         self._memory.pop(partition, None)
+        self._marks.forget(partition)
         for gauge in (metrics.MISSING, metrics.WATERMARK, metrics.USES):
             gauge.remove(str(partition))
 

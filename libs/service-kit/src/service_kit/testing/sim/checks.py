@@ -4,7 +4,9 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from service_kit.outbox import rows_of
 from service_kit.records import Partition
+from service_kit.relay import written
 from service_kit.testing.sim import goals
 from service_kit.testing.sim.wiring import CLOSES, INPUT
 from service_kit.testing.sim.world import World
@@ -18,7 +20,8 @@ async def drained(world: World) -> bool:
             f"{stage}|{p}".replace("/", "|"): world.kafka.end(p) for p in partitions
         }:
             return False
-        if await _heads(world, stage) != await _cursors(world, stage):
+        db = world.store(stage).db
+        if await written(db) != await _cursors(world, stage):
             return False
     return not await world.store("c").db["due"].count_documents({"dirty": True})
 
@@ -41,7 +44,7 @@ def _lane(origin: str, slot: str) -> str:
 
 async def _cursors(world: World, stage: str) -> dict[str, int]:
     rows = await world.store(stage).db["relay"].find({}).to_list(None)
-    return {_lane(row["_id"], to): n for row in rows for to, n in row["cursors"].items()}
+    return {row["_id"]: row["cursor"] for row in rows}
 
 
 async def violations(world: World) -> list[str]:
@@ -61,8 +64,8 @@ async def _positions(world: World) -> str:
     for stage, partitions in INPUT.items():
         rows = await world.store(stage).db["offsets"].find({}, ["next"]).to_list(None)
         ends = {str(p): world.kafka.end(p) for p in partitions}
-        lanes = (await _heads(world, stage), await _cursors(world, stage))
-        said.append(f"{stage}: {[(r['_id'], r['next']) for r in rows]} of {ends}, lanes {lanes}")
+        sent = (await written(world.store(stage).db), await _cursors(world, stage))
+        said.append(f"{stage}: {[(r['_id'], r['next']) for r in rows]} of {ends}, sent {sent}")
     due = await world.store("c").db["due"].find({"dirty": True}, ["dirty"]).to_list(None)
     return "; ".join(said) + f"; due {[row['_id'] for row in due]}"
 
@@ -71,9 +74,12 @@ async def _of_stage(world: World, stage: str) -> AsyncIterator[str]:
     db = world.store(stage).db
     for row in await db["offsets"].find({"halted": {"$ne": None}}).to_list(None):
         yield f"{row['_id']} is halted: {row['halted']}"
-    for row in await db["lanes_in"].find({"missing": {"$ne": []}}).to_list(None):
-        yield f"lane {row['_id']} misses {row['missing']}"
-    rows = await db["outbox"].find({}).to_list(None)
+    for row in await db["lanes_in"].find({}).to_list(None):
+        for lane in row["lanes"]:
+            if lane["missing"]:
+                yield f"lane {lane['origin']} into {row['_id']} misses {lane['missing']}"
+    bundles = await db["outbox"].find({}).to_list(None)
+    rows = [row for bundle in bundles for row in rows_of(bundle)]
     for lane, head in (await _heads(world, stage)).items():
         written = sorted(row["seq"] for row in rows if row["lane"] == lane)
         if written != list(range(1, head + 1)):

@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition
 from service_kit.errors import Infrastructure
 from service_kit.loops.base import LoopSettings
 from service_kit.records import Partition
-from service_kit.relay import Lanes, stamp_of, written
+from service_kit.relay import Written, stamp_of, written
 from service_kit.store import Document
 from service_kit.testing.fake_mongo import Fault
 from service_kit.testing.sim.kafka import FakeKafka, Row
@@ -154,7 +154,7 @@ class FakeProducer:
     async def send(self, rows: Sequence[Document]) -> None:
         """Append the rows; raises Infrastructure when it cannot say that all of them are there."""
         for row in rows:
-            fault = await self._process.point(f"send:{row['_id']}")
+            fault = await self._process.point(f"send:{row['lane']}#{row['seq']}")
             if fault is not Fault.NOT_DONE:
                 to = Partition(row["topic"], row["partition"])
                 self._kafka.append(to, row["key"], row["value"], stamp_of(row).headers())
@@ -166,14 +166,14 @@ class FakeProducer:
 class FakeWake:
     """Wakes a relay when its outbox was written, or after two seconds; it may sleep through it.
 
-    Half of the time it tells what the lanes' counters were then, as a change stream does.
+    Half of the time it tells what the counters were then, as a change stream does.
     """
 
     def __init__(self, database: str, process: Process) -> None:
         self._database = database
         self._world = process.world
 
-    async def wait(self, seconds: float) -> Lanes | None:
+    async def wait(self, seconds: float) -> Written | None:
         """Return when there may be something."""
         await self._world.written(f"{self._database}.outbox", 2.0)
         if self._world.chance.random() < 0.5:
