@@ -121,18 +121,20 @@ def fold_columns(folded: Folded, columns: Columns) -> None:
 def _cells_of(columns: Columns) -> dict[str, BulkCells] | None:
     """Return by metric what the events come to, None if a sum needs more than 64 bits."""
     targets = columns.shapes.targets
+    # The thread that reads ahead may learn more targets meanwhile, and their metrics.
+    metrics = targets.metrics.copy()
     added = _added(columns)
     groups = grouped(added[0], added[1])
     found = sums(groups.of_row, len(groups.counts), added[2], added[3])
     if found is None:
         return None
     metric = targets.metric.all[groups.pairs[:, 0]]
-    order, begins = ordered(metric, len(targets.metrics))
+    order, begins = ordered(metric, len(metrics))
     target, minutes, metric = groups.pairs[order, 0], groups.pairs[order, 1], metric[order]
     dims, table, ends = np.empty((3, len(order)), np.int64)
     number_targets(target, metric, np.full(len(targets.dims), -1, np.int64), dims, table, ends)
     cells = {}
-    for name, (start, end) in zip(targets.metrics, pairwise(begins.tolist()), strict=True):
+    for name, (start, end) in zip(metrics, pairwise(begins.tolist()), strict=True):
         if start == end:
             continue
         rows = slice(start, end)
