@@ -60,7 +60,7 @@ class Pump:
         self.took = time.monotonic() - begin
 
     def _write(self, producer: Producer, topic: str, partitions: int, count: int) -> None:
-        """Write so many events. What they share is formatted once: the driver has a core to share."""
+        """Write so many events; what they share is formatted once, for the driver costs too."""
         shape, produce = self._whole.shape, producer.produce
         values = self._values(datetime.now(UTC))
         for number in range(self.written, self.written + count):
