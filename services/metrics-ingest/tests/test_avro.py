@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics_ingest.domain.avro import AvroSchema, Unusable
@@ -308,6 +308,7 @@ def written_by_fastavro(schema: Any, value: Any) -> bytes:
     return out.getvalue()
 
 
+@settings(deadline=None)
 @given(SALES)
 def test_what_fastavro_writes_is_read_exactly(sale: dict[str, Any]) -> None:
     found = json.loads(compiled(RECORD).json_of(written_by_fastavro(RECORD, sale)))
@@ -321,6 +322,7 @@ def test_what_fastavro_writes_is_read_exactly(sale: dict[str, Any]) -> None:
     assert found["tags"] == sale["tags"]
 
 
+@settings(deadline=None)
 @given(SALES, st.data())
 def test_altered_bytes_are_refused_or_are_strict_json(sale: dict[str, Any], data: Any) -> None:
     good = written_by_fastavro(RECORD, sale)
@@ -332,6 +334,7 @@ def test_altered_bytes_are_refused_or_are_strict_json(sale: dict[str, Any], data
     misfit(RECORD, cut)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_or_are_strict_json(data: bytes) -> None:
     for schema in (RECORD, LIST, {"type": "array", "items": ["null", RECORD]}):

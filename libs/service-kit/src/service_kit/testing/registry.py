@@ -6,7 +6,6 @@ It is 142 MB, so `make setup` does not bring it. Maven does:
         -Dartifact=io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all
 """
 
-import shutil
 import tarfile
 import tempfile
 from pathlib import Path
@@ -44,9 +43,10 @@ def program() -> Path | None:
 def _unpack(archive: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="apicurio-") as work:
+        whole = Path(work) / "whole"
         with tarfile.open(archive) as packed:
-            packed.extractall(work, filter="data")
-        shutil.copytree(work, folder)
+            packed.extractall(whole, filter="data")
+        whole.rename(folder)
 
 
 class Registry:
