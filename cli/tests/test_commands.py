@@ -287,6 +287,11 @@ def test_a_secret_is_added_beside_the_others_and_one_is_ended(api: Api) -> None:
     assert "there is no secret cc" in output
 
 
+def test_dead_letters_are_listed_by_their_ids_alone(api: Api) -> None:
+    api.answers = {"/v1/dead-letters": a_page({"id": "ab"}, {"id": "cd"})}
+    assert api.run("deadletters", "list", "--ids", "--limit", "1") == (0, "ab\n")
+
+
 def test_a_dead_letter_is_shown_with_what_arrived(api: Api) -> None:
     letter = {"id": "ab", "message": "spend: a number is wanted", "body": {"spend": "1,5"}}
     api.answers = {"/v1/dead-letters/ab": letter}

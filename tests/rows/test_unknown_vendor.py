@@ -42,7 +42,6 @@ async def test_the_page_leads_an_operator_to_the_right_number(stage: Stage, tmp_
         "PACELINE_JSON": str(stage.system.file),
         "PACELINE_KEY": key,
         "KEY": key,
-        "INGEST": facts["services"]["metrics-ingest"],
         "GOALS": facts["services"]["goal-service"],
         "COLUMNS": "200",
         "LC_ALL": "C.UTF-8",

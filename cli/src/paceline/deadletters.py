@@ -21,6 +21,7 @@ def listed(
     source: Annotated[str | None, typer.Option(help="Of this source only.")] = None,
     cause: Annotated[str | None, typer.Option(help="With this cause only.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show so many at most.")] = 50,
+    ids: Annotated[bool, typer.Option(help="Print ids alone, one a line.")] = False,
     url: Url = None,
     key: Key = None,
     json: JsonFile = None,
@@ -31,6 +32,10 @@ def listed(
         rows = list(door.items(PATH, source=source, cause=cause))
     except ApiError as error:
         fail(str(error))
+    if ids:
+        for row in rows[:limit]:
+            typer.echo(row["id"])
+        return
     console.print(counted(rows))
     console.print(table(rows[:limit]))
 

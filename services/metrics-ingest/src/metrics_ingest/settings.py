@@ -32,7 +32,8 @@ class IngestSettings:
     )
     sender_events: int = setting(
         20_000,
-        "Events a second that one key or hook may send, and for five seconds at once; 0: no limit.",
+        "Events a second that one key or hook may send, and for five seconds at once; 0: no limit. "
+        "A key may have a limit of its own: paceline keys.",
         "PACELINE_SENDER_EVENTS",
     )
     sender_bytes: int = setting(32 * 2**20, "The same in bytes of bodies.", "PACELINE_SENDER_BYTES")
