@@ -40,15 +40,20 @@ class Crowd:
     told: Counter[str] = field(default_factory=Counter)
     accepted: set[int] = field(default_factory=set)
     late: list[str] = field(default_factory=list)
+    longest: dict[str, float] = field(default_factory=dict)
     open: int = 0
 
     async def send(self) -> None:
         """Send one batch on a connection of its own."""
         number = next(self.numbers)
         self.open += 1
+        began = time.monotonic()
         try:
             async with asyncio.timeout(60):
-                self.told[await self._exchange(number)] += 1
+                status = await self._exchange(number)
+            self.told[status] += 1
+            taken = time.monotonic() - began
+            self.longest[status] = max(taken, self.longest.get(status, 0.0))
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
             self.told[type(error).__name__] += 1
         finally:
@@ -170,6 +175,7 @@ async def test_ten_times_the_rate_stays_in_memory_and_loses_nothing(
             for row in rows:
                 print("{:7.1f} {:7.0f} {:9,} {:9,} {:9,} {:9,} {:7,}".format(*row))
             print(f"highest {highest:.0f} MB; {len(wanted):,} accepted; told {dict(crowd.told)}")
+            print("the longest wait:", {k: round(v, 1) for k, v in crowd.longest.items()})
         assert wanted <= logged
         assert crowd.late == []
         assert crowd.told["202"] > 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from service_kit.clock import Clock, SystemClock
 from service_kit.permissions import EVERYTHING
+from service_kit.sharing import Shared
 from service_kit.store import Document, Store
 
 CACHE_SECONDS = 5.0
@@ -47,6 +48,7 @@ class Keys:
         self._keys = store.db["keys"]
         self._clock = clock or SystemClock()
         self._cache: dict[str, tuple[float, Document]] = {}
+        self._shared = Shared(self._ask)
 
     async def create(
         self, tenant: str, scopes: Iterable[str], *, name: str = "", source: str | None = None
@@ -81,6 +83,7 @@ class Keys:
             },
             {"$set": {"revoked_ms": at}},
         )
+        self._shared.forget(identity)
         self._cache.pop(identity, None)
         return bool(done.matched_count)
 
@@ -117,8 +120,12 @@ class Keys:
         cached = self._cache.get(identity)
         if cached is not None and now < cached[0]:
             return cached[1]
+        return await self._shared.get(identity)
+
+    async def _ask(self, identity: str) -> Document | None:
+        now = asyncio.get_running_loop().time()
         document: Document | None = await self._keys.find_one({"_id": identity})
-        if document is not None:
+        if document is not None and self._shared.holds(identity):
             if len(self._cache) >= CACHE_SIZE:
                 self._cache.clear()
             self._cache[identity] = (now + CACHE_SECONDS, document)
