@@ -1,6 +1,7 @@
 """Ten times what the door can sustain: memory stays bounded, and 202 means: it is in the log.
 
-The driver opens a connection for every batch and waits for nobody, as a crowd does.
+The driver opens a connection for every batch and waits for nobody, as a crowd does. The room is
+made small, so that it is full however slow the driver is beside others: somebody has to be told.
 PACELINE_OVERLOAD is for how many seconds (default 15); docs/limits.md has a table of a run.
 """
 
@@ -25,8 +26,13 @@ PORT = int(os.environ.get("PACELINE_OVERLOAD_PORT", "8760"))
 BATCH = 250
 MOST_OPEN = 1_500
 MORE_MB = 300  # what the producer holds, 64 KB a connection, and a few times the room
-UNHEARD = {"TimeoutError", "ConnectionResetError", "BrokenPipeError", "IncompleteReadError"}
-ROOM = {"PACELINE_SENDER_EVENTS": "0", "PACELINE_SENDER_BYTES": "0"}
+# Who is refused before its body is read may find the connection closed before the answer.
+CLOSED = {"ConnectionResetError", "BrokenPipeError"}
+ROOM = {
+    "PACELINE_SENDER_EVENTS": "0",
+    "PACELINE_SENDER_BYTES": "0",
+    "PACELINE_ROOM_BYTES": str(2**20),  # 16 bodies
+}
 
 
 @dataclass
@@ -179,9 +185,9 @@ async def test_ten_times_the_rate_stays_in_memory_and_loses_nothing(
         assert wanted <= logged
         assert crowd.late == []
         assert crowd.told["202"] > 0
+        assert crowd.told["503"] + crowd.told["429"] > 0
         assert highest < calm + MORE_MB
-        # On a machine that others keep busy most of the crowd waits in the kernel, before the door.
-        assert set(crowd.told) <= {"202", "429", "503", *UNHEARD}
+        assert set(crowd.told) <= {"202", "429", "503", *CLOSED}
 
 
 async def _declare(crowd: Crowd) -> None:
