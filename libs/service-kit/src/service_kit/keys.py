@@ -17,6 +17,7 @@ from typing import TypeVar
 from service_kit import audit
 from service_kit.clock import Clock, SystemClock
 from service_kit.permissions import EVERYTHING
+from service_kit.sharing import Shared
 from service_kit.store import Document, Session, Store, Tx
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Keys:
         self._session: Session | None = None
         self._clock = clock or SystemClock()
         self._cache: dict[str, tuple[float, Document]] = {}
+        self._shared = Shared(self._ask)
 
     async def create(
         self,
@@ -173,8 +175,12 @@ class Keys:
         cached = self._cache.get(identity)
         if cached is not None and now < cached[0]:
             return cached[1]
+        return await self._shared.get(identity)
+
+    async def _ask(self, identity: str) -> Document | None:
+        now = asyncio.get_running_loop().time()
         document: Document | None = await self._keys.find_one({"_id": identity})
-        if document is not None:
+        if document is not None and self._shared.holds(identity):
             if len(self._cache) >= CACHE_SIZE:
                 self._cache.clear()
             self._cache[identity] = (now + CACHE_SECONDS, document)
@@ -217,6 +223,7 @@ class Keys:
         if self._session is None:
             self._session = await self._store.session()
         done = await self._session.run(body)
+        self._shared.forget(identity)
         self._cache.pop(identity, None)
         return done
 

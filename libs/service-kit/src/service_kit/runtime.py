@@ -25,6 +25,7 @@ from service_kit.outbox import Origin, Outbox
 from service_kit.owners import Fence, take_over
 from service_kit.readiness import Readiness
 from service_kit.relay_hints import Teller
+from service_kit.serving import Server
 from service_kit.settings import Settings
 from service_kit.store import Session, Store, Tx
 
@@ -211,7 +212,7 @@ class Runtime:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        server = _Server(self._uvicorn(app))
+        server = Server(self._uvicorn(app))
         stopping: asyncio.Future[Any] = asyncio.create_task(stop.wait(), name="stop")
         serving = asyncio.create_task(server.open(), name="uvicorn")
         work = [asyncio.create_task(each, name=str(each)) for each in coroutines]
@@ -226,7 +227,7 @@ class Runtime:
             self._leave(FAILED)
 
     async def _stop(
-        self, server: "_Server", serving: "asyncio.Task[Any]", work: "list[asyncio.Task[Any]]"
+        self, server: Server, serving: "asyncio.Task[Any]", work: "list[asyncio.Task[Any]]"
     ) -> None:
         log.info("%s stops", self.settings.instance)
         server.should_exit = True
@@ -271,19 +272,3 @@ def tokens_of(settings: Settings) -> "Tokens | None":
 
     keys = IssuerKeys(settings.issuer, fetch_inside(settings.issuer, settings.issuer_inside))
     return IssuerTokens(settings.issuer, settings.audience, keys)
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: the runtime has its own."""
-
-    async def open(self) -> None:
-        """Serve; raises Infrastructure when the port cannot be had."""
-        try:
-            await self.serve()
-        except SystemExit as error:  # uvicorn's way; it would pass by everything that looks on
-            address = f"{self.config.host}:{self.config.port}"
-            raise Infrastructure(f"the HTTP door at {address} did not open") from error
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield

@@ -20,6 +20,7 @@ from metrics_ingest.adapters.rates import rates_into
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.money import quotes_of
 from service_kit import audit
+from service_kit.sharing import Shared
 from service_kit.store import Document, Store, Tx
 
 SOURCES = "sources"
@@ -147,26 +148,33 @@ class StoredSources:
     def __init__(self, store: Store) -> None:
         self._db = store.db
         self._kept: dict[str, tuple[float, Source]] = {}
+        self._shared = Shared(self._ask)
 
     async def source(self, tenant: str, name: str) -> Source | None:
         """Return the current version of a source; of another process's, as of a second ago."""
         identity = key_of(tenant, name)
-        now = time.monotonic()
         since, kept = self._kept.get(identity, (-KEEP_SECONDS, None))
-        if now - since < KEEP_SECONDS:
+        if time.monotonic() - since < KEEP_SECONDS:
             return kept
+        return await self._shared.get(identity)
+
+    async def _ask(self, identity: str) -> Source | None:
+        now = time.monotonic()
         found = await self._db[SOURCES].find_one({"_id": identity})
         if found is None:
             return None
         source = read(found, Source)
         if len(self._kept) >= KEEP_SOURCES:
             self._kept.clear()
-        self._kept[identity] = now, source
+        if self._shared.holds(identity):
+            self._kept[identity] = now, source
         return source
 
     def forget(self, tenant: str, name: str) -> None:
         """Ask for the source the next time: it has just been changed."""
-        self._kept.pop(key_of(tenant, name), None)
+        identity = key_of(tenant, name)
+        self._shared.forget(identity)
+        self._kept.pop(identity, None)
 
     async def active_topics(self) -> dict[str, tuple[str, str]]:
         """Return the topics that are to be read, each with its tenant and source."""
