@@ -105,7 +105,7 @@ class Stage:
         self.handler: FoldHandler
         self.applier: Applier
         self.subjects: Applier
-        self.relayed: set[str] = set()
+        self.relayed: set[tuple[str, int]] = set()
         self.counts = COUNTS
 
     async def start(self, window_bytes: int = 2**20) -> None:
