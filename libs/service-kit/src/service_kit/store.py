@@ -10,7 +10,7 @@ from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistr
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from pymongo import AsyncMongoClient, DeleteMany, InsertOne, UpdateMany, UpdateOne, WriteConcern
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from service_kit.errors import Infrastructure
@@ -29,6 +29,12 @@ SNAPSHOT = ReadConcern("snapshot")
 # How many ids a query names. One of the servers in use compares every id with every document it
 # finds: a thousand at once took it 1.4 s, forty at a time 0.12 s.
 IDS = 40
+
+
+# A collection with at most so many writes lets them travel with those of others. More inserts are
+# dearer that way: 60 took one of the servers in use 14 ms instead of 7.
+FEW = 40
+_DUPLICATE = 11000
 
 
 def portions(ids: Iterable[Any]) -> Iterator[list[Any]]:
@@ -80,7 +86,8 @@ class Collection:
     was read by its id is not asked again: the snapshot stands still.
     """
 
-    def __init__(self, raw: Any, session: Any) -> None:
+    def __init__(self, tx: "Tx", raw: Any, session: Any) -> None:
+        self._tx = tx
         self._raw = raw
         self._session = session
         self._waiting: list[Any] = []
@@ -94,12 +101,14 @@ class Collection:
             known = self._known[query["_id"]]
             return None if known is None else dict(known)
         await self.flush()
+        self._tx.begun = True
         found: Document | None = await self._raw.find_one(query, session=self._session, **options)
         return found
 
     async def find(self, query: Mapping[str, Any], **options: Any) -> list[Document]:
         """Return all matches in the transaction's snapshot."""
         await self.flush()
+        self._tx.begun = True
         cursor = self._raw.find(query, session=self._session, **options)
         found: list[Document] = await cursor.to_list(None)
         return found
@@ -108,6 +117,7 @@ class Collection:
         """Return those documents that have these ids, in any order; see :func:`find_ids`."""
         if options:
             await self.flush()
+            self._tx.begun = True
             return await find_ids(self._raw, ids, session=self._session, **options)
         wanted = list(dict.fromkeys(ids))
         await self._learn(wanted)
@@ -120,6 +130,7 @@ class Collection:
             await self.flush()
         unknown = [each for each in ids if each not in self._known]
         if unknown:
+            self._tx.begun = True
             found = await find_ids(self._raw, unknown, session=self._session)
             self._known |= dict.fromkeys(unknown)
             self._known |= {document["_id"]: document for document in found}
@@ -150,9 +161,20 @@ class Collection:
         """Write what waits, in order; return how many documents its updates matched."""
         if not self._waiting:
             return 0
-        operations, self._waiting, self._changed = self._waiting, [], set()
+        operations = self.take()
+        self._tx.begun = True
         done = await self._raw.bulk_write(operations, session=self._session)
         return int(done.matched_count)
+
+    def take(self) -> list[Any]:
+        """Return what waits: it is about to be written."""
+        operations, self._waiting, self._changed = self._waiting, [], set()
+        return operations
+
+    @property
+    def waits(self) -> int:
+        """How many writes wait."""
+        return len(self._waiting)
 
     def _write(self, operations: Sequence[Any]) -> None:
         self._waiting += operations
@@ -165,6 +187,24 @@ class Collection:
                 self._known.pop(changed, None)
                 if self._changed is not None:
                     self._changed.add(changed)
+
+
+def bulk_statement(number: int, operation: Any) -> Document:
+    """Return the operation as the command bulkWrite has it; ``number`` is its collection's."""
+    match operation:
+        case InsertOne():
+            return {"insert": number, "document": operation._doc}
+        case UpdateOne() | UpdateMany():
+            return {
+                "update": number,
+                "filter": operation._filter,
+                "updateMods": operation._doc,
+                "multi": isinstance(operation, UpdateMany),
+                "upsert": bool(operation._upsert),
+            }
+        case DeleteMany():
+            return {"delete": number, "filter": operation._filter, "multi": True}
+    raise TypeError(f"no statement for {operation!r}")
 
 
 def _names_an_id(query: Mapping[str, Any]) -> bool:
@@ -196,16 +236,42 @@ class Tx:
         self._collections: dict[str, Collection] = {}
         # The number of each origin's newest bundle (service_kit.outbox), for the relay's ear.
         self.told: dict[str, int] = {}
+        self.begun = False  # whether a statement has been sent
 
     def __getitem__(self, name: str) -> Collection:
         if name not in self._collections:
-            self._collections[name] = Collection(self._db[name], self._session)
+            self._collections[name] = Collection(self, self._db[name], self._session)
         return self._collections[name]
 
     async def flush(self) -> None:
-        """Write everything that waits."""
-        for collection in self._collections.values():
-            await collection.flush()
+        """Write everything that waits; a few writes of each of several collections go together."""
+        waiting = [each for each in self._collections if self._collections[each].waits]
+        few = [each for each in waiting if self._collections[each].waits <= FEW]
+        # One of the servers in use takes no bulkWrite as a transaction's first statement.
+        if len(few) > 1 and self.begun:
+            await self._flush_together(few)
+        for name in waiting:
+            await self._collections[name].flush()
+
+    async def _flush_together(self, names: Sequence[str]) -> None:
+        """Write what waits in these collections by one request; raises the first error."""
+        statements = [
+            bulk_statement(number, operation)
+            for number, name in enumerate(names)
+            for operation in self._collections[name].take()
+        ]
+        command = {
+            "bulkWrite": 1,
+            "ops": statements,
+            "nsInfo": [{"ns": f"{self._db.name}.{name}"} for name in names],
+            "errorsOnly": True,
+        }
+        answer = await self._db.client.admin.command(
+            command, session=self._session, codec_options=CODEC
+        )
+        for failed in answer["cursor"]["firstBatch"]:
+            kind = DuplicateKeyError if failed["code"] == _DUPLICATE else OperationFailure
+            raise kind(failed["errmsg"], failed["code"], failed)
 
 
 class Session:
