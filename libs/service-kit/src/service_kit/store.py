@@ -9,7 +9,16 @@ from typing import Any, TypeVar
 from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
-from pymongo import AsyncMongoClient, DeleteMany, InsertOne, UpdateMany, UpdateOne, WriteConcern
+from pymongo import (
+    AsyncMongoClient,
+    DeleteMany,
+    DeleteOne,
+    InsertOne,
+    ReplaceOne,
+    UpdateMany,
+    UpdateOne,
+    WriteConcern,
+)
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
@@ -194,7 +203,7 @@ def bulk_statement(number: int, operation: Any) -> Document:
     match operation:
         case InsertOne():
             return {"insert": number, "document": operation._doc}
-        case UpdateOne() | UpdateMany():
+        case UpdateOne() | UpdateMany() | ReplaceOne():
             return {
                 "update": number,
                 "filter": operation._filter,
@@ -202,8 +211,9 @@ def bulk_statement(number: int, operation: Any) -> Document:
                 "multi": isinstance(operation, UpdateMany),
                 "upsert": bool(operation._upsert),
             }
-        case DeleteMany():
-            return {"delete": number, "filter": operation._filter, "multi": True}
+        case DeleteOne() | DeleteMany():
+            many = isinstance(operation, DeleteMany)
+            return {"delete": number, "filter": operation._filter, "multi": many}
     raise TypeError(f"no statement for {operation!r}")
 
 
@@ -215,7 +225,7 @@ def _id_changed_by(operation: Any) -> str | int | None:
     """Return the one id that a write changes; None: that cannot be told."""
     if isinstance(operation, InsertOne):
         identity = operation._doc.get("_id")
-    elif isinstance(operation, UpdateOne):
+    elif isinstance(operation, UpdateOne | ReplaceOne):
         identity = operation._filter.get("_id")
     else:
         return None

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pymongo import UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from service_kit.owners import take_over
@@ -280,8 +280,17 @@ async def test_few_writes_to_several_collections_do_what_they_would_alone(store:
         await tx["x"].delete_many({"n": "c"})
         await tx["y"].insert_many([{"_id": 1, "body": b"x"}, {"_id": 2, "body": b"y"}])
         await tx["z"].update_one({"_id": "new"}, {"$set": {"at": 5}}, upsert=True)
+        await tx["v"].bulk_write(
+            [
+                ReplaceOne({"_id": 1}, {"_id": 1, "whole": True}, upsert=True),
+                ReplaceOne({"_id": 1}, {"_id": 1, "whole": False}, upsert=True),
+                InsertOne({"_id": 2}),
+                DeleteOne({"_id": 2}),
+            ]
+        )
 
     await session.run(body)
+    assert await store.db["v"].find({}).to_list(None) == [{"_id": 1, "whole": False}]
     found = {name: await store.db[name].find({}).to_list(None) for name in "xyz"}
     assert sorted(found["x"], key=lambda row: row["_id"]) == [
         {"_id": "a", "n": "a", "old": False, "share": Decimal("0.1")},

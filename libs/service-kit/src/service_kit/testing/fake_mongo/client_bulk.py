@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure
-from pymongo.operations import DeleteMany, DeleteOne, InsertOne, UpdateMany, UpdateOne
+from pymongo.operations import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from service_kit.testing.fake_mongo.bulk import Bulk
 from service_kit.testing.fake_mongo.hook import Fault
@@ -71,6 +71,8 @@ def _request(statement: Mapping[str, Any]) -> tuple[int, Any]:
         case {"insert": number, "document": document}:
             return number, InsertOne(document)
         case {"update": number, "filter": query, "updateMods": mods, "multi": multi, "upsert": up}:
+            if not any(name.startswith("$") for name in mods):
+                return number, ReplaceOne(query, mods, upsert=up)
             return number, (UpdateMany if multi else UpdateOne)(query, mods, upsert=up)
         case {"delete": number, "filter": query, "multi": multi}:
             return number, (DeleteMany if multi else DeleteOne)(query)
