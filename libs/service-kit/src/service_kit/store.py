@@ -43,6 +43,7 @@ IDS = 40
 # A collection with at most so many writes lets them travel with those of others. More inserts are
 # dearer that way: 60 took one of the servers in use 14 ms instead of 7.
 FEW = 40
+MONGODB_8 = 25  # its wire version
 _DUPLICATE = 11000
 
 
@@ -385,12 +386,14 @@ class Store:
         return cls(AsyncMongoClient(uri, retryWrites=True, retryReads=True), database)
 
     async def check(self) -> None:
-        """Raise Infrastructure on a server without transactions or with an arbiter."""
+        """Raise Infrastructure on an older server, one without transactions or with an arbiter."""
         hello = await self.client.admin.command({"hello": 1})
         if "setName" not in hello:
             raise Infrastructure("MongoDB is standalone: transactions need a replica set")
         if hello.get("arbiters"):
             raise Infrastructure("MongoDB has an arbiter: w=majority may be lost with it")
+        if hello.get("maxWireVersion", MONGODB_8) < MONGODB_8:
+            raise Infrastructure("MongoDB is older than 8.0: it does not know bulkWrite")
 
     async def session(self) -> Session:
         """Open a session of this database."""
