@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.operations import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from service_kit.testing.fake_mongo.bulk import Bulk
+from service_kit.testing.fake_mongo.collection import lost
 from service_kit.testing.fake_mongo.hook import Fault
 from service_kit.testing.fake_mongo.storage import Transaction
 
@@ -23,7 +24,7 @@ async def bulk_write(
     tables = [_table(client, each["ns"]) for each in command["nsInfo"]]
     fault = await client.point("bulkWrite:") if client.point else None
     if fault is Fault.NOT_DONE:
-        raise AutoReconnect("connection lost")
+        raise lost(session)
 
     def work(tx: Transaction | None) -> list[dict[str, Any]]:
         done: list[dict[str, Any]] = []
@@ -35,7 +36,7 @@ async def bulk_write(
 
     results = await client.server.run(session, work)
     if fault is Fault.DONE:
-        raise AutoReconnect("connection lost")
+        raise lost(session)
     failed = [result for result in results if not result["ok"]]
     shown = failed if command.get("errorsOnly") else results
     return {"ok": 1.0, "nErrors": len(failed), "cursor": {"id": 0, "firstBatch": shown}}
