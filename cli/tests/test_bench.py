@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from paceline.bench import summary
+from paceline.bench import median_of, summary
 from paceline.bench_load import BITS, PROBE, Events, Probe, Shape, goals, seen
 from paceline.demo.place import free_base_port
 
@@ -25,6 +25,18 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert summary(values) == {"count": 200, "p50": 100.0, "p99": 198.0, "max": 200.0}
     assert summary([7.0]) == {"count": 1, "p50": 7.0, "p99": 7.0, "max": 7.0}
     assert summary([]) == {"count": 0, "p50": None, "p99": None, "max": None}
+
+
+@pytest.mark.parametrize(
+    ("p50s", "told"), [([5.0], 5.0), ([9.0, 1.0, 4.0], 4.0), ([8.0, 2.0], 2.0)]
+)
+def test_of_several_runs_the_median_is_told_beside_all_of_them(
+    p50s: list[float], told: float
+) -> None:
+    runs = [{"latency_ms": {"p50": p50, "p99": 10.0, "max": 11.0}} for p50 in p50s]
+    found = median_of(runs)
+    assert found["latency_ms"]["p50"] == told
+    assert found["runs"] == [{"p50": p50, "p99": 10.0} for p50 in p50s]
 
 
 def test_a_shape_tells_its_cells_requests_and_batches() -> None:

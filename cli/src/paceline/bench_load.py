@@ -29,6 +29,7 @@ class Shape:
     probes: int
     slot: float = 0.02
     warm_up: float = 3.0
+    patience: float = 60.0  # seconds that the last probes and events may take
 
     @property
     def cells(self) -> int:

@@ -18,7 +18,6 @@ from paceline.trial.system import System, TrialFailed, until
 
 MOST_IN_FLIGHT = 200  # requests; beyond it the rate is not reached, and the report says so
 POLL_SECONDS = 0.02
-PROBE_PATIENCE = 60.0
 
 
 @dataclass(slots=True)
@@ -102,9 +101,9 @@ class Run:
         floor = asyncio.ensure_future(self._floor())
         try:
             await self._send()
-            await until(self._all_seen, PROBE_PATIENCE, "all probes are readable")
+            await until(self._all_seen, self._shape.patience, "all probes are readable")
             await _end(beside)
-            await until(self._all_folded, PROBE_PATIENCE, "all events are folded", 0.2)
+            await until(self._all_folded, self._shape.patience, "all events are folded", 0.2)
             self.measured.floor = await floor
         finally:
             await _end([*beside, floor])

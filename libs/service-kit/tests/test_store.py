@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pymongo import UpdateOne
 
+from service_kit.errors import Infrastructure
 from service_kit.store import Session, Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo
 
@@ -82,6 +83,26 @@ async def test_a_write_that_may_change_anything_is_there_at_the_next_read(
         assert found == (None if how == "delete_many" else {"_id": "a", "n": 7})
 
     await counted.run(body)
+
+
+class Answers(FakeMongo):
+    """A server that says of itself what a test wants."""
+
+    def __init__(self, **said: Any) -> None:
+        super().__init__()
+        self._said = said
+
+    def run(self, name: str, value: Any) -> dict[str, Any]:
+        return super().run(name, value) | self._said
+
+
+@pytest.mark.parametrize(
+    ("said", "why"), [({"maxWireVersion": 21}, "older than 8.0"), ({"arbiters": ["x"]}, "arbiter")]
+)
+async def test_a_server_that_would_not_do_is_refused(said: dict[str, Any], why: str) -> None:
+    with pytest.raises(Infrastructure, match=why):
+        await Store(Answers(**said), "db").check()
+    await Store(Answers(maxWireVersion=25), "db").check()
 
 
 async def test_another_run_of_the_body_sees_what_holds_then(counted: Counted) -> None:

@@ -57,6 +57,18 @@ def test_a_span_is_due_at_close_plus_freshness_by_clock_and_watermark(make_goal)
     assert (one.span.start, one.close_ms, one.at_ms) == (MONDAY, moment - HOUR, moment)
 
 
+def test_days_behind_a_new_goal_wait_for_what_was_accepted_before_it_was_made(make_goal):
+    made = instant(2026, 6, 9, 12)
+    goal = replace(make_goal(days=5), changed_ms=made)
+    later = made + HOUR
+    assert due([goal], Position(), made - 1, later) == []
+    lit = [one for one in due([goal], Position(), made, later) if not one.is_period]
+    assert [one.span.start for one in lit] == [MONDAY + timedelta(days=n) for n in range(5)]
+    assert {one.at_ms for one in lit} == {made}
+    early = make_goal(days=5)  # made before: nothing changes
+    assert due([early], Position(), made - 1, later) != []
+
+
 def test_a_span_without_watermark_is_given_up_after_48_hours_a_period_never(make_goal):
     goal = make_goal(days=1)
     moment = instant(2026, 6, 1, 23) + HOUR

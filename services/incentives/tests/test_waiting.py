@@ -145,11 +145,14 @@ async def test_praise_that_waited_counts_as_posted_when_it_is(stage: Any) -> Non
     assert count("no-consent") == before["no-consent"] + 1
 
 
-def once_at(stage: Any, call: str, meanwhile: Callable[[], Awaitable[None]]) -> None:
-    """Let something happen within another worker's transaction, just before its first such call."""
+def once_at(stage: Any, collection: str, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """Let something happen within another worker's transaction, just before it writes this.
+
+    It goes alone, or together with what stands in other collections.
+    """
 
     async def point(seen: str) -> None:
-        if seen == call:
+        if seen in ("bulkWrite:", f"bulk_write:{collection}"):
             stage.mongo.point = None
             await meanwhile()
 
@@ -161,7 +164,7 @@ async def test_an_entry_that_comes_while_an_award_is_granted_is_seen_thanks_to_t
     stage: Any, head: bool
 ) -> None:
     await stage.split(Guards(head=head))
-    once_at(stage, "bulk_write:totals", lambda: stage.tell(SETTINGS, TEAM, AGREES))
+    once_at(stage, "totals", lambda: stage.tell(SETTINGS, TEAM, AGREES))
     await pass_it(stage, "li.na")
     assert await states(stage) == {"li.na": "posted" if head else "waiting"}
     assert len(await stage.rewards()) == int(head)
@@ -172,7 +175,7 @@ async def test_an_award_granted_while_an_entry_comes_is_seen_thanks_to_the_head(
     stage: Any, head: bool
 ) -> None:
     await stage.split(Guards(head=head))
-    once_at(stage, "bulk_write:directory", lambda: pass_it(stage, "li.na"))
+    once_at(stage, "directory", lambda: pass_it(stage, "li.na"))
     await stage.tell(SETTINGS, TEAM, AGREES)
     assert await states(stage) == {"li.na": "posted" if head else "waiting"}
     assert len(await stage.rewards()) == int(head)

@@ -106,7 +106,7 @@ class Stage:
         self.handler: FoldHandler
         self.applier: Applier
         self.subjects: Applier
-        self.relayed: set[str] = set()
+        self.relayed: set[tuple[str, int]] = set()
         self.counts = COUNTS
         self.schemas: Any = None  # a registry that others share, or none
         self.open()

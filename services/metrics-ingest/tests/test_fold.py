@@ -151,7 +151,7 @@ async def test_a_definition_that_changes_before_the_commit_is_folded_again(
 
     async def point(what: str) -> Fault | None:
         nonlocal changed
-        if what == "bulk_write:seen" and not changed:
+        if what == "bulkWrite:" and not changed:
             changed = True
             now = make.shop_metrics()[0] | {"value": "net"}
             await stage.done("PUT", "/v1/metrics/gross_revenue", now)

@@ -99,7 +99,7 @@ async def test_a_mended_mapping_and_a_replay_count_the_event_once(stage: Any, ma
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("where", ["bulk_write:dead_letters", "bulk_write:outbox", "commit:"])
+@pytest.mark.parametrize("where", ["bulkWrite:", "commit:"])
 async def test_a_replay_that_is_cut_off_anywhere_sends_each_event_once(
     stage: Any, make: Any, fault: Fault, where: str
 ) -> None:

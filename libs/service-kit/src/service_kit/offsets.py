@@ -97,6 +97,7 @@ async def close_slices(
             {"_id": offset_id(group, batch.partition)} | expected,
             {"$set": changed[batch.partition]},
         )
+    # First of all: what somebody else has written would meet the rows as a duplicate.
     if await tx["offsets"].flush() != len(closing):
         raise Moved([batch.partition for batch, _ in closing])
     return changed

@@ -170,10 +170,12 @@ class Runtime:
         group: str,
         kind: str | None = None,
         within: float = 0.05,
+        batch: int = 500,
     ) -> "Loop":
         """Return the loop that feeds ``topics`` to the applier; ``kind`` None: as set, or faust.
 
-        ``within``: how long records are collected for a transaction, in seconds.
+        ``within``: how long records are collected for a transaction, in seconds; ``batch``: how
+        many at most.
 
         It begins when the broker shows every topic, and raises Infrastructure otherwise.
         """
@@ -187,6 +189,7 @@ class Runtime:
             instance=self.settings.instance,
             topics=tuple(topics),
             within=within,
+            batch=batch,
         )
         loop = make_loop(kind or self.settings.loop or "faust", settings, applier, self.guards)
         return SeenFirst(loop, self.broker.partition_count, topics)

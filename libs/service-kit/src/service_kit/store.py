@@ -2,210 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
-from bson.decimal128 import Decimal128
-from bson.int64 import Int64
-from pymongo import AsyncMongoClient, DeleteMany, InsertOne, UpdateMany, UpdateOne, WriteConcern
+from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from service_kit.documents import CODEC, Document, find_ids, portions
 from service_kit.errors import Infrastructure
+from service_kit.transaction import Tx
+
+__all__ = ["CODEC", "Document", "Session", "Store", "Tx", "find_ids", "portions"]
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Document = dict[str, Any]
 Tell = Callable[[Mapping[str, int]], None]
 RETRY_FOR = 30.0
 MAJORITY = WriteConcern("majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
-
-
-# How many ids a query names. One of the servers in use compares every id with every document it
-# finds: a thousand at once took it 1.4 s, forty at a time 0.12 s.
-IDS = 40
-
-
-def portions(ids: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield the ids in portions that one query may name."""
-    whole = list(ids)
-    for start in range(0, len(whole), IDS):
-        yield whole[start : start + IDS]
-
-
-async def find_ids(collection: Any, ids: Iterable[Any], **options: Any) -> list[Document]:
-    """Return those documents of a driver's collection that have these ids, in any order."""
-    found: list[Document] = []
-    for portion in portions(ids):
-        found += await collection.find({"_id": {"$in": portion}}, **options).to_list(None)
-    return found
-
-
-class _DecimalCodec(TypeCodec):
-    """Decimals are stored as Decimal128: 34 digits, exact."""
-
-    python_type = Decimal
-    bson_type = Decimal128
-
-    def transform_python(self, value: Decimal) -> Decimal128:
-        return Decimal128(value)
-
-    def transform_bson(self, value: Decimal128) -> Decimal:
-        return value.to_decimal()
-
-
-class _PlainIntegers(TypeDecoder):
-    """Whole numbers come back as int, not as the driver's subclass, which no encoder knows."""
-
-    bson_type = Int64
-
-    def transform_bson(self, value: Int64) -> int:
-        return int(value)
-
-
-CODEC: CodecOptions[Document] = CodecOptions(
-    type_registry=TypeRegistry([_DecimalCodec(), _PlainIntegers()]), tz_aware=True
-)
-
-
-class Collection:
-    """A collection inside one transaction: the driver's calls, with the session filled in.
-
-    Writes wait until what they change is read, or the transaction commits: see :class:`Tx`. What
-    was read by its id is not asked again: the snapshot stands still.
-    """
-
-    def __init__(self, raw: Any, session: Any) -> None:
-        self._raw = raw
-        self._session = session
-        self._waiting: list[Any] = []
-        self._changed: set[Any] | None = set()  # ids that waiting writes change; None: any
-        self._known: dict[Any, Document | None] = {}
-
-    async def find_one(self, query: Mapping[str, Any], **options: Any) -> Document | None:
-        """Return the first match in the transaction's snapshot."""
-        if not options and _names_an_id(query):
-            await self._learn([query["_id"]])
-            known = self._known[query["_id"]]
-            return None if known is None else dict(known)
-        await self.flush()
-        found: Document | None = await self._raw.find_one(query, session=self._session, **options)
-        return found
-
-    async def find(self, query: Mapping[str, Any], **options: Any) -> list[Document]:
-        """Return all matches in the transaction's snapshot."""
-        await self.flush()
-        cursor = self._raw.find(query, session=self._session, **options)
-        found: list[Document] = await cursor.to_list(None)
-        return found
-
-    async def find_ids(self, ids: Iterable[Any], **options: Any) -> list[Document]:
-        """Return those documents that have these ids, in any order; see :func:`find_ids`."""
-        if options:
-            await self.flush()
-            return await find_ids(self._raw, ids, session=self._session, **options)
-        wanted = list(dict.fromkeys(ids))
-        await self._learn(wanted)
-        known = (self._known[each] for each in wanted)
-        return [dict(document) for document in known if document is not None]
-
-    async def _learn(self, ids: Sequence[Any]) -> None:
-        """Read those documents that are not known, or that a waiting write changes."""
-        if self._changed is None or not self._changed.isdisjoint(ids):
-            await self.flush()
-        unknown = [each for each in ids if each not in self._known]
-        if unknown:
-            found = await find_ids(self._raw, unknown, session=self._session)
-            self._known |= dict.fromkeys(unknown)
-            self._known |= {document["_id"]: document for document in found}
-
-    async def insert_many(self, documents: Sequence[Document]) -> None:
-        """Insert documents; none is fine. An existing ``_id`` aborts the transaction."""
-        self._write([InsertOne(document) for document in documents])
-
-    async def update_one(
-        self, query: Mapping[str, Any], update: Mapping[str, Any], *, upsert: bool = False
-    ) -> None:
-        """Update the first match."""
-        self._write([UpdateOne(query, update, upsert=upsert)])
-
-    async def update_many(self, query: Mapping[str, Any], update: Mapping[str, Any]) -> None:
-        """Update all matches."""
-        self._write([UpdateMany(query, update)])
-
-    async def bulk_write(self, operations: Sequence[Any]) -> None:
-        """Apply pymongo operations in order; none is fine."""
-        self._write(operations)
-
-    async def delete_many(self, query: Mapping[str, Any]) -> None:
-        """Delete all matches."""
-        self._write([DeleteMany(query)])
-
-    async def flush(self) -> int:
-        """Write what waits, in order; return how many documents its updates matched."""
-        if not self._waiting:
-            return 0
-        operations, self._waiting, self._changed = self._waiting, [], set()
-        done = await self._raw.bulk_write(operations, session=self._session)
-        return int(done.matched_count)
-
-    def _write(self, operations: Sequence[Any]) -> None:
-        self._waiting += operations
-        for operation in operations:
-            changed = _id_changed_by(operation)
-            if changed is None:
-                self._changed = None
-                self._known.clear()
-            else:
-                self._known.pop(changed, None)
-                if self._changed is not None:
-                    self._changed.add(changed)
-
-
-def _names_an_id(query: Mapping[str, Any]) -> bool:
-    return query.keys() == {"_id"} and isinstance(query["_id"], str | int)
-
-
-def _id_changed_by(operation: Any) -> str | int | None:
-    """Return the one id that a write changes; None: that cannot be told."""
-    if isinstance(operation, InsertOne):
-        identity = operation._doc.get("_id")
-    elif isinstance(operation, UpdateOne):
-        identity = operation._filter.get("_id")
-    else:
-        return None
-    return identity if isinstance(identity, str | int) else None
-
-
-class Tx:
-    """One open transaction: ``tx["goals"]`` is a collection inside it.
-
-    Nobody sees a transaction's writes before it commits, so they need not travel one by one: a
-    collection's writes go in one round trip, when one of them is read or at the commit. A batch
-    over four partitions then costs the server as many requests as one over a single partition.
-    """
-
-    def __init__(self, db: Any, session: Any) -> None:
-        self._db = db
-        self._session = session
-        self._collections: dict[str, Collection] = {}
-        # The number of each origin's newest bundle (service_kit.outbox), for the relay's ear.
-        self.told: dict[str, int] = {}
-
-    def __getitem__(self, name: str) -> Collection:
-        if name not in self._collections:
-            self._collections[name] = Collection(self._db[name], self._session)
-        return self._collections[name]
-
-    async def flush(self) -> None:
-        """Write everything that waits."""
-        for collection in self._collections.values():
-            await collection.flush()
+MONGODB_8 = 25  # its wire version
 
 
 class Session:
@@ -309,12 +127,14 @@ class Store:
         return cls(AsyncMongoClient(uri, retryWrites=True, retryReads=True), database)
 
     async def check(self) -> None:
-        """Raise Infrastructure on a server without transactions or with an arbiter."""
+        """Raise Infrastructure on an older server, one without transactions or with an arbiter."""
         hello = await self.client.admin.command({"hello": 1})
         if "setName" not in hello:
             raise Infrastructure("MongoDB is standalone: transactions need a replica set")
         if hello.get("arbiters"):
             raise Infrastructure("MongoDB has an arbiter: w=majority may be lost with it")
+        if hello.get("maxWireVersion", MONGODB_8) < MONGODB_8:
+            raise Infrastructure("MongoDB is older than 8.0: it does not know bulkWrite")
 
     async def session(self) -> Session:
         """Open a session of this database."""

@@ -1,10 +1,11 @@
 """The conformance suite of the document store, part two: transactions, conflicts, sessions."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from pymongo import UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from service_kit.owners import take_over
@@ -266,3 +267,68 @@ async def _hang(tx: Tx) -> None:
 
 async def _write(tx: Tx) -> None:
     await tx["c"].update_one({"_id": "locked"}, {"$set": {"n": 2}}, upsert=True)
+
+
+async def test_few_writes_to_several_collections_do_what_they_would_alone(store: Store) -> None:
+    await store.db["x"].insert_many([{"_id": n, "n": n, "old": True} for n in ("a", "b", "c")])
+    session = await store.session()
+
+    async def body(tx: Tx) -> None:
+        assert await tx["x"].find_one({"_id": "a"}) is not None
+        await tx["x"].update_one({"_id": "a"}, {"$inc": {"share": Decimal("0.1")}})
+        await tx["x"].update_many({"old": True}, {"$set": {"old": False}})
+        await tx["x"].delete_many({"n": "c"})
+        await tx["y"].insert_many([{"_id": 1, "body": b"x"}, {"_id": 2, "body": b"y"}])
+        await tx["z"].update_one({"_id": "new"}, {"$set": {"at": 5}}, upsert=True)
+        await tx["v"].bulk_write(
+            [
+                ReplaceOne({"_id": 1}, {"_id": 1, "whole": True}, upsert=True),
+                ReplaceOne({"_id": 1}, {"_id": 1, "whole": False}, upsert=True),
+                InsertOne({"_id": 2}),
+                DeleteOne({"_id": 2}),
+            ]
+        )
+
+    await session.run(body)
+    assert await store.db["v"].find({}).to_list(None) == [{"_id": 1, "whole": False}]
+    found = {name: await store.db[name].find({}).to_list(None) for name in "xyz"}
+    assert sorted(found["x"], key=lambda row: row["_id"]) == [
+        {"_id": "a", "n": "a", "old": False, "share": Decimal("0.1")},
+        {"_id": "b", "n": "b", "old": False},
+    ]
+    assert sorted(row["_id"] for row in found["y"]) == [1, 2]
+    assert found["z"] == [{"_id": "new", "at": 5}]
+
+
+@pytest.mark.parametrize("how", ["conflict", "duplicate"])
+async def test_what_somebody_else_wrote_meanwhile_has_all_of_it_run_again(
+    store: Store, how: str
+) -> None:
+    await store.db["x"].insert_one({"_id": "a", "n": 0})
+    session = await store.session()
+    runs = 0
+
+    async def body(tx: Tx) -> None:
+        nonlocal runs
+        runs += 1
+        known = await tx["x"].find_one({"_id": "a"})
+        assert known is not None
+        if runs == 1 and how == "conflict":
+            await put_in(store, "x", "a", 10)
+        if runs == 1 and how == "duplicate":
+            await put_in(store, "y", "b", 10)
+        await tx["z"].update_one({"_id": "c"}, {"$inc": {"n": 1}}, upsert=True)
+        if how == "conflict" or runs == 1:
+            await tx["y"].insert_many([{"_id": "b", "n": 1}])
+        await tx["x"].update_one({"_id": "a"}, {"$set": {"n": known["n"] + 1}})
+
+    await session.run(body)
+    assert runs == 2
+    wanted = (11, 1) if how == "conflict" else (1, 10)
+    got = [await store.db[name].find_one({"_id": i}) for name, i in (("x", "a"), ("y", "b"))]
+    assert tuple(row["n"] for row in got if row) == wanted
+    assert await store.db["z"].find_one({"_id": "c"}) == {"_id": "c", "n": 1}
+
+
+async def put_in(store: Store, collection: str, identity: str, n: int) -> None:
+    await store.db[collection].update_one({"_id": identity}, {"$set": {"n": n}}, upsert=True)

@@ -12,6 +12,7 @@ from service_kit.service import run_service
 
 # Of a day that changes several times a second, the last value is written alone.
 GATHER_SECONDS = 0.25
+GATHER_RECORDS = 3000  # of some hundred bytes
 
 
 async def run(runtime: Runtime) -> None:
@@ -20,7 +21,13 @@ async def run(runtime: Runtime) -> None:
     await make_indexes(runtime.store)
     handler = stream.Stream(runtime.clock, runtime.guards, settings.shared.partitions)
     applier = await runtime.applier(handler, group=stream.GROUP)
-    loop = runtime.loop(applier, topics=stream.TOPICS, group=stream.GROUP, within=GATHER_SECONDS)
+    loop = runtime.loop(
+        applier,
+        topics=stream.TOPICS,
+        group=stream.GROUP,
+        within=GATHER_SECONDS,
+        batch=GATHER_RECORDS,
+    )
 
     def held() -> list[int]:
         return [

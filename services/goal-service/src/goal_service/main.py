@@ -17,6 +17,10 @@ from service_kit.runtime import Runtime
 from service_kit.service import run_service
 from service_kit.ticker import tick_every
 
+# Facts come many in a message, and gather by themselves while a transaction runs.
+GATHER_SECONDS = 0.01
+GATHER_RECORDS = 1000  # with a backlog a day is written once for all of them
+
 
 async def serve(runtime: Runtime) -> None:
     """Run the service until it is told to stop."""
@@ -25,7 +29,9 @@ async def serve(runtime: Runtime) -> None:
     marks = Marks()
     stream = make_stream(runtime.store, runtime.clock, runtime.guards, settings.partitions, marks)
     applier = await runtime.applier(stream, group=GROUP, gapless=GAPLESS)
-    loop = runtime.loop(applier, topics=TOPICS, group=GROUP)
+    loop = runtime.loop(
+        applier, topics=TOPICS, group=GROUP, within=GATHER_SECONDS, batch=GATHER_RECORDS
+    )
     session = await runtime.session(f"compaction:{settings.shared.instance}")
     compactor = Compactor(runtime.store, session, runtime.guards, settings.compact_at)
     carry, clock = carrier(runtime), runtime.clock

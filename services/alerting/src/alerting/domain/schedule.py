@@ -194,7 +194,7 @@ def _of_version(
         if goal.stopped and one.close_ms > goal.changed_ms:
             return
         if first or one.close_ms > goal.changed_ms:
-            yield one
+            yield _once_made(one)
 
 
 def _ending(goal: Goal, *, first: bool, until: int | None) -> Appointment | None:
@@ -205,9 +205,17 @@ def _ending(goal: Goal, *, first: bool, until: int | None) -> Appointment | None
     if goal.stopped and (first or ending.close_ms > goal.changed_ms):
         return None
     if first or ending.close_ms > goal.changed_ms:
-        return ending
+        return _once_made(ending)
     late = goal.changed_ms - ending.close_ms  # the new end lies in the past: close it now
     return replace(ending, close_ms=goal.changed_ms, at_ms=ending.at_ms + late)
+
+
+def _once_made(one: Appointment) -> Appointment:
+    """Return the appointment, not before all is in that was accepted before the goal was made.
+
+    Who sends events and then makes a goal for the days behind them wants these events in it.
+    """
+    return replace(one, at_ms=max(one.at_ms, one.goal.changed_ms))
 
 
 def _appointment(goal: Goal, span: Span) -> Appointment:

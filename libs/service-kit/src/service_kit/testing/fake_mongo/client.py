@@ -5,6 +5,7 @@ from typing import Any
 
 from pymongo.errors import AutoReconnect, OperationFailure
 
+from service_kit.testing.fake_mongo.client_bulk import bulk_write
 from service_kit.testing.fake_mongo.collection import FakeCollection
 from service_kit.testing.fake_mongo.hook import Fault, Point
 from service_kit.testing.fake_mongo.session import FakeSession
@@ -26,11 +27,18 @@ class FakeDatabase:
         return self[name]
 
     async def command(
-        self, command: str | Mapping[str, Any], value: Any = 1, **_: Any
+        self,
+        command: str | Mapping[str, Any],
+        value: Any = 1,
+        *,
+        session: Any = None,
+        **_: Any,
     ) -> dict[str, Any]:
-        """Run hello, ping or killSessions."""
+        """Run hello, ping, killSessions or, in a transaction, bulkWrite."""
         document = {command: value} if isinstance(command, str) else dict(command)
         name = next(iter(document))
+        if name == "bulkWrite":
+            return await bulk_write(self.client, document, session)
         point = self.client.point
         fault = await point(f"{name}:") if point else None
         if fault is Fault.NOT_DONE:

@@ -40,10 +40,10 @@ class FakeCollection:
         point = self._client.point
         fault = await point(f"{what}:{self.name}") if point else None
         if fault is Fault.NOT_DONE:
-            raise _lost(session)
+            raise lost(session)
         result = await self._client.server.run(session, work)
         if fault is Fault.DONE:
-            raise _lost(session)
+            raise lost(session)
         return result
 
     async def find_one(
@@ -285,7 +285,8 @@ class Cursor:
         """Do nothing."""
 
 
-def _lost(session: Any) -> AutoReconnect:
+def lost(session: Any) -> AutoReconnect:
+    """Return the driver's error when the connection breaks, in a transaction or outside of one."""
     inside = session is not None and session.in_transaction
     return AutoReconnect("connection lost", {"errorLabels": [TRANSIENT]} if inside else None)
 
