@@ -84,7 +84,7 @@ bench-long: setup ## What an event costs as work grows, memory under a backlog, 
 drill: setup ## Kill under load (DRILL='--kills 60'), switch each guard off, replay the shop's whole year, overload and hostile input
 	@$(BIN)/paceline drill $(DRILL)
 	@for guard in cas head exit lane; do \
-		$(BIN)/paceline drill --kills 3 --events 48000 --rate 1000 --seed 3 --break $$guard; \
+		$(BIN)/paceline drill --kills 3 --events 24000 --rate 1000 --seed 3 --break $$guard; \
 		test $$? -eq 1 || { echo "the drill did not see that $$guard was off"; exit 1; }; done
 	@PACELINE_WHOLE_YEAR=1 $(BIN)/python -m pytest tests/retail
 	@PACELINE_HOSTILE=20 PACELINE_OVERLOAD=60 $(BIN)/python -m pytest tests/limits services/metrics-ingest/tests/test_hostile.py services/metrics-ingest/tests/test_hostile_topics.py
