@@ -233,7 +233,7 @@ def test_plan_says_what_apply_would_do_and_changes_nothing(
     before = set(house.admin.list_topics(timeout=15).topics)
     code, text = plan("--partitions", "2")
     assert (code, text.count("create")) == (2, len(TOPICS))
-    assert "first positions to make: 18" in text
+    assert "first positions to make: 20" in text
     assert set(house.admin.list_topics(timeout=15).topics) == before
     assert "topic mkt.test.raw" in house.paceline(as_admin, "doctor").output
 

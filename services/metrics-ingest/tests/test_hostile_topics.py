@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from event_contracts.raw import RawEvent
+from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.stream.rekeying import GROUP, RekeyHandler
 from service_kit import offsets
 from service_kit.batch import Bounds
@@ -85,7 +86,8 @@ class Topics:
 
     async def _take(self, name: str) -> None:
         partition = Partition(f"foreign:{name}", 0)
-        handler = RekeyHandler(self.stage.clock, self.stage.raw, "acme", "wild", name)
+        schemas = SchemaRegistry(Access())
+        handler = RekeyHandler(self.stage.clock, self.stage.raw, schemas, "acme", "wild", name)
         applier = await self.stage.runtime.applier(handler, group=GROUP)
         await offsets.seed(self.stage.store, GROUP, partition, 0, "t")
 

@@ -113,9 +113,10 @@ async def test_units_and_conversions_are_tried_with_the_history_of_the_samples(
 async def test_a_state_that_is_told_twice_counts_as_the_newer_one(stage: Any, make: Any) -> None:
     entity = {"kind": "entity", "types": ["order.placed"], "key": ["country"]}
     source = make.shop() | {"contributions": [entity]}
-    events = [make.order("a", 30, country="France"), make.order("b", 20, country="France")]
+    source["doors"] = {"http": source["doors"]["http"]}  # by a topic a state needs its as_of
+    orders = [make.order("a", 30, country="France"), make.order("b", 20, country="France")]
     metric = {"name": "open_value", "source": "shop", "value": "gross"}
-    found = await tried(stage, metric, *events, source=source, door="topic:shop.orders")
+    found = await tried(stage, metric, *map(make.cloud, orders), source=source)
     assert (Decimal(found["total"]["sum"]), found["needs_history"]) == (20, True)
 
 
