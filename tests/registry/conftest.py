@@ -18,7 +18,7 @@ from paceline.trial.system import System
 from service_kit.embedded import free_port
 from service_kit.testing.registry import Registry, program
 
-PORT = int(os.environ.get("PACELINE_REGISTRY_PORT", "8660"))
+PORT = int(os.environ.get("PACELINE_REGISTRY_PORT", "8720"))
 
 
 class Writer:
@@ -48,7 +48,7 @@ class Writer:
         assert self._producer.flush(30) == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     jar = program()
     if jar is None:
@@ -62,7 +62,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     found.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(
     tmp_path_factory: pytest.TempPathFactory,
     servers_of_a_system: dict[str, str],
