@@ -14,7 +14,8 @@ from event_contracts.facts import Accepted, Cell, FactBatch, GoalControl, Waterm
 from event_contracts.metrics import MetricDefined
 from event_contracts.progress import DayProgress, ProgressMessage
 from event_contracts.wire import Event, decoder_of, encode, key_of
-from goal_service.adapters.watermarks import Marks
+from goal_service.adapters.held import Held
+from goal_service.adapters.hot_days import MOST_DAYS, HotDay, read_stripe
 from goal_service.api import make_api
 from goal_service.stream import GAPLESS, GROUP, make_stream
 from service_kit import offsets
@@ -32,7 +33,7 @@ from service_kit.testing.tokens import FakeTokens, bearer
 
 NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
 PARTITIONS = 4
-FACTS = Partition("facts", 1)
+FACTS = Partition("facts", 2)  # where the shop's gross_revenue is
 DEFINITIONS = Partition("metric-definitions", 0)
 LANE = "metrics-ingest:raw/0"
 REVENUE = MetricDefined(
@@ -63,9 +64,10 @@ class Stage:
         self.mongo = FakeMongo(point=self._count)
         self.store = Store(self.mongo, "paceline_goal_service")
         self.clock = StandingClock()
-        self.marks = Marks()
+        self.held = Held()
         self.ends: Counter[Partition] = Counter()
         self.seqs: Counter[str] = Counter()
+        self.most_hot, self.tell_seconds = MOST_DAYS, 0.0
         self.applier: Applier
         self._boots = 0
 
@@ -86,7 +88,15 @@ class Stage:
             session=await self.store.session(),
             fence=fence,
             group=GROUP,
-            handler=make_stream(self.store, self.clock, Guards(), PARTITIONS, self.marks),
+            handler=make_stream(
+                self.store,
+                self.clock,
+                Guards(),
+                PARTITIONS,
+                self.held,
+                self.tell_seconds,
+                self.most_hot,
+            ),
             bounds=self._bounds,
             gapless=GAPLESS,
             clock=self.clock,
@@ -129,12 +139,21 @@ class Stage:
 
     async def days(self, goal: str, metric: str = "gross_revenue") -> dict[date, Decimal]:
         """Return the goal's stored days that are not 0."""
-        prefix = key_of("shop", goal, metric) + "|"
-        return {
-            date.fromisoformat(row["_id"][-10:]): row["value"]
-            for row in await self.all("progress")
-            if row["_id"].startswith(prefix) and row["value"]
-        }
+        found: dict[date, tuple[int, Decimal]] = {}
+        for month in await self.all("progress"):
+            if (month["goal"], month["metric"], month["part"]) == (goal, metric, ""):
+                for name, day in month["days"].items():
+                    found[date.fromisoformat(name)] = day["version"], day["value"]
+        for hot in await self.hot_days():
+            if (hot.goal, hot.metric, hot.part) == (goal, metric, ""):
+                now = hot.version, hot.value
+                found[hot.day] = max(found.get(hot.day, now), now)
+        return {day: value for day, (_, value) in found.items() if value}
+
+    async def hot_days(self) -> list[HotDay]:
+        """Return the days of all stripes."""
+        rows = await self.all("hot_days")
+        return [hot for row in rows for hot in read_stripe(row["body"]).values()]
 
     async def sent(self, topic: str) -> list[Any]:
         """Return the messages to a topic, lane by lane, in the order of each lane."""

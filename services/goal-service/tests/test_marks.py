@@ -2,26 +2,27 @@
 
 from typing import Any
 
-from goal_service.adapters.watermarks import Marks, feeding_origins, stored_mark
+from goal_service.adapters.held import Held
+from goal_service.adapters.watermarks import feeding_origins, stored_mark
 from goal_service.stream import GROUP
 from service_kit.records import Partition
 
-FACTS = Partition("facts", 1)
+FACTS = Partition("facts", 2)
 
 
 async def test_a_held_partition_is_as_complete_as_the_store_says_and_nobody_is_asked(
     stage: Any,
 ) -> None:
-    marks: Marks = stage.marks
+    held: Held = stage.held
     origins = feeding_origins(4)
     here, elsewhere = FACTS, Partition("facts", 3)
 
     async def both() -> tuple[int, int]:
         stored = await stored_mark(stage.store, GROUP, here, origins)
         stage.calls.clear()
-        held = await marks.of(stage.store, GROUP, here, origins)
+        here_held = await held.mark(stage.store, GROUP, here, origins)
         assert not stage.calls
-        return held, stored
+        return here_held, stored
 
     assert await both() == (-1, -1)
     names = [f"{topic}/{number}" for topic in ("raw", "subjects") for number in range(4)]
@@ -30,9 +31,9 @@ async def test_a_held_partition_is_as_complete_as_the_store_says_and_nobody_is_a
         assert await both() == (-1, -1)  # one origin was never heard of
     await stage.feed(stage.watermark(names[-1], 900))
     assert await both() == (900, 900)
-    assert await marks.of(stage.store, GROUP, elsewhere, origins) == -1
+    assert await held.mark(stage.store, GROUP, elsewhere, origins) == -1
     assert stage.calls  # not held here: the store was asked
     await stage.applier.drop([here])
     stage.calls.clear()
-    assert await marks.of(stage.store, GROUP, here, origins) == 900
+    assert await held.mark(stage.store, GROUP, here, origins) == 900
     assert stage.calls

@@ -5,9 +5,9 @@ import asyncio
 from goal_service import metrics
 from goal_service.adapters.compaction import Compactor
 from goal_service.adapters.directory import DirectoryReader
+from goal_service.adapters.held import Held
 from goal_service.adapters.indexes import make_indexes
 from goal_service.adapters.policies import PolicyReader
-from goal_service.adapters.watermarks import Marks
 from goal_service.api import make_api
 from goal_service.api.carrying import carrier
 from goal_service.api.following import Follower, LeaveFollower, PolicyFollower
@@ -26,8 +26,16 @@ async def serve(runtime: Runtime) -> None:
     """Run the service until it is told to stop."""
     settings = GoalSettings(runtime.settings)
     await make_indexes(runtime.store)
-    marks = Marks()
-    stream = make_stream(runtime.store, runtime.clock, runtime.guards, settings.partitions, marks)
+    held = Held()
+    stream = make_stream(
+        runtime.store,
+        runtime.clock,
+        runtime.guards,
+        settings.partitions,
+        held,
+        # A little less than the tick: each tick then has something to say.
+        tell_seconds=settings.shared.watermark_seconds * 0.9,
+    )
     applier = await runtime.applier(stream, group=GROUP, gapless=GAPLESS)
     loop = runtime.loop(
         applier, topics=TOPICS, group=GROUP, within=GATHER_SECONDS, batch=GATHER_RECORDS
@@ -38,7 +46,7 @@ async def serve(runtime: Runtime) -> None:
     policies = PolicyFollower(carry, PolicyReader(runtime.store), clock)
     leave = LeaveFollower(carry, DirectoryReader(runtime.store), clock)
     await runtime.serve(
-        make_api(runtime, marks),
+        make_api(runtime, held),
         loop.run(),
         tick_every(applier, settings.shared.watermark_seconds),
         compact_every(compactor, settings.compact_seconds),

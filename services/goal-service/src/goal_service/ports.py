@@ -63,8 +63,16 @@ class ProgressStore(Protocol):
         """Return all days of a part of a goal by one metric."""
         ...
 
-    async def write(self, values: Mapping[Place, DayValue]) -> None:
-        """Write the values, one write each."""
+    async def write(self, values: Mapping[Place, DayValue]) -> Mapping[Place, DayValue]:
+        """Write values that facts have changed; return what made room and was never told."""
+        ...
+
+    async def replace(self, values: Mapping[Place, DayValue]) -> None:
+        """Write values that a back-fill found, and tells at once."""
+        ...
+
+    def untold(self) -> Mapping[Place, DayValue]:
+        """Return all values that were never told; from now on they are."""
         ...
 
 

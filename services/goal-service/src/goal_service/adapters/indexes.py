@@ -5,6 +5,7 @@ from service_kit.store import Store
 INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("facts", ("head", "kind", "first")),
     ("facts", ("head", "last")),
+    ("progress", ("tenant", "goal")),
     ("goal_uses", ("partition",)),
     ("goals", ("tenant", "current", "goal")),
     ("goals", ("tenant", "goal", "version")),
@@ -22,7 +23,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("lane_ranges", ("group", "partition")),
 )
 # A transaction should not have to create a collection.
-COLLECTIONS = ("directory_heads", "progress", "alive", "heads", "audit", "dead_letters")
+COLLECTIONS = ("directory_heads", "hot_days", "alive", "heads", "audit", "dead_letters")
 
 
 async def make_indexes(store: Store) -> None:

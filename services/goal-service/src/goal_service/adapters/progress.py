@@ -1,108 +1,220 @@
-"""Goals' days.
+"""Goals' days: those that change in stripes (adapters.hot_days), the others by the month.
 
-{_id: "tenant|goal|metric|2011-01-31", value, count, version, as_of_ms, goal_version}
+    progress  {_id: "tenant|goal|metric|2011-01", tenant, goal, metric, part,
+               days: {"2011-01-31": {value, count, version, as_of_ms, goal_version}}}
 
-A part that has a name stands between metric and day.
+A part that has a name stands between metric and month. A day stands in both places when it has
+changed again; the higher version holds. Whoever reads without a transaction reads the stripe
+first: a day that makes room meanwhile is then found twice, never not at all.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
+from typing import Any
 
+import msgspec
 from pymongo import UpdateOne
 
 from event_contracts.goals import GoalChanged
-from event_contracts.wire import key_of
+from event_contracts.wire import key_of, partition_of
+from goal_service.adapters.held import Held
+from goal_service.adapters.hot_days import (
+    HOT_DAYS,
+    MOST_DAYS,
+    HotDay,
+    Stripe,
+    stored_stripe,
+    stripe_id,
+    stripe_of,
+    write_stripe,
+)
 from goal_service.domain.amounts import total
 from goal_service.domain.cascade import Actual
 from goal_service.domain.matching import Use
 from goal_service.domain.parts import OVER, OWN, GoalPart, named, parts_of
 from goal_service.domain.progress import DayValue
 from goal_service.ports import Place
-from service_kit.store import Document, Store, Tx, find_ids
+from service_kit.records import Partition
+from service_kit.store import Document, Store, Tx
 
 PROGRESS = "progress"
 
 
 class MongoProgress:
-    """The ProgressStore port inside one transaction.
+    """The ProgressStore port inside one transaction, over the ``stripes`` as last committed.
 
-    Only the worker that holds the metric's facts partition writes its goals' days, so what it has
-    written or read once is ``known``, as long as its compare-and-set matches; ``learnt`` is what
-    that takes in after the commit. None: never written.
+    ``changed`` are the stripes that are others once this one commits.
     """
 
-    def __init__(self, tx: Tx, known: Mapping[Place, DayValue | None]) -> None:
+    def __init__(
+        self, tx: Tx, partition: Partition, stripes: Sequence[Stripe], most: int = MOST_DAYS
+    ) -> None:
         self._tx = tx
-        self._known = known
-        self.learnt: dict[Place, DayValue | None] = {}
+        self._partition = partition
+        self._stripes = stripes
+        self._most = most
+        self.changed: dict[int, dict[Place, HotDay]] = {}
 
     async def read(self, places: Collection[Place]) -> dict[Place, DayValue]:
         """Return the values of those places that were ever written."""
-        unknown = {_id(p): p for p in places if p not in self._known and p not in self.learnt}
-        if unknown:
-            self.learnt |= dict.fromkeys(unknown.values())
-            for document in await self._tx[PROGRESS].find_ids(list(unknown)):
-                self.learnt[unknown[document["_id"]]] = _value(document)
-        found = {p: self.learnt[p] if p in self.learnt else self._known[p] for p in places}
-        return {place: value for place, value in found.items() if value is not None}
+        found: dict[Place, DayValue] = {}
+        cold: list[Place] = []
+        for place in places:
+            hot = self._stripe(stripe_of(place.tenant, place.goal)).get(place)
+            if hot is None:
+                cold.append(place)
+            else:
+                found[place] = hot.day_value
+        return found | await self._cold(cold)
 
     async def of_use(self, use: Use) -> dict[date, DayValue]:
         """Return all days of a part of a goal by one metric."""
-        query = _of_part(use.tenant, use.goal, use.metric, use.part)
-        return _by_day(await self._tx[PROGRESS].find(query))
+        months = await self._tx[PROGRESS].find({"tenant": use.tenant, "goal": use.goal})
+        stripe = self._stripe(stripe_of(use.tenant, use.goal))
+        return _joined(months, stripe, Place(use.tenant, use.goal, use.metric, date.min, use.part))
 
-    async def write(self, values: Mapping[Place, DayValue]) -> None:
-        """Write the values, one write each."""
-        await self._tx[PROGRESS].bulk_write(
+    async def write(self, values: Mapping[Place, DayValue]) -> dict[Place, DayValue]:
+        """Write values that facts have changed; return what made room and was never told."""
+        for place, value in values.items():
+            stripe = self._own(stripe_of(place.tenant, place.goal))
+            stripe.pop(place, None)  # what changes stands last
+            stripe[place] = HotDay.of(place, value)
+        cold = [day for stripe in self.changed.values() for day in _over(stripe, self._most)]
+        await self._write_months({day.place: day.day_value for day in cold})
+        return {day.place: day.day_value for day in cold if not day.told}
+
+    async def replace(self, values: Mapping[Place, DayValue]) -> None:
+        """Write values that a back-fill found: many, and few of them will change again."""
+        for place in values:
+            number = stripe_of(place.tenant, place.goal)
+            if place in self._stripe(number):
+                del self._own(number)[place]
+        await self._write_months(values)
+
+    def untold(self) -> dict[Place, DayValue]:
+        """Return all values that were never told; from now on they are."""
+        found: dict[Place, DayValue] = {}
+        for number in range(len(self._stripes)):
+            fresh = [day for day in self._stripe(number).values() if not day.told]
+            for day in fresh:
+                self._own(number)[day.place] = msgspec.structs.replace(day, told=True)
+                found[day.place] = day.day_value
+        return found
+
+    async def save(self) -> None:
+        """Write the stripes that have changed."""
+        await self._tx[HOT_DAYS].bulk_write(
             [
-                UpdateOne({"_id": _id(place)}, {"$set": asdict(value)}, upsert=True)
-                for place, value in values.items()
+                UpdateOne(
+                    {"_id": stripe_id(self._partition, number)},
+                    {"$set": {"body": write_stripe(stripe.values())}},
+                    upsert=True,
+                )
+                for number, stripe in sorted(self.changed.items())
             ]
         )
-        self.learnt.update(values)
+
+    def _stripe(self, number: int) -> Stripe:
+        own = self.changed.get(number)
+        return self._stripes[number] if own is None else own
+
+    def _own(self, number: int) -> dict[Place, HotDay]:
+        if number not in self.changed:
+            self.changed[number] = dict(self._stripes[number])
+        return self.changed[number]
+
+    async def _cold(self, places: Collection[Place]) -> dict[Place, DayValue]:
+        ids = dict.fromkeys(map(_month, places))
+        found = await self._tx[PROGRESS].find_ids(ids)
+        months = {document["_id"]: document["days"] for document in found}
+        days = {place: months.get(_month(place), {}).get(_name(place.day)) for place in places}
+        return {place: DayValue(**day) for place, day in days.items() if day is not None}
+
+    async def _write_months(self, values: Mapping[Place, DayValue]) -> None:
+        months: dict[str, dict[str, Any]] = {}
+        for place, value in values.items():
+            fields = months.setdefault(_month(place), _fields(place))
+            fields[f"days.{_name(place.day)}"] = asdict(value)
+        await self._tx[PROGRESS].bulk_write(
+            [UpdateOne({"_id": i}, {"$set": each}, upsert=True) for i, each in months.items()]
+        )
 
 
-async def read_days(store: Store, goal: GoalChanged, part: GoalPart) -> dict[date, DayValue]:
-    """Return the days of the goal's period by one of its parts, outside of a transaction."""
-    length = (goal.end - goal.start).days + 1
-    period = [goal.start + timedelta(days=number) for number in range(length)]
-    places = [Place(goal.tenant, goal.goal, part.metric, day, part.part) for day in period]
-    # By name: a range of ids is a walk over everybody's days on one of the servers in use.
-    days = _by_day(await find_ids(store.db[PROGRESS], map(_id, places)))
-    return dict(sorted(days.items()))
+class ProgressReader:
+    """Reads goals' days outside of a transaction.
+
+    The hot days of a partition that this process holds are taken from memory.
+    """
+
+    def __init__(self, store: Store, held: Held, partitions: int) -> None:
+        self._store = store
+        self._held = held
+        self._partitions = partitions
+
+    async def days(
+        self, goal: GoalChanged, parts: Iterable[GoalPart]
+    ) -> list[dict[date, DayValue]]:
+        """Return the days of the goal's period, in order, by each of the parts."""
+        wanted = [Place(goal.tenant, goal.goal, p.metric, date.min, p.part) for p in parts]
+        stripes = [await self._stripe(place) for place in wanted]
+        query = {"tenant": goal.tenant, "goal": goal.goal}
+        months = await self._store.db[PROGRESS].find(query).to_list(None)
+        every = [_joined(months, s, place) for s, place in zip(stripes, wanted, strict=True)]
+        return [
+            {day: days[day] for day in sorted(days) if goal.start <= day <= goal.end}
+            for days in every
+        ]
+
+    async def actual(self, goal: GoalChanged) -> Actual:
+        """Return what the goal's own sum and its denominator have come to."""
+        parts = [part for part in parts_of(goal) if part.part in (OWN, OVER)]
+        sums = [total(v.value for v in days.values()) for days in await self.days(goal, parts)]
+        return Actual(sums[0], sums[1] if len(sums) > 1 else None)
+
+    async def _stripe(self, place: Place) -> Stripe:
+        number = partition_of(self._partitions, place.tenant, place.metric)
+        partition = Partition("facts", number)
+        stripes, own = self._held.stripes(partition), stripe_of(place.tenant, place.goal)
+        if stripes is not None:
+            return stripes[own]
+        return await stored_stripe(self._store, partition, own)
 
 
-async def read_actual(store: Store, goal: GoalChanged) -> Actual:
-    """Return what the goal's own sum and its denominator have come to."""
-    sums = {
-        part.part: total(day.value for day in (await read_days(store, goal, part)).values())
-        for part in parts_of(goal)
-        if part.part in (OWN, OVER)
+def _over(stripe: dict[Place, HotDay], most: int) -> list[HotDay]:
+    """Take the days out that have not changed for longest, so that at most ``most`` stay."""
+    oldest = [place for place, _ in zip(stripe, range(len(stripe) - most), strict=False)]
+    return [stripe.pop(place) for place in oldest]
+
+
+def _joined(months: Iterable[Document], stripe: Stripe, like: Place) -> dict[date, DayValue]:
+    """Return the days of one part by one metric, whatever day ``like`` names."""
+    days: dict[date, DayValue] = {}
+    for month in months:
+        if (month["metric"], month["part"]) == (like.metric, like.part):
+            for day, value in month["days"].items():
+                days[date.fromisoformat(day)] = DayValue(**value)
+    for place, hot in stripe.items():
+        if place[:3] == like[:3] and place.part == like.part:
+            known = days.get(place.day)
+            if known is None or known.version < hot.version:
+                days[place.day] = hot.day_value
+    return days
+
+
+def _month(place: Place) -> str:
+    month = _name(place.day)[:7]
+    return key_of(place.tenant, place.goal, place.metric, *named(place.part), month)
+
+
+def _name(day: date) -> str:
+    return day.isoformat()
+
+
+def _fields(place: Place) -> dict[str, Any]:
+    return {
+        "tenant": place.tenant,
+        "goal": place.goal,
+        "metric": place.metric,
+        "part": place.part,
     }
-    return Actual(sums[OWN], sums.get(OVER))
-
-
-def _id(place: Place) -> str:
-    day = place.day.isoformat()
-    return key_of(place.tenant, place.goal, place.metric, *named(place.part), day)
-
-
-def _of_part(tenant: str, goal: str, metric: str, part: str) -> Document:
-    # A day begins with a digit, the name of a further part with a letter; ":" follows "9".
-    prefix = key_of(tenant, goal, metric, *named(part))
-    return {"_id": {"$gt": f"{prefix}|0", "$lt": f"{prefix}|:"}}
-
-
-def _by_day(documents: list[Document]) -> dict[date, DayValue]:
-    return {date.fromisoformat(document["_id"][-10:]): _value(document) for document in documents}
-
-
-def _value(document: Document) -> DayValue:
-    return DayValue(
-        value=document["value"],
-        count=document["count"],
-        version=document["version"],
-        as_of_ms=document["as_of_ms"],
-        goal_version=document["goal_version"],
-    )

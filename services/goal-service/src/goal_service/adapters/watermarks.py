@@ -17,32 +17,6 @@ def feeding_origins(partitions: int) -> frozenset[str]:
     return frozenset(f"{name}/{number}" for name in _FEEDING for number in range(partitions))
 
 
-class Marks:
-    """How complete the facts partitions are that this process holds: a door need not ask for them.
-
-    What another holds is asked of the store. A mark only grows, so one that a worker keeps for a
-    moment after it has lost the partition promises too little, never too much.
-    """
-
-    def __init__(self) -> None:
-        self._held: dict[Partition, int] = {}
-
-    def note(self, partition: Partition, at_ms: int) -> None:
-        """Take what has been committed, epoch milliseconds."""
-        self._held[partition] = at_ms
-
-    def forget(self, partition: Partition) -> None:
-        """The partition is held no more."""
-        self._held.pop(partition, None)
-
-    async def of(
-        self, store: Store, group: str, partition: Partition, origins: frozenset[str]
-    ) -> int:
-        """Return the minimum over the origins; -1 while one was never seen."""
-        held = self._held.get(partition)
-        return held if held is not None else await stored_mark(store, group, partition, origins)
-
-
 async def stored_mark(
     store: Store, group: str, partition: Partition, origins: frozenset[str]
 ) -> int:

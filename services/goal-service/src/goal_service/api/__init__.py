@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from goal_service.adapters.watermarks import Marks
+from goal_service.adapters.held import Held
 from goal_service.api.cascade import cascade_routes
 from goal_service.api.directory import directory_routes
 from goal_service.api.festivals import festival_routes
@@ -17,7 +17,6 @@ from service_kit.web import make_app
 
 ROUTES = (
     goal_routes,
-    cascade_routes,
     policy_routes,
     people_routes,
     import_routes,
@@ -26,12 +25,12 @@ ROUTES = (
 )
 
 
-def make_api(runtime: Runtime, marks: Marks | None = None) -> FastAPI:
-    """Return the application over a started runtime; ``marks`` of what the process holds."""
+def make_api(runtime: Runtime, held: Held | None = None) -> FastAPI:
+    """Return the application over a started runtime; ``held`` is what the process holds."""
     app = make_app("goal-service", runtime)
-    marks = marks or Marks()
+    held = held or Held()
     for routes in ROUTES:
         app.include_router(routes(runtime))
-    for showing in (progress_routes, metric_routes):
-        app.include_router(showing(runtime, marks))
+    for showing in (cascade_routes, progress_routes, metric_routes):
+        app.include_router(showing(runtime, held))
     return app

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from event_contracts.facts import Condition
 from event_contracts.goals import GoalChanged, Guardrail
 from goal_service.adapters.goals import GoalReader
-from goal_service.adapters.progress import read_actual
+from goal_service.adapters.held import Held
+from goal_service.adapters.progress import ProgressReader
 from goal_service.api.bodies import ShareBody, amount, language, reason_of, shown, told
 from goal_service.api.carrying import carrier
 from goal_service.api.seeing import Seeing, Sight
@@ -84,10 +85,11 @@ class SplitBody(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def cascade_routes(runtime: Runtime) -> APIRouter:
+def cascade_routes(runtime: Runtime, held: Held) -> APIRouter:
     """Return the routes of goals above and below a goal."""
     router = APIRouter()
     reader = GoalReader(runtime.store)
+    progress = ProgressReader(runtime.store, held, runtime.settings.partitions)
     seeing = Seeing(runtime.store)
     _split_route(router, runtime, seeing)
 
@@ -96,7 +98,7 @@ def cascade_routes(runtime: Runtime) -> APIRouter:
         """The goal with its parts, their parts and so on, without what is stopped or not seen."""
         root = (await seeing.current(caller, goal)).goal
         below = await _below(reader, await seeing.sight(caller), root)
-        actuals = {each.goal: await read_actual(runtime.store, each) for each in below.goals}
+        actuals = {each.goal: await progress.actual(each) for each in below.goals}
         node = tree(root, below.children, actuals, hidden=below.hidden)
         return answer(_node(node, language(request)))
 

@@ -9,7 +9,7 @@ from event_contracts.facts import Condition
 from event_contracts.metrics import MetricDefined
 from goal_service.adapters.facts import FactReader
 from goal_service.adapters.goals import GoalReader
-from goal_service.adapters.watermarks import Marks
+from goal_service.adapters.held import Held
 from goal_service.api.bodies import instant
 from goal_service.api.progress import complete_to
 from goal_service.domain.buckets import GRAINS
@@ -37,7 +37,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 RESERVED = ("from", "to", "grain", "zone", "by", "after", "limit")
 
 
-def metric_routes(runtime: Runtime, marks: Marks) -> APIRouter:
+def metric_routes(runtime: Runtime, held: Held) -> APIRouter:
     """Return the routes of metrics: their definitions and their series."""
     router = APIRouter()
     goals = GoalReader(runtime.store)
@@ -63,7 +63,7 @@ def metric_routes(runtime: Runtime, marks: Marks) -> APIRouter:
             raise _unknown(metric)
         question = _question(request, definition)
         moment = Moment(
-            runtime.clock.now_ms(), await complete_to(runtime, marks, caller.tenant, metric)
+            runtime.clock.now_ms(), await complete_to(runtime, held, caller.tenant, metric)
         )
         last = _last(after)
         rest = question._replace(begin=max(question.begin, last[0]))

@@ -11,8 +11,9 @@ from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
 from event_contracts.wire import partition_of
 from goal_service.adapters.goals import GoalReader, KeptDefinitions
-from goal_service.adapters.progress import read_days
-from goal_service.adapters.watermarks import Marks, feeding_origins
+from goal_service.adapters.held import Held
+from goal_service.adapters.progress import ProgressReader
+from goal_service.adapters.watermarks import feeding_origins
 from goal_service.api.bodies import instant, language, told
 from goal_service.api.seeing import Seeing
 from goal_service.domain.amounts import ZERO, add, divide, total
@@ -21,7 +22,7 @@ from goal_service.domain.days import first_minute
 from goal_service.domain.finality import Moment, least, state_of
 from goal_service.domain.forms import planned_on
 from goal_service.domain.kinds import day_remark
-from goal_service.domain.parts import OVER, OWN, GoalPart, parts_of
+from goal_service.domain.parts import OVER, OWN, parts_of
 from goal_service.domain.progress import DayValue
 from goal_service.domain.remarks import Remark
 from goal_service.settings import SERVICE
@@ -34,18 +35,18 @@ Reads = Annotated[Caller, Depends(require("goals:read"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-async def complete_to(runtime: Runtime, marks: Marks, tenant: str, metric: str) -> int:
+async def complete_to(runtime: Runtime, held: Held, tenant: str, metric: str) -> int:
     """Return until when all that was accepted is in the metric's facts and goals; -1: unknown."""
     partitions = runtime.settings.partitions
     log = Partition("facts", partition_of(partitions, tenant, metric))
-    return await marks.of(runtime.store, SERVICE, log, feeding_origins(partitions))
+    return await held.mark(runtime.store, SERVICE, log, feeding_origins(partitions))
 
 
-def progress_routes(runtime: Runtime, marks: Marks) -> APIRouter:
+def progress_routes(runtime: Runtime, held: Held) -> APIRouter:
     """Return the route of a goal's progress."""
     router = APIRouter()
     seeing = Seeing(runtime.store)
-
+    reader = ProgressReader(runtime.store, held, runtime.settings.partitions)
     definitions = KeptDefinitions(GoalReader(runtime.store))
 
     @router.get("/v1/goals/{goal}/progress")
@@ -63,8 +64,16 @@ def progress_routes(runtime: Runtime, marks: Marks) -> APIRouter:
         """
         found = await seeing.current(caller, goal)
         parts = parts_of(found.goal)
+        complete = [
+            await complete_to(runtime, held, found.goal.tenant, each.metric) for each in parts
+        ]
+        # Read behind the marks: what they cover is then among the days.
+        days = await reader.days(found.goal, parts)
         sums = {
-            each.part: await _sum(runtime, marks, definitions, found.goal, each) for each in parts
+            each.part: PartSum(
+                each.metric, mark, of_it, await definitions.get(found.goal.tenant, each.metric)
+            )
+            for each, mark, of_it in zip(parts, complete, days, strict=True)
         }
         if part not in sums:
             raise _part_unknown(part, sums)
@@ -97,15 +106,6 @@ class PartSum(NamedTuple):
             "count": sum(value.count for value in self.days.values()),
             "complete_to": instant(self.complete),
         }
-
-
-async def _sum(
-    runtime: Runtime, marks: Marks, definitions: KeptDefinitions, goal: GoalChanged, part: GoalPart
-) -> PartSum:
-    # Read before the days: what it covers is then among them.
-    complete = await complete_to(runtime, marks, goal.tenant, part.metric)
-    definition = await definitions.get(goal.tenant, part.metric)
-    return PartSum(part.metric, complete, await read_days(runtime.store, goal, part), definition)
 
 
 def _day_remarks(goal: GoalChanged, sums: Mapping[str, PartSum]) -> list[Remark]:

@@ -19,6 +19,11 @@ class RecordFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TellDays:
+    """Say what the days have come to that facts have changed since this was done last."""
+
+
+@dataclass(frozen=True, slots=True)
 class UseMetric:
     """Let a goal begin, change or stop to use a metric."""
 

@@ -15,9 +15,10 @@ from goal_service.domain.commands import (
     SetPolicy,
     SplitGoal,
     StopGoal,
+    TellDays,
     UseMetric,
 )
-from goal_service.handlers.facts import record_facts, use_metric
+from goal_service.handlers.facts import record_facts, tell_days, use_metric
 from goal_service.handlers.goals import (
     change_goal,
     create_goal,
@@ -48,6 +49,7 @@ async def handle(command: Any, books: Any) -> Any:
 
 HANDLERS: dict[type, Callable[[Any, Any], Awaitable[Any]]] = {
     RecordFacts: record_facts,
+    TellDays: tell_days,
     UseMetric: use_metric,
     DefineMetric: define_metric,
     CreateGoal: create_goal,

@@ -8,7 +8,7 @@ from event_contracts.facts import FactBatch
 from event_contracts.progress import BackFilled, DayProgress, SourceAlive
 from goal_service.domain.alive import MetricDay, quarters_of
 from goal_service.domain.amounts import Sum
-from goal_service.domain.commands import RecordFacts, UseMetric
+from goal_service.domain.commands import RecordFacts, TellDays, UseMetric
 from goal_service.domain.days import MARGIN_MINUTES, first_minute, windows
 from goal_service.domain.matching import Index, Use, UseKey
 from goal_service.domain.progress import DayValue
@@ -19,7 +19,10 @@ WINDOW_DAYS = 31
 
 
 async def record_facts(command: RecordFacts, books: FactBooks) -> None:
-    """Append the cells, then write each touched goal-day once and say what it has come to."""
+    """Append the cells, then write each touched goal-day once.
+
+    What it has come to is said later (:func:`tell_days`), or when it has to make room.
+    """
     facts = _by_metric(command.batches)
     await books.heads.touch(facts)
     await books.facts.append(facts)
@@ -30,10 +33,16 @@ async def record_facts(command: RecordFacts, books: FactBooks) -> None:
             place = Place(metric.tenant, goal, metric.metric, day, name)
             parts[place] = part, index.by_key[UseKey(goal, name)].version, as_of_ms
     earlier = await books.progress.read(parts)
-    await _write_days(
-        {place: earlier.get(place, DayValue()).plus(*part) for place, part in parts.items()}, books
+    made_room = await books.progress.write(
+        {place: earlier.get(place, DayValue()).plus(*part) for place, part in parts.items()}
     )
+    _send(made_room, books)
     await _mark_alive(command.batches, books)
+
+
+async def tell_days(_: TellDays, books: FactBooks) -> None:
+    """Say what each day has come to of which the last version was not said yet."""
+    _send(books.progress.untold(), books)
 
 
 async def use_metric(command: UseMetric, books: FactBooks) -> None:
@@ -104,7 +113,8 @@ async def _back_fill(use: Use, books: FactBooks) -> None:
         if (known.value, known.count) != whole:
             place = Place(use.tenant, use.goal, use.metric, day, use.part)
             values[place] = known.replaced(whole, use.version, as_of_ms)
-    await _write_days(values, books)
+    await books.progress.replace(values)
+    _send(values, books)
 
 
 async def _stored_sums(use: Use, books: FactBooks) -> tuple[dict[date, Sum], int]:
@@ -123,8 +133,7 @@ async def _stored_sums(use: Use, books: FactBooks) -> tuple[dict[date, Sum], int
     return sums, as_of_ms
 
 
-async def _write_days(values: Mapping[Place, DayValue], books: FactBooks) -> None:
-    await books.progress.write(values)
+def _send(values: Mapping[Place, DayValue], books: FactBooks) -> None:
     for place, value in values.items():
         books.post.send(_day_progress(place, value))
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from event_contracts import topics
-from goal_service.adapters.watermarks import Marks
+from goal_service.adapters.held import Held
+from goal_service.adapters.hot_days import MOST_DAYS
 from goal_service.settings import SERVICE
 from goal_service.stream.definitions import DefinitionsHandler
 from goal_service.stream.facts import FactsHandler
@@ -46,12 +47,23 @@ class Stream:
 
 
 def make_stream(
-    store: Store, clock: Clock, guards: Guards, partitions: int, marks: Marks | None = None
+    store: Store,
+    clock: Clock,
+    guards: Guards,
+    partitions: int,
+    held: Held | None = None,
+    tell_seconds: float = 0.0,
+    hot_days: int = MOST_DAYS,
 ) -> Stream:
-    """Return the handler of all topics that goal-service reads; it notes ``marks`` as it goes."""
+    """Return the handler of all topics that goal-service reads; it notes what is ``held``.
+
+    ``tell_seconds`` and ``hot_days`` as FactsHandler has them.
+    """
     return Stream(
         {
-            FACTS: FactsHandler(store, clock, guards, partitions, marks or Marks()),
+            FACTS: FactsHandler(
+                store, clock, guards, partitions, held or Held(), tell_seconds, hot_days
+            ),
             METRIC_DEFINITIONS: DefinitionsHandler(clock, partitions, guards),
         }
     )

@@ -1,6 +1,9 @@
 """The facts log: deltas by lanes, goals that begin to use a metric, watermarks."""
 
+import math
+import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,18 +13,19 @@ from goal_service import metrics
 from goal_service.adapters.alive import MongoAlive
 from goal_service.adapters.books import FactBooks
 from goal_service.adapters.facts import MongoFacts
+from goal_service.adapters.held import Held
+from goal_service.adapters.hot_days import MOST_DAYS, Stripe, load_stripes
 from goal_service.adapters.post import OutboxPost
 from goal_service.adapters.progress import MongoProgress
 from goal_service.adapters.uses import MongoUses, load_uses
-from goal_service.adapters.watermarks import Marks, feeding_origins
+from goal_service.adapters.watermarks import feeding_origins
 from goal_service.domain.alive import MetricDay, Quarters
-from goal_service.domain.commands import RecordFacts, UseMetric
+from goal_service.domain.commands import RecordFacts, TellDays, UseMetric
 from goal_service.domain.days import check_zone
 from goal_service.domain.matching import Index, Use
-from goal_service.domain.progress import DayValue
 from goal_service.domain.sheets import check_batch
 from goal_service.handlers import handle
-from goal_service.ports import MetricKey, Place
+from goal_service.ports import MetricKey
 from goal_service.settings import SERVICE
 from goal_service.stream.reading import letter, read, stamp_of
 from service_kit import dead_letters
@@ -34,19 +38,22 @@ from service_kit.records import Partition, Record, Slice
 from service_kit.store import Document, Store, Tx
 
 MOST_ALIVE_DAYS = 10_000
-MOST_PROGRESS_DAYS = 20_000  # of a partition; half a kilobyte each
 _facts = decoder_of(FactsMessage)
 
 
 @dataclass(slots=True)
 class Memory:
-    """What is remembered of a facts partition. ``told_ms`` is the last watermark sent on."""
+    """What is remembered of a facts partition.
+
+    ``told_ms`` is the last watermark sent on, ``told_at`` when that was (monotonic seconds).
+    """
 
     receiver: Receiver
     uses: dict[MetricKey, Index]
-    progress: dict[Place, DayValue | None] = field(default_factory=dict)
+    stripes: Sequence[Stripe]
     alive: dict[MetricDay, Quarters] = field(default_factory=dict)
     told_ms: int = -1
+    told_at: float = -math.inf
 
 
 @dataclass(slots=True)
@@ -58,6 +65,7 @@ class Effect:
     progress: MongoProgress
     alive: MongoAlive
     told_ms: int
+    told_at: float
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -65,9 +73,22 @@ class FactsHandler:
     """Applies the facts log: facts, goals that begin to use a metric, watermarks."""
 
     def __init__(
-        self, store: Store, clock: Clock, guards: Guards, partitions: int, marks: Marks
+        self,
+        store: Store,
+        clock: Clock,
+        guards: Guards,
+        partitions: int,
+        held: Held,
+        tell_seconds: float = 0.0,
+        hot_days: int = MOST_DAYS,
     ) -> None:
-        self._marks = marks
+        """Progress and watermarks are sent on at most every ``tell_seconds`` of a partition.
+
+        A stripe holds ``hot_days``.
+        """
+        self._hot_days = hot_days
+        self._held = held
+        self._tell_seconds = tell_seconds
         self._store = store
         self._clock = clock
         self._guards = guards
@@ -79,8 +100,9 @@ class FactsHandler:
         """Load the lanes into the partition and the goals that use its metrics."""
         receiver = Receiver(SERVICE, partition, self._guards)
         await receiver.load(self._store)
-        self._memory[partition] = Memory(receiver, await load_uses(self._store, partition.number))
-        self._marks.note(partition, receiver.watermark_ms(self._origins))
+        uses = await load_uses(self._store, partition.number)
+        self._memory[partition] = Memory(receiver, uses, await load_stripes(self._store, partition))
+        self._note(partition)
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> Effect:
         """Apply the records in order, then send the watermark behind what it covers."""
@@ -89,9 +111,10 @@ class FactsHandler:
         effect = Effect(
             receiver=memory.receiver.fork(),
             uses=MongoUses(tx, batch.partition.number, memory.uses),
-            progress=MongoProgress(tx, memory.progress),
+            progress=MongoProgress(tx, batch.partition, memory.stripes, self._hot_days),
             alive=MongoAlive(tx, memory.alive),
             told_ms=memory.told_ms,
+            told_at=memory.told_at,
         )
         books = FactBooks(
             tx,
@@ -103,7 +126,8 @@ class FactsHandler:
             guards=self._guards,
         )
         await self._records(tx, batch, effect, books)
-        self._tell(batch.partition, effect, post)
+        await self._tell(batch.partition, effect, books)
+        await effect.progress.save()
         await effect.receiver.save(tx)
         return effect
 
@@ -112,12 +136,11 @@ class FactsHandler:
         effect.receiver.adopt()
         memory = self._memory[batch.partition]
         memory.receiver = effect.receiver
-        memory.told_ms = effect.told_ms
-        self._marks.note(batch.partition, effect.receiver.watermark_ms(self._origins))
+        memory.told_ms, memory.told_at = effect.told_ms, effect.told_at
+        changed = effect.progress.changed
+        memory.stripes = [changed.get(n, known) for n, known in enumerate(memory.stripes)]
+        self._note(batch.partition)
         memory.uses.update(effect.uses.changed)
-        if len(memory.progress) > MOST_PROGRESS_DAYS:
-            memory.progress.clear()
-        memory.progress.update(effect.progress.learnt)
         if len(memory.alive) > MOST_ALIVE_DAYS:  # what is forgotten is read again when needed
             memory.alive.clear()
         memory.alive.update(effect.alive.learnt)
@@ -126,7 +149,7 @@ class FactsHandler:
     def forget(self, partition: Partition) -> None:
         """Drop the partition's memory, and say no more of it."""
         self._memory.pop(partition, None)
-        self._marks.forget(partition)
+        self._held.forget(partition)
         for gauge in (metrics.MISSING, metrics.WATERMARK, metrics.USES):
             gauge.remove(str(partition))
 
@@ -166,11 +189,26 @@ class FactsHandler:
             _check_control(message)
         return message
 
-    def _tell(self, partition: Partition, effect: Effect, post: OutboxPost) -> None:
+    async def _tell(self, partition: Partition, effect: Effect, books: FactBooks) -> None:
+        """Send what days have come to, and behind them the watermark that covers them.
+
+        A day is a state: whoever reads it misses nothing when ten changes come as one. While a
+        backlog is worked off a thousand goals change with every slice.
+        """
+        now = time.monotonic()
+        if now - effect.told_at < self._tell_seconds:
+            return  # the next slice, or the next tick, will
+        effect.told_at = now
+        await handle(TellDays(), books)
         complete = effect.receiver.watermark_ms(self._origins)
         if complete > effect.told_ms:
-            post.send(Watermark(origin=str(partition), at_ms=complete))
+            books.post.send(Watermark(origin=str(partition), at_ms=complete))
             effect.told_ms = complete
+
+    def _note(self, partition: Partition) -> None:
+        memory = self._memory[partition]
+        complete = memory.receiver.watermark_ms(self._origins)
+        self._held.note(partition, complete, memory.stripes)
 
 
 async def _record(facts: list[FactBatch], effect: Effect, books: FactBooks) -> None:
