@@ -13,7 +13,7 @@ import pytest
 from event_contracts.facts import Accepted, Cell, FactBatch, GoalControl, Watermark
 from event_contracts.metrics import MetricDefined
 from event_contracts.progress import DayProgress, ProgressMessage
-from event_contracts.wire import Event, decoder_of, encode, key_of
+from event_contracts.wire import Event, decoder_of, encode, key_of, partition_of
 from goal_service.adapters.held import Held
 from goal_service.adapters.hot_days import MOST_DAYS, HotDay, read_stripe
 from goal_service.api import make_api
@@ -35,6 +35,7 @@ NOW_MS = 1_295_344_800_000  # 2011-01-18 10:00 UTC
 PARTITIONS = 4
 FACTS = Partition("facts", 2)  # where the shop's gross_revenue is
 DEFINITIONS = Partition("metric-definitions", 0)
+LOGS = (*(Partition("facts", number) for number in range(PARTITIONS)), DEFINITIONS)
 LANE = "metrics-ingest:raw/0"
 REVENUE = MetricDefined(
     tenant="shop",
@@ -66,7 +67,7 @@ class Stage:
         self.clock = StandingClock()
         self.held = Held()
         self.ends: Counter[Partition] = Counter()
-        self.seqs: Counter[str] = Counter()
+        self.seqs: Counter[tuple[str, Partition]] = Counter()
         self.most_hot, self.tell_seconds = MOST_DAYS, 0.0
         self.applier: Applier
         self._boots = 0
@@ -75,7 +76,7 @@ class Stage:
         self.calls[call] += 1
 
     async def start(self) -> None:
-        for partition in (FACTS, DEFINITIONS):
+        for partition in LOGS:
             await offsets.seed(self.store, GROUP, partition, 0, "topic")
         await self.restart()
 
@@ -102,17 +103,19 @@ class Stage:
             clock=self.clock,
             guards=Guards(),
         )
-        await self.applier.take([FACTS, DEFINITIONS])
+        await self.applier.take(LOGS)
 
     async def _bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
         return {partition: Bounds("topic", 0, 10**9) for partition in partitions}
 
     def row(self, event: Event, origin: str = LANE, key: str = "shop|gross_revenue") -> Record:
         """Return the next row of a lane; its place in the log is given when it is fed."""
-        self.seqs[origin] += 1
-        seq = self.seqs[origin]
+        metric = getattr(event, "metric", None)
+        log = FACTS if metric is None else Partition("facts", partition_of(4, "shop", metric))
+        self.seqs[origin, log] += 1
+        seq = self.seqs[origin, log]
         stamp = Stamp(origin, seq, seq * 10, seq * 10 + 10)
-        return Record(FACTS, -1, key.encode(), encode(event), headers=dict(stamp.headers()))
+        return Record(log, -1, key.encode(), encode(event), headers=dict(stamp.headers()))
 
     def cells(self, *cells: tuple[int, str, str], origin: str = LANE, **fields: Any) -> Record:
         """Return a row of facts: (UTC epoch minute, country, amount) each."""
@@ -126,16 +129,20 @@ class Stage:
         group = "metrics-ingest-subjects" if origin.startswith("subjects/") else "metrics-ingest"
         return self.row(Watermark(origin=origin, at_ms=at_ms), f"{group}:{origin}")
 
-    async def feed(self, *rows: Record, to: Partition = FACTS) -> None:
-        """Append the rows to the log and apply them as one slice."""
-        first = self.ends[to]
-        placed = tuple(replace(row, offset=first + i, partition=to) for i, row in enumerate(rows))
-        self.ends[to] += len(placed)
-        await self.applier.apply([Slice(to, first, first + len(placed), placed)])
+    async def feed(self, *rows: Record) -> None:
+        """Append the rows to their logs and apply them as one slice of each."""
+        slices = []
+        for log in dict.fromkeys(row.partition for row in rows):
+            of_log = [row for row in rows if row.partition == log]
+            first = self.ends[log]
+            placed = tuple(replace(row, offset=first + i) for i, row in enumerate(of_log))
+            self.ends[log] += len(placed)
+            slices.append(Slice(log, first, first + len(placed), placed))
+        await self.applier.apply(slices)
 
     async def define(self, definition: MetricDefined = REVENUE) -> None:
         key = key_of(definition.tenant, definition.metric).encode()
-        await self.feed(Record(DEFINITIONS, -1, key, encode(definition)), to=DEFINITIONS)
+        await self.feed(Record(DEFINITIONS, -1, key, encode(definition)))
 
     async def days(self, goal: str, metric: str = "gross_revenue") -> dict[date, Decimal]:
         """Return the goal's stored days that are not 0."""

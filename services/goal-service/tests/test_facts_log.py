@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
 from event_contracts.facts import Accepted, Condition, FactBatch, Watermark
@@ -49,7 +48,7 @@ async def test_a_day_is_written_and_sent_once_per_batch_however_many_rows_touch_
     await stage.feed(*(stage.cells((TEN + n, UK, "1")) for n in range(50)))
     sent = [m for m in await stage.sent("progress") if isinstance(m, DayProgress)]
     assert [(m.value, m.count, m.version) for m in sent] == [(50, 50, 1)]
-    assert len(await stage.all("facts")) == 1
+    assert len(await stage.all("loose_facts")) == 1
 
 
 async def test_a_row_that_comes_again_counts_once_after_a_restart_too(stage: Any) -> None:
@@ -320,7 +319,7 @@ async def test_what_nobody_can_read_becomes_a_dead_letter_and_the_log_goes_on(st
     unknown = replace(stage.cells((TEN, UK, "1")), value=b'{"type":"facts.other.v9"}')
     empty = replace(stage.cells((TEN, UK, "1")), value=None)
     no_lane = replace(stage.cells((TEN, UK, "1")), headers={})
-    stage.seqs["metrics-ingest:raw/0"] -= 1  # that row never had a number
+    stage.seqs["metrics-ingest:raw/0", Partition("facts", 2)] -= 1  # that row never had a number
     lost = stage.cells((TEN, UK, "1"), dims=())
     endless = stage.cells((2**60, UK, "1"))
     nan = stage.cells((TEN, UK, "NaN"))
@@ -355,8 +354,8 @@ async def test_a_definition_is_kept_by_its_highest_version(stage: Any) -> None:
     await stage.define(definition(2, "GBP"))
     await stage.define(definition(1, "old"))
     topic = Partition("metric-definitions", 0)
-    await stage.feed(Record(topic, -1, b"shop|m", b"no json"), to=topic)
-    await stage.feed(Record(topic, -1, b"shop|m", None), to=topic)
+    await stage.feed(Record(topic, -1, b"shop|m", b"no json"))
+    await stage.feed(Record(topic, -1, b"shop|m", None))
     (kept,) = await stage.all("metric_definitions")
     assert (kept["version"], kept["body"]["unit"]) == (2, "GBP")
     assert [row["cause"] for row in await stage.all("dead_letters")] == ["undecodable"]
@@ -399,11 +398,11 @@ async def test_a_batch_that_fails_at_any_call_leaves_nothing_half_done(stage: An
 
 def test_msgspec_reads_what_the_store_keeps() -> None:
     from event_contracts.facts import Cell
-    from goal_service.adapters.facts import read_facts, write_body
+    from goal_service.adapters.loose_facts import read_sheets, write_sheets
     from goal_service.domain.sheets import Sheet
 
     sheet = Sheet(({"country": UK},), (Cell(TEN, 0, Decimal("-12.3450"), -2),))
-    found = read_facts({"body": write_body([sheet]), "as_of_ms": 7})
-    assert found.sheets == (sheet,)
-    assert str(found.sheets[0].cells[0].sum) == "-12.3450"
-    assert msgspec.msgpack.decode(write_body([]), type=tuple[Sheet, ...]) == ()
+    (found,) = read_sheets(write_sheets([sheet]))
+    assert found == sheet
+    assert str(found.cells[0].sum) == "-12.3450"
+    assert read_sheets(write_sheets([])) == ()

@@ -18,7 +18,6 @@ from goal_service.adapters.compaction import Compactor
 from goal_service.domain.amounts import divide
 from goal_service.domain.finality import Moment, state_of
 from goal_service.domain.sheets import Sheet
-from service_kit.guards import Guards
 from service_kit.sketches import Distinct, Ranks
 
 UK, FRANCE = "United Kingdom", "France"
@@ -56,7 +55,7 @@ class Facts:
         await self.stage.feed(self.stage.cells(*cells, metric=self.name, **fields))
 
     async def compact(self) -> None:
-        worker = Compactor(self.stage.store, await self.stage.store.session(), Guards(), 1)
+        worker = Compactor(self.stage.store, await self.stage.store.session(), 4, 1)
         assert await worker.run()
 
 

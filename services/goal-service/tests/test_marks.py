@@ -15,7 +15,7 @@ async def test_a_held_partition_is_as_complete_as_the_store_says_and_nobody_is_a
 ) -> None:
     held: Held = stage.held
     origins = feeding_origins(4)
-    here, elsewhere = FACTS, Partition("facts", 3)
+    here, elsewhere = FACTS, Partition("facts", 9)
 
     async def both() -> tuple[int, int]:
         stored = await stored_mark(stage.store, GROUP, here, origins)

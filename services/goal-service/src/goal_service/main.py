@@ -41,7 +41,7 @@ async def serve(runtime: Runtime) -> None:
         applier, topics=TOPICS, group=GROUP, within=GATHER_SECONDS, batch=GATHER_RECORDS
     )
     session = await runtime.session(f"compaction:{settings.shared.instance}")
-    compactor = Compactor(runtime.store, session, runtime.guards, settings.compact_at)
+    compactor = Compactor(runtime.store, session, settings.partitions, settings.compact_at)
     carry, clock = carrier(runtime), runtime.clock
     policies = PolicyFollower(carry, PolicyReader(runtime.store), clock)
     leave = LeaveFollower(carry, DirectoryReader(runtime.store), clock)

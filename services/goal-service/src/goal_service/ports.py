@@ -1,6 +1,6 @@
 """What the handlers need from outside; adapters fill it in, inside one transaction."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
@@ -93,14 +93,6 @@ class AliveBook(Protocol):
 
     async def join(self, bits: Mapping[MetricDay, int]) -> dict[MetricDay, Quarters]:
         """Add quarter hours; return the days to which they were new."""
-        ...
-
-
-class Heads(Protocol):
-    """Keeps transactions apart of which each reads what the other writes."""
-
-    async def touch(self, metrics: Iterable[MetricKey]) -> None:
-        """Make a concurrent transaction on one of the metrics fail and run again."""
         ...
 
 
@@ -244,11 +236,6 @@ class FactBooks(Protocol):
     @property
     def alive(self) -> AliveBook:
         """The sources' signs of life."""
-        ...
-
-    @property
-    def heads(self) -> Heads:
-        """The metrics' heads."""
         ...
 
     @property

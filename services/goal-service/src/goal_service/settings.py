@@ -14,7 +14,7 @@ class GoalSettings:
 
     shared: Settings
     compact_at: int = setting(
-        500, "Loose fact documents of a metric are folded into blocks when there are more."
+        200, "Loose documents of a facts partition are folded into blocks when there are more."
     )
     compact_seconds: float = setting(10.0, "How often the timer looks for them.")
     follow_seconds: float = setting(

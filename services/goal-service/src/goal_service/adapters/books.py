@@ -1,33 +1,17 @@
 """The books of one transaction: every port that the handlers need, over the same snapshot."""
 
-from collections.abc import Iterable
-
 from goal_service.adapters.alive import MongoAlive
 from goal_service.adapters.directory import MongoDirectory, MongoViews
-from goal_service.adapters.facts import HEADS, MongoFacts, head_of
+from goal_service.adapters.facts import MongoFacts
 from goal_service.adapters.goals import AuditJournal, MongoDefinitions, MongoGoals
 from goal_service.adapters.holidays import holidays_of
 from goal_service.adapters.policies import MongoPolicies
 from goal_service.adapters.post import OutboxPost
 from goal_service.adapters.progress import MongoProgress
 from goal_service.adapters.uses import MongoUses
-from goal_service.ports import MetricKey
-from service_kit import heads
 from service_kit.guards import Guards
 from service_kit.outbox import Outbox
 from service_kit.store import Tx
-
-
-class MongoHeads:
-    """The Heads port inside one transaction."""
-
-    def __init__(self, tx: Tx, guards: Guards) -> None:
-        self._tx = tx
-        self._guards = guards
-
-    async def touch(self, metrics: Iterable[MetricKey]) -> None:
-        """Increment the metrics' heads."""
-        await heads.touch(self._tx, HEADS, [head_of(metric) for metric in metrics], self._guards)
 
 
 class FactBooks:
@@ -35,20 +19,17 @@ class FactBooks:
 
     def __init__(
         self,
-        tx: Tx,
         *,
         facts: MongoFacts,
         progress: MongoProgress,
         uses: MongoUses,
         alive: MongoAlive,
         post: OutboxPost,
-        guards: Guards,
     ) -> None:
         self.facts = facts
         self.progress = progress
         self.uses = uses
         self.alive = alive
-        self.heads = MongoHeads(tx, guards)
         self.post = post
 
 

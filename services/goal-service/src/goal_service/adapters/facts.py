@@ -1,122 +1,86 @@
-"""The fact store: cells as binary, one document per metric and flush, later one per block.
+"""The fact store: what slices brought (adapters.loose_facts), later one document per block.
 
-    loose  {_id: "tenant|metric|loose|facts/2|000000000017|0", head, kind: "loose", ...}
-    block  {_id: "tenant|metric|block|000021456000", head, kind: "block", ...}
-    both   {first, last: UTC epoch minutes, cells: their weight, as_of_ms, body}
+    facts  {_id: "tenant|metric|block|000021456000", head, first, last: UTC epoch minutes,
+            cells: their weight, as_of_ms, body}
+    heads  {_id: "facts/2", folds: how many compactions there were}
 
 ``head`` is the key of (tenant, metric). A block's ``first`` and ``last`` are the bounds of its
-range, whether or not a cell lies there. ``body`` is a tuple of sheets in MessagePack, decimals as
-text: a thousand cells cost one value to the driver, not thousands.
+range, whether or not a cell lies there. ``body`` is a tuple of sheets in MessagePack: a thousand
+cells cost one value to the driver, not thousands.
+
+Facts and back-fills of a metric meet in one log, so the log's offset document is the head that
+keeps them apart: two transactions that read what the other writes cannot both move it.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-import msgspec
-
-from event_contracts.wire import key_of
-from goal_service.domain.blocks import BLOCK_CELLS
+from event_contracts.wire import partition_of
+from goal_service.adapters.loose_facts import (
+    LOOSE,
+    facts_of,
+    head_of,
+    loose_documents,
+    read_sheets,
+)
 from goal_service.domain.days import MARGIN_MINUTES
 from goal_service.domain.sheets import Sheet
 from goal_service.ports import Facts, MetricKey
+from service_kit.records import Partition
 from service_kit.store import Document, Store, Tx
 
 FACTS = "facts"
 HEADS = "heads"
-LOOSE = "loose"
-BLOCK = "block"
 STRETCH_MINUTES = 31 * 1_440
-_encoder = msgspec.msgpack.Encoder(decimal_format="string")
-_decoder = msgspec.msgpack.Decoder(tuple[Sheet, ...])
 
 
-def write_body(sheets: Sequence[Sheet]) -> bytes:
-    """Return the sheets as a document keeps them."""
-    return _encoder.encode(tuple(sheets))
+def read_block(document: Document) -> Facts:
+    """Return a block's cells."""
+    return Facts(read_sheets(document["body"]), document["as_of_ms"])
 
 
-def read_facts(document: Document) -> Facts:
-    """Return the document's cells."""
-    return Facts(_decoder.decode(document["body"]), document["as_of_ms"])
-
-
-def head_of(metric: MetricKey) -> str:
-    """Return the id of the metric's head document."""
-    return key_of(metric.tenant, metric.metric)
-
-
-def overlapping(metric: MetricKey, begin: int, end: int) -> Document:
-    """Return the query for documents that may hold cells of ``begin`` <= minute < ``end``."""
-    return {"head": head_of(metric), "last": {"$gte": begin}, "first": {"$lt": end}}
+def fold_head(partition: int) -> str:
+    """Return the id of the document that counts a facts partition's compactions."""
+    return str(Partition("facts", partition))
 
 
 class MongoFacts:
     """The FactStore port inside one transaction. ``origin`` is unique to the slice applied."""
 
-    def __init__(self, tx: Tx, origin: str) -> None:
+    def __init__(self, tx: Tx, partition: int, origin: str) -> None:
         self._tx = tx
+        self._partition = partition
         self._origin = origin
-        self._written = 0
+        self._appended = 0
 
     async def append(self, facts: Mapping[MetricKey, Facts]) -> None:
-        """Add facts to their metrics, one document each unless they are very many."""
-        documents = [
-            self._document(metric, sheets, found.as_of_ms)
-            for metric, found in facts.items()
-            for sheets in _portions(found.sheets)
-        ]
-        await self._tx[FACTS].insert_many(documents)
+        """Add facts to their metrics; a control record cuts a slice into several calls."""
+        origin = f"{self._origin}|{self._appended}"
+        self._appended += 1
+        await self._tx[LOOSE].insert_many(list(loose_documents(self._partition, origin, facts)))
 
     async def between(self, metric: MetricKey, begin: int, end: int) -> Sequence[Facts]:
-        """Return the facts of documents that overlap the time."""
-        found = await self._tx[FACTS].find(overlapping(metric, begin, end))
-        return [read_facts(document) for document in found]
-
-    def _document(self, metric: MetricKey, sheets: Sequence[Sheet], as_of_ms: int) -> Document:
-        minutes = [cell.minute for sheet in sheets for cell in sheet.cells]
-        number, self._written = self._written, self._written + 1
-        return {
-            "_id": key_of(metric.tenant, metric.metric, LOOSE, self._origin, str(number)),
-            "head": head_of(metric),
-            "kind": LOOSE,
-            "first": min(minutes),
-            "last": max(minutes),
-            "cells": sum(sheet.weight for sheet in sheets),
-            "as_of_ms": as_of_ms,
-            "body": write_body(sheets),
-        }
-
-
-def _portions(sheets: Sequence[Sheet]) -> Iterator[Sequence[Sheet]]:
-    """Split sheets so that a document stays far below MongoDB's limit of 16 MB.
-
-    One sheet comes from one record of at most 512 KB.
-    """
-    portion: list[Sheet] = []
-    cells = 0
-    for sheet in sheets:
-        portion.append(sheet)
-        cells += sheet.weight
-        if cells >= BLOCK_CELLS:
-            yield portion
-            portion, cells = [], 0
-    if portion:
-        yield portion
+        """Return facts that hold all cells of the minutes ``begin`` <= m < ``end``, and others."""
+        blocks = await self._tx[FACTS].find(_overlapping(metric, begin, end))
+        loose = await self._tx[LOOSE].find({"partition": self._partition})
+        return _joined(metric, blocks, loose)
 
 
 class FactReader:
     """Reads facts outside of a transaction, yet never half of a compaction."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, partitions: int) -> None:
         self._db = store.db
+        self._partitions = partitions
 
     async def between(self, metric: MetricKey, begin: int, end: int) -> Sequence[Facts]:
-        """Return the facts of documents that overlap the time, each cell once."""
+        """Return facts that hold all cells of the time, each cell once, and others."""
         while True:
             before = await self._folds(metric)
-            query = overlapping(metric, begin, end)
-            found: list[Document] = await self._db[FACTS].find(query).to_list(None)
+            query = _overlapping(metric, begin, end)
+            blocks: list[Document] = await self._db[FACTS].find(query).to_list(None)
+            loose = await self._loose(metric)
             if await self._folds(metric) == before:
-                return [read_facts(document) for document in found]
+                return _joined(metric, blocks, loose)
 
     async def sheets(self, metric: MetricKey, begin: int, end: int) -> list[Sheet]:
         """Return sheets that hold all cells of the time, day-grain ones of any zone among them."""
@@ -128,18 +92,42 @@ class FactReader:
 
         Time without facts is passed over: one event of 1970 does not cost half a century.
         """
+        loose = _joined(metric, [], await self._loose(metric))
+        minutes = sorted({c.minute for facts in loose for s in facts.sheets for c in s.cells})
         begin = -(2**40)
         while begin < end:
             query = {"head": head_of(metric), "last": {"$gte": begin - MARGIN_MINUTES}}
-            found = await self._db[FACTS].find_one(query, sort=[("first", 1)])
-            if found is None:
+            block = await self._db[FACTS].find_one(query, sort=[("first", 1)])
+            starts = [minute for minute in minutes if minute >= begin - MARGIN_MINUTES][:1]
+            starts += [block["first"]] if block else []
+            if not starts:
                 return
-            begin = max(begin, found["first"] - MARGIN_MINUTES)
+            begin = max(begin, min(starts) - MARGIN_MINUTES)
             if begin < end:
                 yield begin, min(end, begin + STRETCH_MINUTES)
             begin += STRETCH_MINUTES
 
+    async def _loose(self, metric: MetricKey) -> list[Document]:
+        query = {"partition": self._log(metric)}
+        found: list[Document] = await self._db[LOOSE].find(query).to_list(None)
+        return found
+
     async def _folds(self, metric: MetricKey) -> int:
         """Return how many compactions there were: one in between may show cells twice."""
-        head = await self._db[HEADS].find_one({"_id": head_of(metric)})
+        head = await self._db[HEADS].find_one({"_id": fold_head(self._log(metric))})
         return int((head or {}).get("folds", 0))
+
+    def _log(self, metric: MetricKey) -> int:
+        return partition_of(self._partitions, metric.tenant, metric.metric)
+
+
+def _overlapping(metric: MetricKey, begin: int, end: int) -> Document:
+    """Return the query for blocks that may hold cells of ``begin`` <= minute < ``end``."""
+    return {"head": head_of(metric), "last": {"$gte": begin}, "first": {"$lt": end}}
+
+
+def _joined(
+    metric: MetricKey, blocks: Iterable[Document], loose: Iterable[Document]
+) -> list[Facts]:
+    found = (facts_of(document, metric) for document in loose)
+    return [*map(read_block, blocks), *(facts for facts in found if facts is not None)]

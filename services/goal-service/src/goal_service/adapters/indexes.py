@@ -3,8 +3,9 @@
 from service_kit.store import Store
 
 INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("facts", ("head", "kind", "first")),
+    ("facts", ("head", "first")),
     ("facts", ("head", "last")),
+    ("loose_facts", ("partition",)),
     ("progress", ("tenant", "goal")),
     ("goal_uses", ("partition",)),
     ("goals", ("tenant", "current", "goal")),

@@ -41,7 +41,7 @@ def metric_routes(runtime: Runtime, held: Held) -> APIRouter:
     """Return the routes of metrics: their definitions and their series."""
     router = APIRouter()
     goals = GoalReader(runtime.store)
-    facts = FactReader(runtime.store)
+    facts = FactReader(runtime.store, runtime.settings.partitions)
 
     @router.get("/v1/metrics")
     async def list_metrics(caller: Reads, after: str = "", limit: Limit = 100) -> Response:

@@ -24,7 +24,6 @@ async def record_facts(command: RecordFacts, books: FactBooks) -> None:
     What it has come to is said later (:func:`tell_days`), or when it has to make room.
     """
     facts = _by_metric(command.batches)
-    await books.heads.touch(facts)
     await books.facts.append(facts)
     parts: dict[Place, tuple[Sum, int, int]] = {}
     for metric, (sheets, as_of_ms) in facts.items():
@@ -56,7 +55,6 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
     before = books.uses.index(metric).by_key.get(use.key)
     if before is not None and before.version >= use.version:
         return
-    await books.heads.touch([metric])
     await books.uses.put(use)
     if use.stopped:
         return

@@ -116,14 +116,13 @@ class FactsHandler:
             told_ms=memory.told_ms,
             told_at=memory.told_at,
         )
+        partition = batch.partition
         books = FactBooks(
-            tx,
-            facts=MongoFacts(tx, f"{batch.partition}|{batch.start:012d}"),
+            facts=MongoFacts(tx, partition.number, f"{partition}|{batch.start:012d}"),
             progress=effect.progress,
             uses=effect.uses,
             alive=effect.alive,
             post=post,
-            guards=self._guards,
         )
         await self._records(tx, batch, effect, books)
         await self._tell(batch.partition, effect, books)
