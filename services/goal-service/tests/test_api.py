@@ -225,7 +225,7 @@ async def test_a_series_reads_loose_documents_and_blocks_and_says_how_complete_i
     stage = door.stage
     for number in range(4):
         await stage.feed(stage.cells((TEN + number * 40, "France", "0.1"), (TEN, "Eire", "1")))
-    worker = Compactor(stage.store, await stage.store.session(), door.runtime.guards, 2)
+    worker = Compactor(stage.store, await stage.store.session(), 4, 2)
     assert await worker.run() == 2
     kinds = sorted(row["kind"] for row in await stage.all("facts"))
     assert kinds == ["block", "loose", "loose"]
