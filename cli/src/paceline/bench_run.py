@@ -17,7 +17,7 @@ from paceline.trial.replay import make_key
 from paceline.trial.system import System, TrialFailed, until
 
 MOST_IN_FLIGHT = 200  # requests; beyond it the rate is not reached, and the report says so
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
 
 
 @dataclass(slots=True)
