@@ -123,9 +123,10 @@ async def test_a_reader_loses_no_day_that_is_spilled_between_stripe_and_months(s
 
 @pytest.mark.parametrize("head", [True, False], ids=["heads", "no-heads"])
 async def test_a_first_day_that_commits_while_the_judge_holds_is_not_lost(stage, head):
-    """The judge finds no day and no hot goal; the first value commits, the judge writes."""
+    """The judge finds others in the stripe, and no day; the first value commits, he writes."""
     team = await stage(Guards(head=head), hold_seconds=0.1)
     await team.goal()
+    await team.apply("progress", HERE, *(team.day(name, 1, 5) for name in goals_of(HERE, 20)))
     await team.at(2)
 
     async def first():
