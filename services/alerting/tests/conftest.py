@@ -13,6 +13,7 @@ import pytest
 
 from alerting import api
 from alerting.adapters.goals import goal_of
+from alerting.adapters.stripes import MOST
 from alerting.domain.goal import Goal, GoalKey, Policy
 from alerting.domain.judged import Deed, Judged, State, Verdict
 from alerting.domain.judging import judge_goal
@@ -167,12 +168,12 @@ class SetClock:
 class Stage:
     """Stream and judge of one worker on an in-memory store: goals `a`, plan 100 a working day."""
 
-    def __init__(self, guards: Guards | None = None, **settings: float) -> None:
+    def __init__(self, guards: Guards | None = None, most: int = MOST, **settings: float) -> None:
         self.store = Store(FakeMongo(), "paceline_alerting")
         self.clock = SetClock()
         self.guards = guards or Guards()
         self.settings = AlertingSettings(Settings("alerting"), **settings)
-        self.stream = Stream(self.clock, self.guards, PARTITIONS)
+        self.stream = Stream(self.clock, self.guards, PARTITIONS, most)
         self.judge: Judge
         self._writer: Any
         self._versions: dict[tuple[str, str, date], int] = {}
@@ -180,7 +181,12 @@ class Stage:
 
     async def start(self) -> "Stage":
         self._writer = await self.store.session()
-        self.judge = Judge(
+        self.judge = await self.another_judge()
+        return self
+
+    async def another_judge(self) -> Judge:
+        """Return a judge of its own session, as another process has it."""
+        return Judge(
             self.store,
             await self.store.session(),
             self.clock,
@@ -189,7 +195,6 @@ class Stage:
             lambda: range(PARTITIONS),
             asyncio.Lock(),
         )
-        return self
 
     async def apply(self, topic: str, number: int, *events: Event | bytes) -> None:
         """Apply one slice of records in one transaction."""
@@ -302,8 +307,8 @@ class Stage:
 def stage():
     """Return a maker of started stages."""
 
-    async def make(guards: Guards | None = None, **settings: float) -> Stage:
-        return await Stage(guards, **settings).start()
+    async def make(guards: Guards | None = None, most: int = MOST, **settings: float) -> Stage:
+        return await Stage(guards, most, **settings).start()
 
     return make
 

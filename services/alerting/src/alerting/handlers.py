@@ -4,7 +4,7 @@ Applying progress decides nothing: it keeps values and marks judged days that ch
 alone decides lights and deeds, once its clock and the watermark have passed.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from alerting.domain.judged import State
 from alerting.domain.judging import Outcome, judge_goal
 from alerting.domain.looking import Case
 from alerting.domain.schedule import (
+    NEVER,
     Appointment,
     Position,
     due,
@@ -25,7 +26,8 @@ from alerting.domain.schedule import (
 )
 from alerting.domain.silence import fresh_quarters
 from alerting.domain.spans import Span
-from alerting.ports import Books, Correction, DayPlace, DayState, Docket, MetricDay, Quarters
+from alerting.domain.stripes import DayPlace, DayState
+from alerting.ports import Books, Correction, Docket, MetricDay, Quarters
 from event_contracts.directory import DirectoryMessage
 from event_contracts.wire import key_of, partition_of
 
@@ -123,7 +125,7 @@ async def keep_goal(command: KeepGoal, books: Books) -> None:
 
 async def keep_days(command: KeepDays, books: Books) -> None:
     """Keep values that are newer; a judged day that changed is to be judged again."""
-    known = await books.values.read(command.days)
+    known = await books.days.read(command.days)
     fresh = {
         place: state
         for place, state in command.days.items()
@@ -131,15 +133,21 @@ async def keep_days(command: KeepDays, books: Books) -> None:
     }
     if not fresh:
         return
-    keys = {place.key for place in fresh}
-    await books.heads.touch([goal_head(key) for key in keys])
-    await books.values.write(fresh)
-    dockets = await books.dockets.find(keys)
-    await books.dockets.correct(_corrections(fresh, dockets))
+    judged = await _judged({place.key for place in fresh}, books)
+    await books.days.write(fresh, judged)
+    await books.dockets.correct(_corrections(fresh, judged))
+
+
+async def _judged(keys: Collection[GoalKey], books: Books) -> dict[GoalKey, date]:
+    """Return how far the goals are judged: NEVER of one that nobody has told of yet."""
+    known = await books.days.judged(keys)
+    dockets = await books.dockets.find(set(keys) - known.keys())
+    asked = {key: docket.position.judged_through for key, docket in dockets.items()}
+    return {**dict.fromkeys(keys, NEVER), **asked, **known}
 
 
 def _corrections(
-    fresh: Mapping[DayPlace, DayState], dockets: Mapping[GoalKey, Docket]
+    fresh: Mapping[DayPlace, DayState], judged: Mapping[GoalKey, date]
 ) -> dict[GoalKey, Correction]:
     """Return the corrections by when their results were accepted, not by when they were applied.
 
@@ -148,8 +156,7 @@ def _corrections(
     """
     found: dict[GoalKey, Correction] = {}
     for place, state in fresh.items():
-        docket = dockets.get(place.key)
-        if docket is not None and place.day <= docket.position.judged_through:
+        if place.day <= judged[place.key]:
             one = Correction.at(place.day, state.as_of_ms)
             found[place.key] = one.with_(found.get(place.key))
     return found
@@ -214,6 +221,7 @@ async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
     await books.pause()
     await books.lights.write(key, outcome.judged)
     await books.post.send(outcome.deeds, newest, command.now_ms)
+    await books.days.note_judged(key, outcome.position.judged_through)
     await books.dockets.close(_after(docket, versions, work, correction, outcome))
     return outcome
 
@@ -256,7 +264,7 @@ async def _case(
         before=stored.before,
         standing=stored.standing,
         stored=stored.spans,
-        parts=await books.values.of_goal(newest),
+        parts=await books.days.of_goal(newest),
         quarters=quarters,
     )
 

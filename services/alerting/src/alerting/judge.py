@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from alerting import metrics
 from alerting.adapters.books import MongoBooks
 from alerting.adapters.dockets import docket_of, waiting
-from alerting.adapters.values import watermarks
+from alerting.adapters.values import lowest, watermarks
 from alerting.domain.goal import GoalKey
 from alerting.domain.judging import Outcome
 from alerting.handlers import JudgeGoal, handle, origins_of
@@ -76,7 +76,7 @@ class Judge:
         for row in rows:
             docket = docket_of(row)
             origins = origins_of(partitions, docket.key.tenant, row["metrics"])
-            watermark_ms = min(marks.get((docket.partition, one), -1) for one in origins)
+            watermark_ms = lowest(marks, docket.partition, origins)
             patient = self._patient(docket.key)
             if _ready(docket, watermark_ms, now_ms) or not patient:
                 decided += await self._judge(docket, now_ms, patient) is not None

@@ -1,6 +1,6 @@
 """What the handlers need from outside, inside one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple, Protocol
@@ -8,16 +8,9 @@ from typing import NamedTuple, Protocol
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.judged import Deed, Standing, State, Verdict
 from alerting.domain.schedule import Position
-from alerting.domain.sums import Days, DayValue
+from alerting.domain.stripes import DayPlace, DayState
+from alerting.domain.sums import Days
 from event_contracts.directory import DirectoryMessage
-
-
-class DayPlace(NamedTuple):
-    """One day of one of a goal's sums."""
-
-    key: GoalKey
-    source: Source
-    day: date
 
 
 class MetricDay(NamedTuple):
@@ -33,18 +26,6 @@ class Quarters(NamedTuple):
 
     bits: int
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class DayState:
-    """A day's value at a version; the highest version holds.
-
-    ``as_of_ms`` is when the newest of its events was accepted, on the organisation's clock.
-    """
-
-    value: DayValue
-    version: int
-    as_of_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +135,34 @@ class Goals(Protocol):
         ...
 
 
-class Values(Protocol):
-    """The values of days, how complete they are, and signs of life of sources."""
+class DayBook(Protocol):
+    """The values of days; who writes one and who judges by it at once collide."""
 
     async def read(self, places: Iterable[DayPlace]) -> dict[DayPlace, DayState]:
         """Return what is known of the days."""
         ...
 
-    async def write(self, values: Mapping[DayPlace, DayState]) -> None:
-        """Set the days."""
+    async def judged(self, keys: Collection[GoalKey]) -> dict[GoalKey, date]:
+        """Return how far goals are judged, of those of which that stands beside their days."""
+        ...
+
+    async def write(
+        self, days: Mapping[DayPlace, DayState], judged: Mapping[GoalKey, date]
+    ) -> None:
+        """Set the days; ``judged``: how far all of their goals are."""
+        ...
+
+    async def note_judged(self, key: GoalKey, through: date) -> None:
+        """Note how far a goal is judged by its days."""
         ...
 
     async def of_goal(self, goal: Goal) -> dict[str, Days]:
         """Return all days of the goal's sums, by part."""
         ...
+
+
+class Values(Protocol):
+    """How complete the days are, and signs of life of sources."""
 
     async def back_filled(self, goal: Goal) -> int:
         """Return the goal version whose days are all there, of every sum of this one; 0: none."""
@@ -241,8 +236,13 @@ class Books(Protocol):
         ...
 
     @property
+    def days(self) -> DayBook:
+        """The values of days."""
+        ...
+
+    @property
     def values(self) -> Values:
-        """The values."""
+        """How complete they are."""
         ...
 
     @property

@@ -10,7 +10,9 @@ import msgspec
 from alerting import metrics
 from alerting.adapters.books import MongoBooks
 from alerting.adapters.goals import goal_of
+from alerting.adapters.stripes import MOST
 from alerting.domain.goal import Goal, GoalKey, Source
+from alerting.domain.stripes import DayPlace, DayState
 from alerting.domain.sums import DayValue
 from alerting.handlers import (
     KeepDays,
@@ -21,7 +23,7 @@ from alerting.handlers import (
     NoteWatermarks,
     handle,
 )
-from alerting.ports import DayPlace, DayState, MetricDay, Quarters
+from alerting.ports import MetricDay, Quarters
 from alerting.settings import SERVICE
 from event_contracts import topics
 from event_contracts.directory import (
@@ -60,10 +62,12 @@ Days = dict[DayPlace, DayState]
 class Stream:
     """The handler of all topics. MongoDB is the truth; only for a gauge is something remembered."""
 
-    def __init__(self, clock: Clock, guards: Guards, partitions: int) -> None:
+    def __init__(self, clock: Clock, guards: Guards, partitions: int, most: int = MOST) -> None:
+        """``most``: how many days a stripe holds."""
         self._clock = clock
         self._guards = guards
         self._partitions = partitions
+        self._most = most
         self._marks: dict[Partition, dict[str, int]] = {}
         self.moved = asyncio.Event()  # wakes the judge
 
@@ -80,6 +84,7 @@ class Stream:
             partition=number,
             partitions=self._partitions,
             now_ms=now_ms,
+            most=self._most,
         )
         days: Days = {}
         alive: dict[MetricDay, Quarters] = {}

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Iterable
 
+from alerting.adapters.days import MongoDays
 from alerting.adapters.directory import MongoDirectory
 from alerting.adapters.dockets import MongoDockets
 from alerting.adapters.goals import MongoGoals
 from alerting.adapters.lights import MongoLights
 from alerting.adapters.post import MongoPost
+from alerting.adapters.stripes import MOST
 from alerting.adapters.values import MongoValues
 from service_kit import heads
 from service_kit.guards import Guards
@@ -40,11 +42,14 @@ class MongoBooks:
         partitions: int,
         now_ms: int,
         hold_seconds: float = 0.0,
+        most: int = MOST,
     ) -> None:
+        """``most``: how many days a stripe holds."""
         self._hold_seconds = hold_seconds
         self.heads = MongoHeads(tx, guards)
         self.dockets = MongoDockets(tx, now_ms)
         self.goals = MongoGoals(tx)
+        self.days = MongoDays(tx, partition, guards, most)
         self.values = MongoValues(tx, partition)
         self.lights = MongoLights(tx)
         self.directory = MongoDirectory(tx)

@@ -1,17 +1,20 @@
-"""Values of days, one document per goal, metric, part and month; signs of life; watermarks."""
+"""How complete the days are: back-fills, signs of life, watermarks.
 
-from collections import defaultdict
+watermarks: {_id: "PARTITION", at_ms: {ORIGIN: until when everything of it is known}}
+"""
+
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Any
+from urllib.parse import quote, unquote
 
 from pymongo import UpdateOne
 
 from alerting.domain.goal import Goal, GoalKey, Source
-from alerting.domain.sums import Days, DayValue
-from alerting.ports import DayPlace, DayState, MetricDay, Quarters
+from alerting.ports import MetricDay, Quarters
 from event_contracts.wire import key_of
 from service_kit.store import Document, Store, Tx, find_ids
+
+Marks = Mapping[int, Mapping[str, int]]
 
 
 class MongoValues:
@@ -20,41 +23,6 @@ class MongoValues:
     def __init__(self, tx: Tx, partition: int) -> None:
         self._tx = tx
         self._partition = partition
-
-    async def read(self, places: Iterable[DayPlace]) -> dict[DayPlace, DayState]:
-        """Return what is known of the days."""
-        wanted = set(places)
-        ids = sorted({_month(place) for place in wanted})
-        months = {
-            document["_id"]: document["days"]
-            for document in await self._tx["progress"].find_ids(ids)
-        }
-        found: dict[DayPlace, DayState] = {}
-        for place in wanted:
-            day = months.get(_month(place), {}).get(place.day.isoformat())
-            if day is not None:
-                found[place] = DayState(DayValue(day["value"], day["count"]), day["version"])
-        return found
-
-    async def write(self, values: Mapping[DayPlace, DayState]) -> None:
-        """Set the days."""
-        months: dict[str, dict[str, Any]] = defaultdict(dict)
-        for place, state in values.items():
-            fields = months[_month(place)]
-            fields["tenant"], fields["goal"] = place.key
-            fields["part"], fields["metric"] = place.source
-            fields[f"days.{place.day.isoformat()}"] = {
-                "value": state.value.value,
-                "count": state.value.count,
-                "version": state.version,
-            }
-        await self._tx["progress"].bulk_write(
-            [UpdateOne({"_id": i}, {"$set": f}, upsert=True) for i, f in sorted(months.items())]
-        )
-
-    async def of_goal(self, goal: Goal) -> dict[str, Days]:
-        """Return all days of the goal's sums, by part."""
-        return parts_of(goal, await self._tx["progress"].find(_months(goal.key)))
 
     async def back_filled(self, goal: Goal) -> int:
         """Return the goal version whose days are all there, of every sum of this one; 0: none."""
@@ -93,27 +61,34 @@ class MongoValues:
 
     async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
-        ids = [f"{partition}|{origin}" for origin in origins]
-        rows = await self._tx["watermarks"].find_ids(ids)
-        known = {row["_id"]: int(row["at_ms"]) for row in rows}
-        return min(known.get(i, -1) for i in ids)
+        row = await self._tx["watermarks"].find_one({"_id": str(partition)})
+        known: dict[str, int] = {} if row is None else row["at_ms"]
+        return min(known.get(_field(origin), -1) for origin in origins)
 
     async def note_watermarks(self, partition: int, at_ms: Mapping[str, int]) -> None:
         """Raise the origins' watermarks."""
-        for origin, one in sorted(at_ms.items()):
+        if at_ms:
+            marks = {f"at_ms.{_field(origin)}": one for origin, one in sorted(at_ms.items())}
             await self._tx["watermarks"].update_one(
-                {"_id": f"{partition}|{origin}"}, {"$max": {"at_ms": one}}, upsert=True
+                {"_id": str(partition)}, {"$max": marks}, upsert=True
             )
 
 
-async def watermarks(store: Store) -> dict[tuple[int, str], int]:
-    """Return every watermark by partition and origin, outside of any transaction."""
+async def watermarks(store: Store) -> Marks:
+    """Return every partition's watermarks by origin, outside of any transaction."""
     rows: list[Document] = await store.db["watermarks"].find({}).to_list(None)
-    found: dict[tuple[int, str], int] = {}
-    for row in rows:
-        number, _, origin = row["_id"].partition("|")
-        found[int(number), origin] = row["at_ms"]
-    return found
+    # Earlier releases had a document for each origin: they are told anew every second.
+    return {
+        int(row["_id"]): {unquote(field): one for field, one in row["at_ms"].items()}
+        for row in rows
+        if row["_id"].isdigit()
+    }
+
+
+def lowest(marks: Marks, partition: int, origins: Iterable[str]) -> int:
+    """Return until when everything of the origins is known to a partition; else -1."""
+    known = marks.get(partition, {})
+    return min(known.get(origin, -1) for origin in origins)
 
 
 async def alive_in(
@@ -123,25 +98,6 @@ async def alive_in(
     ids = _alive_ids(partition, tenant, metric, start, end)
     rows = await find_ids(store.db["alive"], list(ids))
     return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
-
-
-async def parts_in(store: Store, goal: Goal) -> dict[str, Days]:
-    """Return all days of the goal's sums, by part, outside of any transaction."""
-    return parts_of(goal, await store.db["progress"].find(_months(goal.key)).to_list(None))
-
-
-def parts_of(goal: Goal, months: Iterable[Document]) -> dict[str, Days]:
-    """Return the days of those month documents that are of the goal's sums, by part.
-
-    Another version may have fed a part from another metric, or had other parts.
-    """
-    parts: dict[str, dict[date, DayValue]] = {source.part: {} for source in goal.sources}
-    for month in months:
-        if Source(month["part"], month["metric"]) in goal.sources:
-            for day, state in month["days"].items():
-                value = DayValue(state["value"], state["count"])
-                parts[month["part"]][date.fromisoformat(day)] = value
-    return dict(parts)
 
 
 def _alive_ids(partition: int, tenant: str, metric: str, start: date, end: date) -> dict[str, date]:
@@ -154,14 +110,10 @@ def _alive_id(partition: int, place: MetricDay) -> str:
     return key_of(str(partition), place.tenant, place.metric, place.day.isoformat())
 
 
-def _month(place: DayPlace) -> str:
-    return f"{_source_id(place.key, place.source)}|{place.day.isoformat()[:7]}"
-
-
 def _source_id(key: GoalKey, source: Source) -> str:
     return key_of(*key, source.metric, *([source.part] if source.part else []))
 
 
-def _months(key: GoalKey) -> Document:
-    # By an index: a range of ids is a walk over the collection on one of the servers in use.
-    return {"tenant": key.tenant, "goal": key.goal}
+def _field(origin: str) -> str:
+    # A dot would make a path of it, a dollar an operator.
+    return quote(origin, safe="").replace(".", "%2E")

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from alerting.adapters.days import parts_in
 from alerting.adapters.dockets import docket_in
 from alerting.adapters.goals import keys_of, versions_of
 from alerting.adapters.lights import judged_between, last_judged
-from alerting.adapters.values import parts_in, watermarks
+from alerting.adapters.values import Marks, lowest, watermarks
 from alerting.api.seeing import Seeing, Sight, unknown
 from alerting.domain.calendar import local_day
 from alerting.domain.goal import Goal, GoalKey
@@ -97,9 +98,7 @@ class Door:
         }
         return answer(body)
 
-    async def _overview(
-        self, tenant: str, sight: Sight, marks: dict[tuple[int, str], int]
-    ) -> Response:
+    async def _overview(self, tenant: str, sight: Sight, marks: Marks) -> Response:
         rows: list[dict[str, Any]] = []
         complete: list[int] = []
         for key in await keys_of(self._store, tenant):
@@ -135,7 +134,7 @@ class Door:
             watermark_ms=FOREVER_MS,
             now_ms=now_ms,
             before=await last_judged(self._store, docket.key),
-            parts=await parts_in(self._store, versions[-1]),
+            parts=await parts_in(self._store, docket.partition, versions[-1]),
         )
         return [
             _row(docket.key, seen.run, seen.to_date, seen.breached, provisional=True)
@@ -143,10 +142,10 @@ class Door:
             if not (sight.comes_second(versions[-1]) and seen.is_red)
         ]
 
-    def _complete_ms(self, marks: dict[tuple[int, str], int], docket: Docket, goal: Goal) -> int:
+    def _complete_ms(self, marks: Marks, docket: Docket, goal: Goal) -> int:
         partitions = self._runtime.settings.partitions
         origins = origins_of(partitions, goal.key.tenant, goal.metrics)
-        return min(marks.get((docket.partition, origin), -1) for origin in origins)
+        return lowest(marks, docket.partition, origins)
 
 
 def _judged(key: GoalKey, judged: Verdict) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
+from alerting.adapters.days import parts_in
 from alerting.adapters.dockets import docket_in
 from alerting.adapters.goals import policy_of
 from alerting.adapters.lights import judged_between
-from alerting.adapters.values import alive_in, parts_in, watermarks
+from alerting.adapters.values import alive_in, lowest, watermarks
 from alerting.api.seeing import Seeing, unknown
 from alerting.domain.goal import Goal, GoalKey
 from alerting.domain.policies import Wish, check_wish
@@ -78,7 +79,7 @@ class Trials:
     async def _rejudged(self, goal: Goal, docket: Docket, seen_to: date) -> list[Lit]:
         origins = origins_of(self._runtime.settings.partitions, goal.key.tenant, goal.metrics)
         marks = await watermarks(self._store)
-        watermark_ms = min(marks.get((docket.partition, one), -1) for one in origins)
+        watermark_ms = lowest(marks, docket.partition, origins)
         found = past(goal, watermark_ms, self._runtime.clock.now_ms())
         work = [one for one in found if one.span.start <= seen_to]
         if not work:
@@ -86,7 +87,7 @@ class Trials:
         return rejudged(
             goal,
             work,
-            parts=await parts_in(self._store, goal),
+            parts=await parts_in(self._store, docket.partition, goal),
             quarters={
                 one.metric: await alive_in(
                     self._store, docket.partition, goal.key.tenant, one.metric, *reach(work)

@@ -2,16 +2,16 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import accumulate
 
+import msgspec
+
 from alerting.domain.figures import ZERO, minus, total
 
 
-@dataclass(frozen=True, slots=True)
-class DayValue:
+class DayValue(msgspec.Struct, frozen=True, array_like=True):
     """What is known of a goal's day: its sum and how many events stand behind it."""
 
     value: Decimal

@@ -1,0 +1,141 @@
+"""Values of days: the hot ones in stripes, the others in a document per sum and month.
+
+progress: {_id: "tenant|goal|metric|[part|]2026-06", tenant, goal, part, metric,
+           days: {"2026-06-01": {value, count, version}}}
+
+A day that a stripe has no room for is written to its month, and stays there when it is hot again:
+who reads both takes the higher version. Readers outside of a transaction ask the stripe first, so
+that a day which leaves it meanwhile is found in its month.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from pymongo import UpdateOne
+
+from alerting.adapters.stripes import MOST, MongoStripes, stripe_in
+from alerting.domain.goal import Goal, GoalKey, Source
+from alerting.domain.stripes import DayPlace, DayState, Stripe
+from alerting.domain.sums import Days, DayValue
+from event_contracts.wire import key_of
+from service_kit.guards import Guards
+from service_kit.store import Document, Store, Tx
+
+
+class MongoDays:
+    """The DayBook port inside one transaction."""
+
+    def __init__(self, tx: Tx, partition: int, guards: Guards, most: int = MOST) -> None:
+        """``most``: how many days a stripe holds."""
+        self._months = tx["progress"]
+        self._stripes = MongoStripes(tx, partition, guards)
+        self._most = most
+
+    async def read(self, places: Iterable[DayPlace]) -> dict[DayPlace, DayState]:
+        """Return what is known of the days."""
+        wanted = set(places)
+        found: dict[DayPlace, DayState] = {}
+        for stripe in (await self._stripes.read(place.key for place in wanted)).values():
+            found |= {place: stripe.days[place] for place in wanted & stripe.days.keys()}
+        return found | await self._read_months(wanted - found.keys())
+
+    async def _read_months(self, places: Collection[DayPlace]) -> dict[DayPlace, DayState]:
+        rows = await self._months.find_ids(sorted({_month(place) for place in places}))
+        months = {row["_id"]: row["days"] for row in rows}
+        days = {p: months.get(_month(p), {}).get(p.day.isoformat()) for p in places}
+        return {place: _state(day) for place, day in days.items() if day is not None}
+
+    async def judged(self, keys: Collection[GoalKey]) -> dict[GoalKey, date]:
+        """Return how far those goals are judged of which that stands beside their hot days."""
+        stripes = (await self._stripes.read(keys)).values()
+        return {key: one.judged[key] for one in stripes for key in one.judged.keys() & set(keys)}
+
+    async def write(
+        self, days: Mapping[DayPlace, DayState], judged: Mapping[GoalKey, date]
+    ) -> None:
+        """Set the days; ``judged``: how far all of their goals are."""
+        stripes = await self._stripes.read(place.key for place in days)
+        mine: dict[str, dict[DayPlace, DayState]] = defaultdict(dict)
+        for place, state in days.items():
+            mine[self._stripes.id_of(place.key)][place] = state
+        cold: dict[DayPlace, DayState] = {}
+        for identity, stripe in stripes.items():
+            keys = {place.key for place in mine[identity]}
+            known = {key: judged[key] for key in keys}
+            kept, rest = stripe.with_days(mine[identity], known, self._most)
+            await self._stripes.write(identity, kept)
+            cold |= rest
+        await self._write_months(cold)
+
+    async def _write_months(self, days: Mapping[DayPlace, DayState]) -> None:
+        months: dict[str, dict[str, Any]] = defaultdict(dict)
+        for place, state in days.items():
+            fields = months[_month(place)]
+            fields["tenant"], fields["goal"] = place.key
+            fields["part"], fields["metric"] = place.source
+            fields[f"days.{place.day.isoformat()}"] = {
+                "value": state.value.value,
+                "count": state.value.count,
+                "version": state.version,
+            }
+        await self._months.bulk_write(
+            [UpdateOne({"_id": i}, {"$set": f}, upsert=True) for i, f in sorted(months.items())]
+        )
+
+    async def note_judged(self, key: GoalKey, through: date) -> None:
+        """Note how far a goal is judged by its days; who keeps one at once meets this."""
+        await self._stripes.note_judged(key, through)
+
+    async def of_goal(self, goal: Goal) -> dict[str, Days]:
+        """Return all days of the goal's sums, by part."""
+        (stripe,) = (await self._stripes.read([goal.key])).values()
+        return _parts(goal, stripe, await self._months.find(_of(goal.key)))
+
+
+async def parts_in(store: Store, partition: int, goal: Goal) -> dict[str, Days]:
+    """Return all days of the goal's sums, by part, outside of any transaction."""
+    stripe = await stripe_in(store, partition, goal.key)
+    return _parts(goal, stripe, await store.db["progress"].find(_of(goal.key)).to_list(None))
+
+
+def _parts(goal: Goal, stripe: Stripe, months: Iterable[Document]) -> dict[str, Days]:
+    """Return those days that are of the goal's sums, by part, each at its highest version.
+
+    Another version may have fed a part from another metric, or had other parts.
+    """
+    newest: dict[DayPlace, DayState] = {
+        place: state for place, state in stripe.days.items() if place.key == goal.key
+    }
+    for place, state in _in_months(goal.key, months):
+        if place not in newest or newest[place].version < state.version:
+            newest[place] = state
+    sources = set(goal.sources)
+    parts: dict[str, dict[date, DayValue]] = {source.part: {} for source in sources}
+    for place, state in newest.items():
+        if place.source in sources:
+            parts[place.source.part][place.day] = state.value
+    return dict(parts)
+
+
+def _in_months(key: GoalKey, months: Iterable[Document]) -> Iterator[tuple[DayPlace, DayState]]:
+    for month in months:
+        source = Source(month["part"], month["metric"])
+        for day, state in month["days"].items():
+            yield DayPlace(key, source, date.fromisoformat(day)), _state(state)
+
+
+def _state(day: Document) -> DayState:
+    return DayState(DayValue(day["value"], day["count"]), day["version"])
+
+
+def _month(place: DayPlace) -> str:
+    part, metric = place.source
+    sum_of_goal = key_of(*place.key, metric, *([part] if part else []))
+    return f"{sum_of_goal}|{place.day.isoformat()[:7]}"
+
+
+def _of(key: GoalKey) -> Document:
+    # By an index: a range of ids is a walk over the collection on one of the servers in use.
+    return {"tenant": key.tenant, "goal": key.goal}
