@@ -320,26 +320,26 @@ async def test_goal_service_turns_the_examples_into_the_progress_of_the_example_
 
 
 async def test_metrics_ingest_folds_the_examples_to_the_digit() -> None:
-    from event_contracts.facts import FactBatch, FactsMessage
+    from event_contracts.facts import FactsMessage, batches_of
     from event_contracts.wire import decoder_of
 
     reader = await Reader("metrics-ingest", "raw").start()
     await reader.read(*examples("raw"))
     decode = decoder_of(FactsMessage)
     sent = [decode(value) for topic, value in await reader.sent() if topic == "facts"]
-    batches = [each for each in sent if isinstance(each, FactBatch)]
+    batches = [batch for each in sent for batch in batches_of(each)]
     assert sum(cell.sum for each in batches for cell in each.cells) == Decimal("2042.761")
 
 
 async def test_metrics_ingest_turns_the_subjects_of_the_examples_into_facts() -> None:
-    from event_contracts.facts import FactBatch, FactsMessage
+    from event_contracts.facts import FactsMessage, batches_of
     from event_contracts.wire import decoder_of
 
     reader = await Reader("metrics-ingest", "subjects").start()
     await reader.read(*examples("subjects"))
     decode = decoder_of(FactsMessage)
     sent = [decode(value) for topic, value in await reader.sent() if topic == "facts"]
-    batches = [each for each in sent if isinstance(each, FactBatch)]
+    batches = [batch for each in sent for batch in batches_of(each)]
     assert {(b.metric, c.sum, c.count) for b in batches for c in b.cells} == {
         ("spend", Decimal("120.500000"), 1),
         ("won", Decimal("5000.00"), 1),

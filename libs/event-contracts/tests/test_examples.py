@@ -20,6 +20,7 @@ KEYS = {
     "raw.event.v1": ("tenant", "source", "id"),
     "subjects.batch.v1": ("tenant", "source"),
     "facts.batch.v1": ("tenant", "metric"),
+    "facts.batches.v1": ("tenant",),
     "facts.goal-control.v1": ("tenant", "metric"),
     "watermark.v1": ("", "origin"),
     "metric-definitions.metric.v1": ("tenant", "metric"),

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import uvicorn
 
-from event_contracts.facts import FactBatch, FactsMessage, Watermark
+from event_contracts.facts import FactBatch, FactBatches, FactsMessage, Watermark, batches_of
 from event_contracts.raw import RawEvent
 from event_contracts.wire import decoder_of
 from metrics_ingest.adapters.raw_log import KafkaRawLog
@@ -220,9 +220,9 @@ class Stage:
         return sorted(found, key=lane_order)
 
     async def facts(self) -> list[FactBatch]:
-        return [m for m in await self.messages() if isinstance(m, FactBatch)]
+        return [batch for message in await self.messages() for batch in batches_of(message)]
 
-    async def messages(self) -> list[FactBatch | Watermark]:
+    async def messages(self) -> list[FactBatches | Watermark]:
         decode = decoder_of(FactsMessage)
         return [decode(row["value"]) for row in await self.rows("facts")]
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from event_contracts.facts import Accepted, FactBatch, Watermark
+from event_contracts.facts import Accepted, FactBatches, Watermark
 from metrics_ingest.domain.window import BYTES_PER_ID
 from service_kit.records import Partition
 from service_kit.testing.fake_mongo import Fault
@@ -211,7 +211,7 @@ async def test_a_watermark_stands_behind_the_facts_that_it_covers(stage: Any, ma
         lanes.setdefault(row["lane"], []).append(message)
     assert len(lanes) == 4
     for lane, messages in lanes.items():
-        assert all(isinstance(m, FactBatch) for m in messages[:-1])
+        assert all(isinstance(m, FactBatches) for m in messages[:-1])
         assert messages[-1] == Watermark(origin=f"raw/{lane.split('raw/')[1][0]}", at_ms=2000)
 
 

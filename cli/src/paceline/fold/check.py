@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from event_contracts.facts import FactBatch, FactsMessage
+from event_contracts.facts import FactBatch, FactsMessage, batches_of
 from event_contracts.topics import FACTS, RAW
 from event_contracts.wire import decoder_of
 from paceline.fold.job import SOURCE, Job, Truth, channel_name, differences
@@ -23,13 +23,14 @@ async def check(store: Store, job: Job, truth: Truth) -> tuple[list[str], dict[s
     wrong: list[str] = []
     ranges: set[tuple[Any, ...]] = set()
     async for row in _facts(store):
-        message = _decode(row["value"])
-        if not isinstance(message, FactBatch):
+        facts = batches_of(_decode(row["value"]))
+        if not facts:
             continue
         counted["rows"] += 1
-        counted["cells"] += len(message.cells)
+        counted["cells"] += sum(len(batch.cells) for batch in facts)
         ranges.add((row["lane"].partition(">")[0], *row["range"]))
-        wrong += _add(job, found, message)
+        for batch in facts:
+            wrong += _add(job, found, batch)
     counted["batches"] = len(ranges)
     wrong += differences(job, truth, found)
     wrong += await _stats(store, truth)

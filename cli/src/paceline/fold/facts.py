@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 from confluent_kafka import Producer
 
-from event_contracts.facts import Cell, FactBatch
+from event_contracts.facts import Cell, FactBatch, FactBatches
 from event_contracts.topics import FACTS
 from event_contracts.wire import encode, key_of, partition_of
 from paceline import bench_load, running
@@ -54,7 +54,7 @@ async def limit(system: System, cells: int, per_record: int, goals: int) -> dict
             "what": "cells of one metric, one partition, applied by goal-service",
             "cells": done,
             "cells_per_record": len(batch.cells),
-            "record_bytes": len(encode(batch)),
+            "record_bytes": len(_value(batch)),
             "records": records,
             "goals": goals,
             "seconds": round(seconds, 2),
@@ -100,8 +100,7 @@ def _write(system: System, batch: FactBatch, records: int) -> int:
 
     found = running.read(system.file)
     producer = Producer({**access_to(found.kafka).librdkafka(), "acks": "all", "linger.ms": 20})
-    parts = (batch.tenant, batch.metric)
-    key, value = key_of(*parts).encode(), encode(batch)
+    key, value = key_of(batch.tenant).encode(), _value(batch)
     topic, partition = physical_name(found.prefix, FACTS.name), _partition(found, batch)
     for number in range(records):
         stamp: Any = Stamp(ORIGIN, number + 1, number, number + 1).headers()
@@ -114,6 +113,10 @@ def _write(system: System, batch: FactBatch, records: int) -> int:
     if producer.flush(60):
         raise TrialFailed("the facts could not be written")
     return end
+
+
+def _value(batch: FactBatch) -> bytes:
+    return encode(FactBatches(tenant=batch.tenant, batches=(batch,)))
 
 
 def _partition(found: running.Running, batch: FactBatch) -> int:

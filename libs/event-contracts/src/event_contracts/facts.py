@@ -1,11 +1,12 @@
 """What is folded: sums per minute and dimensions of one metric, and what shares their log."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
 import msgspec
 
-from event_contracts.wire import Event, Part
+from event_contracts.wire import Event, Part, encode
 
 OTHER = "other"
 """Every value of the one set of dimensions that takes what is beyond a metric's limit of sets."""
@@ -60,6 +61,33 @@ class FactBatch(Event, frozen=True, kw_only=True, tag="facts.batch.v1"):
     sketches: tuple[bytes, ...] = ()
 
 
+class FactBatches(Event, frozen=True, kw_only=True, tag="facts.batches.v1"):
+    """A delta: what one flush of one input partition sends to one facts partition of a tenant.
+
+    Each batch is whole in itself, as if it came alone; the record's lane counts them once, all
+    together. A reader that cannot take one of them takes none. Raises ValueError, and is refused
+    when read, if a batch is of another tenant.
+    """
+
+    tenant: str
+    batches: tuple[FactBatch, ...]
+
+    def __post_init__(self) -> None:
+        strangers = {batch.tenant for batch in self.batches} - {self.tenant}
+        if strangers:
+            raise ValueError(f"facts of {sorted(strangers)} in a record of {self.tenant!r}")
+
+
+class _Joined(Event, frozen=True, kw_only=True, tag="facts.batches.v1"):
+    tenant: str
+    batches: tuple[msgspec.Raw, ...]
+
+
+def joined(tenant: str, batches: Iterable[bytes]) -> bytes:
+    """Return the message FactBatches of a tenant's batches that are encoded already."""
+    return encode(_Joined(tenant=tenant, batches=tuple(map(msgspec.Raw, batches))))
+
+
 class Condition(Part, frozen=True, kw_only=True):
     """A filter on one dimension: its value is in ``any_of``, or it is not in ``none_of``."""
 
@@ -98,4 +126,11 @@ class Watermark(Event, frozen=True, kw_only=True, tag="watermark.v1"):
     at_ms: int
 
 
-FactsMessage = FactBatch | GoalControl | Watermark
+FactsMessage = FactBatch | FactBatches | GoalControl | Watermark
+
+
+def batches_of(message: FactsMessage) -> tuple[FactBatch, ...]:
+    """Return the facts in a message of the topic, alone or together; of any other, none."""
+    if isinstance(message, FactBatches):
+        return message.batches
+    return (message,) if isinstance(message, FactBatch) else ()

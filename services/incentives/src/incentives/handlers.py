@@ -18,9 +18,9 @@ DirectoryBooks = tuple[DirectoryShelf, WaitingRoom]
 
 @dataclass(frozen=True, slots=True)
 class AddFacts:
-    """Facts have arrived."""
+    """Facts have arrived, all of one record."""
 
-    facts: Facts
+    facts: Sequence[Facts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +71,14 @@ async def add_facts(command: AddFacts, ledger: Ledger) -> None:
     Raises BadRecord before anything is kept. Facts marked as history count for nothing, and those
     that do not add up: a rule on such a metric may be older than its refusal.
     """
-    facts = command.facts
-    if facts.history or not facts.adds_up:
-        return
-    running = await ledger.rules_on(facts.tenant, facts.metric)
-    added = additions(running, facts)
-    if added:
-        after, awards = settle(running, await ledger.totals(added), added, facts.as_of_ms)
-        ledger.put(after)
-        ledger.grant([await _addressed(award, ledger) for award in awards])
+    counted = [facts for facts in command.facts if facts.adds_up and not facts.history]
+    rules = [await ledger.rules_on(facts.tenant, facts.metric) for facts in counted]
+    found = [additions(running, facts) for running, facts in zip(rules, counted, strict=True)]
+    for running, facts, added in zip(rules, counted, found, strict=True):
+        if added:
+            after, awards = settle(running, await ledger.totals(added), added, facts.as_of_ms)
+            ledger.put(after)
+            ledger.grant([await _addressed(award, ledger) for award in awards])
 
 
 async def learn_entries(command: LearnEntries, books: DirectoryBooks) -> None:

@@ -1,6 +1,6 @@
 """What the handlers need of the world; adapters and doors give it."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -306,10 +306,10 @@ class OlderIds(Protocol):
 
 
 class Facts(Protocol):
-    """Where facts go: each to the log of its metric, in the order of the calls."""
+    """Where facts go: each to the log of its metric, in the order in which they are given."""
 
-    def publish(self, batch: FactBatch) -> None:
-        """Send a batch with the transaction."""
+    def publish(self, batches: Iterable[FactBatch]) -> None:
+        """Send all facts of a slice with the transaction."""
         ...
 
     def complete(self, origin: str, at_ms: int) -> None:

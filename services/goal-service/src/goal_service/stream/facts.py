@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from event_contracts.facts import FactBatch, FactsMessage, GoalControl, Watermark
+from event_contracts.facts import FactBatch, FactsMessage, GoalControl, Watermark, batches_of
 from event_contracts.wire import decoder_of
 from goal_service import metrics
 from goal_service.adapters.alive import MongoAlive
@@ -162,14 +162,12 @@ class FactsHandler:
             except BadRecord as bad:
                 letters.append(letter(record, bad, self._clock.now_ms()))
                 continue
-            match message:
-                case FactBatch():
-                    facts.append(message)
-                case GoalControl():
-                    await _record(facts, effect, books)
-                    facts = []
-                    effect.counts["use_metric"] += 1
-                    await handle(UseMetric(_use(message)), books)
+            facts += batches_of(message)
+            if isinstance(message, GoalControl):
+                await _record(facts, effect, books)
+                facts = []
+                effect.counts["use_metric"] += 1
+                await handle(UseMetric(_use(message)), books)
         await _record(facts, effect, books)
         await dead_letters.write(tx, letters)
 
@@ -182,8 +180,8 @@ class FactsHandler:
         message = read(_facts, record)
         if isinstance(message, Watermark):
             effect.receiver.note_watermark(stamp.origin, message.at_ms)
-        if isinstance(message, FactBatch):
-            check_batch(message)
+        for facts in batches_of(message):  # one that is bad is a letter of the whole record
+            check_batch(facts)
         if isinstance(message, GoalControl):
             _check_control(message)
         return message

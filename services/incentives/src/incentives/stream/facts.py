@@ -1,19 +1,21 @@
 """The door of the facts: rows become commands, each once by its lane; praises leave as rewards."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from event_contracts.facts import FactBatch
-from event_contracts.topics import FACTS
-from event_contracts.wire import decoder_of
+import msgspec
+
+from event_contracts.facts import FactBatch, FactBatches, GoalControl, Watermark
+from event_contracts.wire import decoder_of, type_of
 from incentives import metrics
 from incentives.adapters.ledger import MongoLedger
 from incentives.adapters.rules import Known, RuleMemory, RuleReader
 from incentives.domain.praise import Cell, Facts
 from incentives.handlers import HANDLERS, AddFacts
 from incentives.settings import SERVICE
-from incentives.stream.reading import letter, read
+from incentives.stream.reading import letter, parse, read
 from incentives.stream.rewards import messages_of
 from service_kit import dead_letters
 from service_kit.clock import Clock
@@ -24,7 +26,21 @@ from service_kit.outbox import Outbox
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Document, Store, Tx
 
-_decode = decoder_of(FACTS.message)
+
+class _Head(msgspec.Struct, frozen=True, tag=type_of(FactBatch), tag_field="type"):
+    """What facts say of themselves; to pass over their cells costs a third of reading them."""
+
+    tenant: str
+    metric: str
+
+
+class _Together(msgspec.Struct, frozen=True, tag=type_of(FactBatches), tag_field="type"):
+    batches: tuple[msgspec.Raw, ...]
+
+
+_open = decoder_of(_Head | _Together | GoalControl | Watermark)
+_head = decoder_of(_Head)
+_facts = decoder_of(FactBatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +82,8 @@ class FactsStream:
             try:
                 if not receiver.admit(_stamp(record)):
                     resent += 1
-                elif (command := command_of(record)) is not None:
-                    await HANDLERS[type(command)](command, ledger)
-                    facts += 1
+                else:
+                    facts += await _add(record, ledger)
             except BadRecord as bad:
                 dead.append(letter(record, bad, self._clock.now_ms()))
         await ledger.flush()
@@ -92,27 +107,43 @@ class FactsStream:
         self._receivers.pop(partition, None)
 
 
-def command_of(record: Record) -> AddFacts | None:
-    """Return what the record asks for, or None when it asks nothing of this service.
+async def _add(record: Record, ledger: MongoLedger) -> int:
+    """Add the record's facts that rules ask for, all or none; return how many there were.
 
-    Raises BadRecord when it cannot be read.
+    Raises BadRecord when one of these, or the record, cannot be read. Others are not looked at.
     """
-    message = read(_decode, record)
-    if not isinstance(message, FactBatch):
-        return None
-    if any(not 0 <= cell.dims < len(message.dims) for cell in message.cells):
+    found = _heads_of(record)
+    asked = [text for head, text in found if await ledger.rules_on(head.tenant, head.metric)]
+    if asked:
+        command = AddFacts([_facts_of(text) for text in asked])
+        await HANDLERS[AddFacts](command, ledger)
+    return len(found)
+
+
+def _heads_of(record: Record) -> Sequence[tuple[_Head, bytes]]:
+    """Return the facts of a record, read no further than their heads; none of another message.
+
+    Raises BadRecord when there is no message.
+    """
+    message = read(_open, record)
+    if isinstance(message, _Together):
+        return [(parse(_head, text), text) for text in message.batches]
+    return [(message, record.value or b"")] if isinstance(message, _Head) else []
+
+
+def _facts_of(text: bytes) -> Facts:
+    """Return facts whole; raises BadRecord when they cannot be read."""
+    batch = parse(_facts, text)
+    if any(not 0 <= cell.dims < len(batch.dims) for cell in batch.cells):
         raise BadRecord("dims", "a cell points outside the table of dimensions")
-    cells = [Cell(cell.minute, cell.dims, cell.sum, cell.count) for cell in message.cells]
-    return AddFacts(
-        Facts(
-            tenant=message.tenant,
-            metric=message.metric,
-            as_of_ms=message.as_of_ms,
-            dims=message.dims,
-            cells=cells,
-            history=message.history,
-            adds_up=not (message.over or message.sketches),
-        )
+    return Facts(
+        tenant=batch.tenant,
+        metric=batch.metric,
+        as_of_ms=batch.as_of_ms,
+        dims=batch.dims,
+        cells=[Cell(cell.minute, cell.dims, cell.sum, cell.count) for cell in batch.cells],
+        history=batch.history,
+        adds_up=not (batch.over or batch.sketches),
     )
 
 

@@ -11,8 +11,13 @@ from service_kit.store import Document
 
 def read(decode: Callable[[bytes], Any], record: Record) -> Any:
     """Return the record's message; raises BadRecord when it is none."""
+    return parse(decode, record.value or b"")
+
+
+def parse(decode: Callable[[bytes], Any], text: bytes) -> Any:
+    """Return what the text says; raises BadRecord when it says nothing of the kind."""
     try:
-        return decode(record.value or b"")
+        return decode(text)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise BadRecord("undecodable", str(error)) from None
 

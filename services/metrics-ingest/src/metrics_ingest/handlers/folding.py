@@ -1,10 +1,11 @@
 """One slice of the raw log is folded: everything it comes to is written in its transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from event_contracts.facts import FactBatch
 from event_contracts.wire import hash16
 from metrics_ingest.domain import pausing
 from metrics_ingest.domain.batches import (
@@ -175,16 +176,24 @@ async def _publish(
     known = await _known_sets(store, memory, folded)
     for name, source in sorted(folded.sources.items()):
         facts.divert(name, source.plan.head, as_of_ms, source.diverted)
+    facts.publish(_batches(folded, known, as_of_ms, effect))
+    if effect.day_sets:
+        await store.write_day_sets(effect.day_sets)
+
+
+def _batches(
+    folded: Folded,
+    known: Mapping[SourceName, Mapping[int, set[bytes]]],
+    as_of_ms: int,
+    effect: Effect,
+) -> Iterator[FactBatch]:
     for source, metric in _metrics(folded):
         columns = source.columns.get(metric.definition.name)
         if columns is not None:
             parts = columns[0].parts()
         else:
             parts = parts_of(metric, _limited(source, metric, known, effect).cells)
-        for batch in fact_batches(source, metric, parts, as_of_ms):
-            facts.publish(batch)
-    if effect.day_sets:
-        await store.write_day_sets(effect.day_sets)
+        yield from fact_batches(source, metric, parts, as_of_ms)
 
 
 def _keep_columns_if_alone(source: SourceFold, metric: MetricPlan, memory: Memory) -> None:

@@ -97,8 +97,7 @@ async def apply_subjects(
         for subject, state in moved.items():
             found.add(subject, before[subject], state)
         as_of_ms = max(batch.as_of_ms for batch in command.batches)
-        for batch in batches(found, as_of_ms, _restating(plans)):
-            facts.publish(batch)
+        facts.publish(batches(found, as_of_ms, _restating(plans)))
     effect.states = {s: moved.get(s, before[s]) for s in told}
     await store.write_states(moved)
     await store.add_stats({name: {"conflicts": n} for name, n in effect.conflicts.items()}, now_ms)
