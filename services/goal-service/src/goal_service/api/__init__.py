@@ -13,7 +13,7 @@ from goal_service.api.people_import import import_routes
 from goal_service.api.policies import policy_routes
 from goal_service.api.progress import progress_routes
 from service_kit.runtime import Runtime
-from service_kit.web import make_app
+from service_kit.web import add_routes, make_app
 
 ROUTES = (
     goal_routes,
@@ -30,8 +30,8 @@ def make_api(runtime: Runtime, marks: Marks | None = None) -> FastAPI:
     """Return the application over a started runtime; ``marks`` of what the process holds."""
     app = make_app("goal-service", runtime)
     marks = marks or Marks()
+    for showing in (progress_routes, metric_routes):  # first: they are asked for most
+        add_routes(app, showing(runtime, marks))
     for routes in ROUTES:
-        app.include_router(routes(runtime))
-    for showing in (progress_routes, metric_routes):
-        app.include_router(showing(runtime, marks))
+        add_routes(app, routes(runtime))
     return app
