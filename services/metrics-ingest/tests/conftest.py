@@ -1,7 +1,7 @@
 """A stage for metrics-ingest: its HTTP door, its fold and its re-keyer on in-memory stand-ins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -62,16 +62,15 @@ class MemoryLog:
         self.broken = False
         self.slow: asyncio.Event | None = None
 
-    async def send(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None
-    ) -> None:
-        assert (topic, key is not None, value is not None) == ("raw", True, True)
+    async def send(self, topic: str, records: Iterable[tuple[int, bytes, bytes]]) -> None:
+        assert topic == "raw"
         if self.broken:
             raise Infrastructure("no broker")
         if self.slow is not None:
             await self.slow.wait()
-        self.records[partition].append(value or b"")
-        self.keys[value or b""] = key or b""
+        for partition, key, value in records:
+            self.records[partition].append(value)
+            self.keys[value] = key
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
         return {p: Bounds("t", 0, self._end(p)) for p in partitions}
@@ -168,7 +167,7 @@ class Stage:
         return await self.done("POST", "/v1/events", list(events), **headers)
 
     async def append(self, event: RawEvent) -> None:
-        await self.raw.append(self.raw.record_of(event))
+        await self.raw.append([self.raw.record_of(event)])
 
     async def pump(self, at_once: int = 10_000) -> None:
         """Relay replays, then fold everything that stands in the log."""

@@ -55,7 +55,7 @@ def type_of(event: type[Event]) -> str:
 
 def key_of(*parts: str) -> str:
     """Join the parts of a key; ``%`` and ``|`` inside a part are escaped: keys stay apart."""
-    return "|".join(part.replace("%", "%25").replace("|", "%7C") for part in parts)
+    return "|".join([part.replace("%", "%25").replace("|", "%7C") for part in parts])
 
 
 def parts_of(key: bytes) -> list[str]:
@@ -71,7 +71,12 @@ def hash16(*parts: str) -> bytes:
 
 def partition_of(count: int, *parts: str) -> int:
     """Return the partition (0 <= p < count) that the key of the parts belongs to."""
-    return int.from_bytes(hash16(*parts)[:8], "big") % count
+    return partition_of_key(count, key_of(*parts).encode())
+
+
+def partition_of_key(count: int, key: bytes) -> int:
+    """Return the partition of a key that is made already (:func:`key_of`, encoded)."""
+    return int.from_bytes(xxhash.xxh3_128_digest(key)[:8], "big") % count
 
 
 def deed_id(*parts: str) -> str:

@@ -7,7 +7,7 @@ keys, NaN, lone surrogates, NUL), so letting it through would mean another value
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -76,6 +76,10 @@ class _Flaw:
     detail: str = ""
 
 
+class _Doubt(Exception):
+    """The text has to be read with care, to say what is wrong and where."""
+
+
 def loads(data: bytes) -> Any:
     """Return the value of one UTF-8 JSON text.
 
@@ -83,8 +87,26 @@ def loads(data: bytes) -> Any:
     Raises UserError: ``code`` is a key of TEXTS, ``where`` the JSON path (``$.data.items[3]``) or,
     for text that is no JSON, line and column.
     """
-    value = parse(data)
-    check(value)
+    try:
+        return _quick(data)
+    except (_Doubt, ValueError, RecursionError):
+        value = parse(data)
+        check(value)
+        return value
+
+
+def _quick(data: bytes) -> Any:
+    """Return the value of a text in which nothing can be wrong that only a walk would find.
+
+    Without an escaped code point a text holds neither NUL nor half a pair, and with so few
+    brackets it is not too deep. Raises whatever tells that the text has to be read with care.
+    """
+    if b"\\u" in data or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        raise _Doubt
+    text = data.decode().strip(" \t\r\n")
+    value, end = _quick_decoder.raw_decode(text)
+    if end != len(text):
+        raise _Doubt
     return value
 
 
@@ -122,53 +144,66 @@ def _decode(data: bytes) -> str:
     return text
 
 
-def _integer(text: str) -> int | Decimal | _Flaw:
-    if len(text) > MAX_MAGNITUDE + 1:  # beyond the bound, without the cost of converting it
-        return _Flaw("json-number-range")
-    number = int(text)
-    if -_INT64 <= number < _INT64:
-        return number
-    return Decimal(number) if abs(number) < 10**MAX_MAGNITUDE else _Flaw("json-number-range")
+def _decoder_of(flaw: Callable[..., _Flaw]) -> json.JSONDecoder:
+    """Return a decoder that puts ``flaw(code, detail)`` where something cannot be taken."""
+
+    def integer(text: str) -> int | Decimal | _Flaw:
+        if len(text) > MAX_MAGNITUDE + 1:  # beyond the bound, without the cost of converting it
+            return flaw("json-number-range")
+        number = int(text)
+        if -_INT64 <= number < _INT64:
+            return number
+        return Decimal(number) if abs(number) < 10**MAX_MAGNITUDE else flaw("json-number-range")
+
+    def fraction(text: str) -> Decimal | _Flaw:
+        if len(text) <= MAX_MAGNITUDE and "e" not in text and "E" not in text:
+            return Decimal(text)  # nothing so short is beyond any bound
+        try:
+            number = Decimal(text)
+        except InvalidOperation:  # an exponent beyond what the type can count
+            return flaw("json-number-range")
+        sign, digits, exponent = number.as_tuple()
+        if not number:
+            small = isinstance(exponent, int) and -MAX_DIGITS <= exponent <= 0
+            return number if small else Decimal((sign, (0,), 0))
+        if not isinstance(exponent, int) or exponent < MIN_EXPONENT:
+            return flaw("json-number-range")
+        if number.adjusted() >= MAX_MAGNITUDE:
+            return flaw("json-number-range")
+        return number if len(digits) <= MAX_DIGITS else flaw("json-number-digits")
+
+    def constant(name: str) -> _Flaw:
+        return flaw("json-not-a-number", name)
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
+        value = dict(pairs)
+        if len(value) == len(pairs):
+            return value
+        return flaw("json-duplicate-key", _quoted(_repeated(pairs)))
+
+    return json.JSONDecoder(
+        object_pairs_hook=object_of,
+        parse_int=integer,
+        parse_float=fraction,
+        parse_constant=constant,
+    )
 
 
-def _fraction(text: str) -> Decimal | _Flaw:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:  # an exponent beyond what the type can count
-        return _Flaw("json-number-range")
-    sign, digits, exponent = number.as_tuple()
-    if not number:
-        small = isinstance(exponent, int) and -MAX_DIGITS <= exponent <= 0
-        return number if small else Decimal((sign, (0,), 0))
-    if not isinstance(exponent, int) or exponent < MIN_EXPONENT:
-        return _Flaw("json-number-range")
-    if number.adjusted() >= MAX_MAGNITUDE:
-        return _Flaw("json-number-range")
-    return number if len(digits) <= MAX_DIGITS else _Flaw("json-number-digits")
-
-
-def _constant(name: str) -> _Flaw:
-    return _Flaw("json-not-a-number", name)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
-    value = dict(pairs)
-    if len(value) == len(pairs):
-        return value
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:
-            return _Flaw("json-duplicate-key", _quoted(key))
+            return key
         seen.add(key)
     raise AssertionError("fewer keys than pairs, and no key twice")
 
 
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=_integer,
-    parse_float=_fraction,
-    parse_constant=_constant,
-)
+def _doubt(code: str, detail: str = "") -> _Flaw:
+    raise _Doubt
+
+
+_decoder = _decoder_of(_Flaw)
+_quick_decoder = _decoder_of(_doubt)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
@@ -34,8 +34,7 @@ class Sources(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """An event as it will stand in the log of accepted events."""
 
     partition: int
@@ -50,8 +49,11 @@ class RawLog(Protocol):
         """Return the event's record: its place follows from tenant, source and id."""
         ...
 
-    async def append(self, record: RawRecord) -> None:
-        """Return when the record stands on all in-sync replicas; raises Infrastructure."""
+    async def append(self, records: Sequence[RawRecord]) -> None:
+        """Return when all of them stand on all in-sync replicas; raises Infrastructure.
+
+        Then any of them may stand there or not.
+        """
         ...
 
 

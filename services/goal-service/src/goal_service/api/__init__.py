@@ -13,7 +13,7 @@ from goal_service.api.people_import import import_routes
 from goal_service.api.policies import policy_routes
 from goal_service.api.progress import progress_routes
 from service_kit.runtime import Runtime
-from service_kit.web import make_app
+from service_kit.web import add_routes, make_app
 
 ROUTES = (
     goal_routes,
@@ -29,8 +29,8 @@ def make_api(runtime: Runtime, held: Held | None = None) -> FastAPI:
     """Return the application over a started runtime; ``held`` is what the process holds."""
     app = make_app("goal-service", runtime)
     held = held or Held()
+    for showing in (progress_routes, metric_routes, cascade_routes):  # first: asked for most
+        add_routes(app, showing(runtime, held))
     for routes in ROUTES:
-        app.include_router(routes(runtime))
-    for showing in (cascade_routes, progress_routes, metric_routes):
-        app.include_router(showing(runtime, held))
+        add_routes(app, routes(runtime))
     return app

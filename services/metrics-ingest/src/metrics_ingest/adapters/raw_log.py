@@ -1,19 +1,21 @@
 """The raw log on Kafka: an event's partition follows from its id, and stays the same for ever."""
 
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from event_contracts.raw import RawEvent
-from event_contracts.wire import encode, key_of, partition_of
+from event_contracts.wire import encode, key_of, partition_of_key
 from metrics_ingest.ports import RawRecord
 
 
 class Producer(Protocol):
-    """Sends single records (service_kit.kafka_producer.DirectProducer)."""
+    """Sends records, all of a request at once (service_kit.kafka_producer.DirectProducer)."""
 
-    async def send(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None
-    ) -> None:
-        """Return when the record stands on all in-sync replicas; raises Infrastructure."""
+    async def send(self, topic: str, records: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Return when all (partition, key, value) stand on all in-sync replicas.
+
+        Raises Infrastructure: then any of them may stand there or not.
+        """
         ...
 
 
@@ -27,11 +29,9 @@ class KafkaRawLog:
 
     def record_of(self, event: RawEvent) -> RawRecord:
         """Return the event's record."""
-        parts = (event.tenant, event.source, event.id)
-        return RawRecord(
-            partition_of(self._partitions, *parts), key_of(*parts).encode(), encode(event)
-        )
+        key = key_of(event.tenant, event.source, event.id).encode()
+        return RawRecord(partition_of_key(self._partitions, key), key, encode(event))
 
-    async def append(self, record: RawRecord) -> None:
-        """Return when the record stands on all in-sync replicas; raises Infrastructure."""
-        await self._producer.send(self._topic, record.partition, record.key, record.value)
+    async def append(self, records: Sequence[RawRecord]) -> None:
+        """Return when all of them stand on all in-sync replicas; raises Infrastructure."""
+        await self._producer.send(self._topic, records)

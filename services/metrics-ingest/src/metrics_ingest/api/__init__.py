@@ -26,7 +26,7 @@ from metrics_ingest.ports import RawLog, Schemas
 from metrics_ingest.settings import IngestSettings
 from service_kit.clock import Clock, SystemClock
 from service_kit.runtime import Runtime
-from service_kit.web import make_app
+from service_kit.web import add_routes, make_app
 
 __all__ = ["make_api"]
 
@@ -49,16 +49,19 @@ def make_api(
     url = ingest.public_url
     registry = bool(ingest.registry)
     schemas = schemas or SchemaRegistry(Access())
-    app.include_router(events.routes(runtime, raw, sources, gate))
-    app.include_router(segment.routes(runtime, raw, sources, gate))
-    app.include_router(hooks.routes(runtime, raw, sources, kept, gate, url, clock))
-    app.include_router(numbers.routes(runtime, raw, sources, gate))
-    app.include_router(secrets.routes(runtime, sources, kept, url))
-    app.include_router(definitions.routes(runtime, counts, sources, registry))
-    app.include_router(trying.routes(runtime))
-    app.include_router(connectors.routes(runtime, counts, sources, registry))
-    app.include_router(reading.routes(runtime))
-    app.include_router(letters.routes(runtime, counts, schemas))
-    app.include_router(rates.routes(runtime))
-    app.include_router(keys.routes(runtime))
+    add_routes(
+        app,
+        events.routes(runtime, raw, sources, gate),
+        segment.routes(runtime, raw, sources, gate),
+        hooks.routes(runtime, raw, sources, kept, gate, url, clock),
+        numbers.routes(runtime, raw, sources, gate),
+        secrets.routes(runtime, sources, kept, url),
+        definitions.routes(runtime, counts, sources, registry),
+        trying.routes(runtime),
+        connectors.routes(runtime, counts, sources, registry),
+        reading.routes(runtime),
+        letters.routes(runtime, counts, schemas),
+        rates.routes(runtime),
+        keys.routes(runtime),
+    )
     return app

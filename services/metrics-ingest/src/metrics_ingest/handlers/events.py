@@ -63,7 +63,7 @@ async def append_all(log: RawLog, records: Sequence[RawRecord]) -> None:
     """Return when all stand on all in-sync replicas; raises Infrastructure after ACK_SECONDS."""
     try:
         async with asyncio.timeout(ACK_SECONDS):
-            await asyncio.gather(*(log.append(record) for record in records))
+            await log.append(records)
     except TimeoutError:
         raise Infrastructure(f"the log did not answer within {ACK_SECONDS} s") from None
 

@@ -1,6 +1,5 @@
 """The organisation's own topics are re-keyed into the raw log, so that ids meet their copies."""
 
-import asyncio
 import base64
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +64,7 @@ async def rekey_slice(command: RekeySlice, log: RawLog, schemas: Schemas, now_ms
         known = await schemas.find(schema_ids([each.value or b"" for each in command.records]))
     events = [e for record in command.records for e in rekeyed(record, door, now_ms, known)]
     records = [log.record_of(event) for event in events]
-    await asyncio.gather(*(log.append(record) for record in records))
+    await log.append(records)
     return len(records)
 
 
