@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics_ingest.domain.scan.compiled import compiled
 from metrics_ingest.domain.scan.hashes import hash64, keyed64
 from metrics_ingest.domain.scan.instants import instant
 from metrics_ingest.domain.scan.layout import (
@@ -50,6 +49,7 @@ from metrics_ingest.domain.scan.tokens import (
     word_end,
 )
 from metrics_ingest.domain.stamps import NEXT_PIECE, PIECE
+from service_kit.compiled import compiled
 
 U = np.uint64
 ABSENT = -1

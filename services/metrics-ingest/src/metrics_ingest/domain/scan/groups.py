@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics_ingest.domain.scan.compiled import compiled
+from service_kit.compiled import compiled
 
 Numbers = NDArray[np.int64]
 U = np.uint64

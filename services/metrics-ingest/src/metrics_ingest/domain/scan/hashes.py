@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.scan.compiled import compiled
+from service_kit.compiled import compiled
 
 U = np.uint64
 MOST_64 = 128

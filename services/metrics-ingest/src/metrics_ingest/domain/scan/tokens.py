@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.scan.compiled import compiled
 from metrics_ingest.domain.scan.hashes import read8
+from service_kit.compiled import compiled
 
 NO = -1
 QUOTE, BACKSLASH, COMMA, COLON = 0x22, 0x5C, 0x2C, 0x3A

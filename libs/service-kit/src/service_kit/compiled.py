@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,17 +13,15 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _place() -> Path:
+@lru_cache
+def _place(sources: Path) -> Path:
     """Return a folder for the machine code of these very sources that can be written to.
 
     Numba notices a change of the file in which a function stands, and not of what it calls.
     """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.blake2b(b"".join(map(Path.read_bytes, sources)), digest_size=8).hexdigest()
-    for folder in (
-        os.environ.get("NUMBA_CACHE_DIR", ""),
-        str(Path(__file__).parent / "__pycache__"),
-    ):
+    texts = [path.read_bytes() for path in sorted(sources.glob("*.py"))]
+    digest = hashlib.blake2b(b"".join(texts), digest_size=8).hexdigest()
+    for folder in (os.environ.get("NUMBA_CACHE_DIR", ""), str(sources / "__pycache__")):
         place = Path(folder) / digest
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -33,10 +32,12 @@ def _place() -> Path:
     return Path(tempfile.mkdtemp(prefix="paceline-"))
 
 
-numba.config.CACHE_DIR = str(_place())  # type: ignore[attr-defined]  # made at run time
-
-
 def compiled(function: F) -> F:
-    """Compile when it is first called, or take what was compiled before."""
+    """Compile when it is first called, or take what was compiled before.
+
+    What a loop calls stands in its own folder: a change there makes all of its loops anew.
+    """
+    here = _place(Path(function.__code__.co_filename).parent)
+    numba.config.CACHE_DIR = str(here)  # type: ignore[attr-defined]  # made at run time
     found: Any = numba.njit(cache=True, nogil=True)(function)
     return found  # type: ignore[no-any-return]
