@@ -48,17 +48,17 @@ def ordered(keys: Numbers, most: int) -> tuple[Numbers, Numbers]:
     """
     begins = np.zeros(most + 1, np.int64)
     rows = np.empty(len(keys), np.int64)
-    _order(keys, begins, rows)
+    _order(keys, begins, np.empty(most + 1, np.int64), rows)
     return rows, begins
 
 
 @compiled
-def _order(keys: Any, begins: Any, rows: Any) -> None:
+def _order(keys: Any, begins: Any, place: Any, rows: Any) -> None:
     for key in keys:
         begins[key + 1] += 1
     for key in range(1, len(begins)):
         begins[key] += begins[key - 1]
-    place = begins.copy()
+    place[:] = begins
     for row in range(len(keys)):
         rows[place[keys[row]]] = row
         place[keys[row]] += 1

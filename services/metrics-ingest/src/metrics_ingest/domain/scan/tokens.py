@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from metrics_ingest.domain.scan.hashes import read8
-from service_kit.compiled import compiled
+from metrics_ingest.domain.scan.machine import zeros_below
+from service_kit.compiled import compiled, inlined
 
 NO = -1
 QUOTE, BACKSLASH, COMMA, COLON = 0x22, 0x5C, 0x2C, 0x3A
@@ -39,7 +40,7 @@ _SPECIAL = np.zeros(256, np.bool_)
 _SPECIAL[:0x20] = _SPECIAL[0x80:] = _SPECIAL[[QUOTE, BACKSLASH]] = True
 
 
-@compiled
+@inlined
 def space_end(data: Any, at: int, end: int) -> Any:
     """Return where the next thing begins; ``end`` if nothing comes any more."""
     while at < end:
@@ -52,7 +53,7 @@ def space_end(data: Any, at: int, end: int) -> Any:
     return at
 
 
-@compiled
+@inlined
 def text_end(data: Any, at: int, end: int) -> Any:
     """Return the position behind a text's last quote, and whether it is plain: without escapes.
 
@@ -66,10 +67,10 @@ def text_end(data: Any, at: int, end: int) -> Any:
             if ordinary == 8:
                 continue
         byte = data[U(at)]
+        if byte == QUOTE:
+            return at + 1, plain
         if not _SPECIAL[byte]:
             at += 1
-        elif byte == QUOTE:
-            return at + 1, plain
         elif byte == BACKSLASH:
             plain = False
             at = _escape_end(data, at + 1, end)
@@ -92,8 +93,7 @@ def _ordinary(word: Any) -> Any:
     found = (found | (word - U(_SPACE) * _EACH) & ~word | word) & _HIGHEST
     if found == 0:
         return 8
-    below = (found & (~found + U(1))) - U(1)
-    return np.int64((below & _EACH) * _EACH >> U(56)) - 1
+    return np.int64(zeros_below(found) >> U(3))
 
 
 @compiled
@@ -267,7 +267,7 @@ def name_end(data: Any, at: int, end: int) -> Any:
     return NO if at == NO else colon_end(data, at, end)
 
 
-@compiled
+@inlined
 def colon_end(data: Any, at: int, end: int) -> Any:
     """Return where the value begins behind a name and its colon."""
     at = space_end(data, at, end)
