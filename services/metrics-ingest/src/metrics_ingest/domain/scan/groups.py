@@ -58,7 +58,8 @@ def _order(keys: Any, begins: Any, place: Any, rows: Any) -> None:
         begins[key + 1] += 1
     for key in range(1, len(begins)):
         begins[key] += begins[key - 1]
-    place[:] = begins
+    for key in range(len(begins)):
+        place[key] = begins[key]
     for row in range(len(keys)):
         rows[place[keys[row]]] = row
         place[keys[row]] += 1

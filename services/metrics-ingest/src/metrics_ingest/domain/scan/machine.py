@@ -1,7 +1,6 @@
-"""Single instructions of the processor that Python has no word for.
+"""Single steps of the processor that Python has no word for, made of LLVM's own.
 
-Numba makes eight loads and fourteen shifts of a word that is put together from bytes, and four
-products of one of 128 bits. A loop over an event's 250 bytes does little else.
+A loop over an event's 250 bytes does little else than these.
 """
 
 from typing import Any
@@ -12,6 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 _I64, _I128 = ir.IntType(64), ir.IntType(128)
+WIDE = 16  # every processor compares so many bytes at once
 
 
 def _word_at(_typing: Any, data: Any, at: Any) -> Any:
@@ -21,6 +21,24 @@ def _word_at(_typing: Any, data: Any, at: Any) -> Any:
         word = builder.load(builder.bitcast(place, _I64.as_pointer()))
         word.align = 1
         return word
+
+    return types.uint64(data, types.uint64), made
+
+
+def _specials(_typing: Any, data: Any, at: Any) -> Any:
+    kind = ir.VectorType(ir.IntType(8), WIDE)
+    quotes, backslashes, spaces = (ir.Constant(kind, [ord(each)] * WIDE) for each in '"\\ ')
+
+    def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(array.data, [arguments[1]])
+        found = builder.load(builder.bitcast(place, kind.as_pointer()))
+        found.align = 1
+        # What is above ASCII has a sign, so it is below a space, too.
+        bits = builder.icmp_signed("<", found, spaces)
+        for each in (quotes, backslashes):
+            bits = builder.or_(bits, builder.icmp_unsigned("==", found, each))
+        return builder.zext(builder.bitcast(bits, ir.IntType(WIDE)), _I64)
 
     return types.uint64(data, types.uint64), made
 
@@ -49,4 +67,8 @@ folded: Any = intrinsic(_product)
 """folded(a, b): the two halves of the product of 128 bits, xored."""
 
 zeros_below: Any = intrinsic(_zeros)
-"""zeros_below(word): how many zeros stand below the lowest bit that is set; of 0 nothing is said."""
+"""zeros_below(word): how many zeros stand below the lowest bit that is set. Not of 0."""
+
+specials: Any = intrinsic(_specials)
+"""specials(data, at): a bit for each of WIDE bytes that is not an ordinary one of a JSON text: a
+quote, a backslash, below a space or above ASCII."""

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.scan.hashes import read8
-from metrics_ingest.domain.scan.machine import zeros_below
+from metrics_ingest.domain.scan.machine import WIDE, specials, zeros_below
 from service_kit.compiled import compiled, inlined
 
 NO = -1
@@ -20,7 +19,6 @@ MINUS, POINT, ZERO, NINE = 0x2D, 0x2E, 0x30, 0x39
 NULL, TRUE, FALSE = 0x6E, 0x74, 0x66
 
 U = np.uint64
-_EACH, _HIGHEST = U(0x0101010101010101), U(0x8080808080808080)
 
 _SPACE, _TAB, _LINE, _RETURN = 0x20, 0x09, 0x0A, 0x0D
 _DEEPEST = 60
@@ -61,11 +59,14 @@ def text_end(data: Any, at: int, end: int) -> Any:
     """
     plain = True
     while at < end:
-        if at + 8 <= end:
-            ordinary = _ordinary(read8(data, at))
-            at += ordinary
-            if ordinary == 8:
+        if at + WIDE <= len(data):
+            found = specials(data, U(at))
+            if found == 0:
+                at += WIDE
                 continue
+            at += int(zeros_below(found))
+            if at >= end:
+                break
         byte = data[U(at)]
         if byte == QUOTE:
             return at + 1, plain
@@ -79,21 +80,6 @@ def text_end(data: Any, at: int, end: int) -> Any:
         if at == NO:
             break
     return NO, plain
-
-
-@compiled
-def _ordinary(word: Any) -> Any:
-    """Return how many of eight bytes, from the lowest on, need no look.
-
-    The highest bit of a byte in ``found`` is set if it is a quote, a backslash, below a space or
-    above ASCII; a byte above one that is found may be set too, which is no matter.
-    """
-    quote, backslash = word ^ U(QUOTE) * _EACH, word ^ U(BACKSLASH) * _EACH
-    found = (quote - _EACH) & ~quote | (backslash - _EACH) & ~backslash
-    found = (found | (word - U(_SPACE) * _EACH) & ~word | word) & _HIGHEST
-    if found == 0:
-        return 8
-    return np.int64(zeros_below(found) >> U(3))
 
 
 @compiled
