@@ -1,6 +1,6 @@
 """How much the confluent loop reads at once."""
 
-from service_kit.loops.confluent import next_size
+from service_kit.loops.pieces import next_size
 
 
 def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller() -> None:

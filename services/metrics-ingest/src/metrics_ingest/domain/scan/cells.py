@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from metrics_ingest.domain.scan.compiled import compiled
+from service_kit.compiled import compiled
 
 ONE = -1
 """Instead of the number of an amount: what is added is 1."""

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics_ingest.domain.scan.compiled import compiled
-from metrics_ingest.domain.scan.hashes import hash64, keyed64
+from metrics_ingest.domain.scan.hashes import first8, hash64, keyed64, same
 from metrics_ingest.domain.scan.instants import instant
 from metrics_ingest.domain.scan.layout import (
     ALWAYS,
@@ -18,6 +17,9 @@ from metrics_ingest.domain.scan.layout import (
     DECIMAL,
     EXACTLY,
     KIND,
+    NAME_END,
+    NAME_START,
+    NAME_WORD,
     NEEDED,
     NOTHING,
     OTHER_SEED,
@@ -25,6 +27,7 @@ from metrics_ingest.domain.scan.layout import (
     REQUIRED,
     SEED,
     SHAPES,
+    SLOT,
     STAMP,
     TEXT,
     TEXT_END,
@@ -50,6 +53,7 @@ from metrics_ingest.domain.scan.tokens import (
     word_end,
 )
 from metrics_ingest.domain.stamps import NEXT_PIECE, PIECE
+from service_kit.compiled import compiled, inlined
 
 U = np.uint64
 ABSENT = -1
@@ -97,15 +101,22 @@ def scan(
 ) -> NDArray[np.int64]:
     """Read these rows; row r of the data ends where ``ends[r]`` says."""
     found = found_for(len(rows), amounts)
-    _scan(data, ends, rows, *layout, found)
+    _scan(data, ends, rows, *layout, np.zeros(_DEEPEST, np.int64), found)
     return found
 
 
 @compiled
 def _scan(
-    data: Any, ends: Any, rows: Any, texts: Any, nodes: Any, members: Any, slots: Any, found: Any
+    data: Any,
+    ends: Any,
+    rows: Any,
+    texts: Any,
+    nodes: Any,
+    members: Any,
+    slots: Any,
+    path: Any,
+    found: Any,
 ) -> None:
-    path = np.zeros(_DEEPEST, np.int64)
     for place in range(len(rows)):
         row = rows[place]
         start = ends[row - 1] if row else 0
@@ -141,17 +152,17 @@ def _scan_one(
         at, plain = text_end(data, name, end)
         if at == NO or not plain:
             return False
-        member = _member(
-            data, name, at - 1, nodes[path[depth], 0], nodes[path[depth], 1], members, texts
-        )
+        node = U(path[U(depth)])
+        first, last = nodes[node, 0], nodes[node, 1]
+        member = _member(data, name, at - 1, end, first, last, members, texts)
         at = colon_end(data, at, end)
         if at == NO or at >= end:
             return False
         if member == NO:
             at = value_end(data, at, end)
-        elif members[member, 2] >= 0:
-            slot = members[member, 2]
-            bit = U(1) << U(slot)
+        elif members[U(member), SLOT] >= 0:
+            slot = U(members[U(member), SLOT])
+            bit = U(1) << slot
             if met_slots & bit:
                 return False
             at, there = _take(data, at, end, texts, slots, slot, found, place)
@@ -162,13 +173,13 @@ def _scan_one(
                     return False
                 found[place, LACKS] |= slots[slot, REQUIRED]
         else:
-            node = -1 - members[member, 2]
-            bit = U(1) << U(node)
+            below = -1 - members[U(member), SLOT]
+            bit = U(1) << U(below)
             if met_nodes & bit or data[U(at)] != OPEN or depth + 1 >= _DEEPEST:
                 return False
             met_nodes |= bit
             depth += 1
-            path[depth] = node
+            path[U(depth)] = below
             at = space_end(data, at + 1, end)
             if at >= end or data[U(at)] != CLOSE:
                 continue
@@ -190,8 +201,10 @@ def _scan_one(
             depth -= 1
 
 
-@compiled
+@inlined
 def _has_all(met: Any, slots: Any, found: Any, place: int) -> Any:
+    if met == (U(1) << U(len(slots))) - U(1):
+        return True
     for slot in range(len(slots)):
         if not met & U(1) << U(slot):
             if slots[slot, NEEDED]:
@@ -200,31 +213,28 @@ def _has_all(met: Any, slots: Any, found: Any, place: int) -> Any:
     return True
 
 
-@compiled
+@inlined
 def _member(
-    data: Any, start: int, end: int, first: int, last: int, members: Any, texts: Any
+    data: Any, start: int, end: int, limit: int, first: int, last: int, members: Any, texts: Any
 ) -> Any:
-    """Return which of the members has this name, NO if none."""
-    for member in range(first, last):
-        name = members[member, 0]
-        if members[member, 1] - name == end - start and _same(
-            data, start, texts, name, end - start
+    """Return which of the members has this name, NO if none; the record ends at ``limit``."""
+    size = end - start
+    word = np.int64(first8(data, start, end, limit))
+    for number in range(first, last):
+        member = U(number)
+        name = members[member, NAME_START]
+        if (
+            members[member, NAME_WORD] == word
+            and members[member, NAME_END] - name == size
+            and (size <= 8 or same(data, start, texts, name, size))
         ):
-            return member
+            return number
     return NO
 
 
-@compiled
-def _same(data: Any, start: int, other: Any, first: int, size: int) -> Any:
-    for place in range(size):
-        if data[U(start + place)] != other[first + place]:
-            return False
-    return True
-
-
-@compiled
+@inlined
 def _take(
-    data: Any, at: int, end: int, texts: Any, slots: Any, slot: int, found: Any, place: int
+    data: Any, at: int, end: int, texts: Any, slots: Any, slot: Any, found: Any, place: int
 ) -> Any:
     """Read the value of a slot; return the position behind it, or NO, and whether one is there."""
     kind = slots[slot, KIND]
@@ -247,7 +257,7 @@ def _take(
     if kind == EXACTLY:
         first = slots[slot, TEXT_START]
         size = slots[slot, TEXT_END] - first
-        good = written and last - start == size and _same(data, start, texts, first, size)
+        good = written and last - start == size and same(data, start, texts, first, size)
     elif kind == TIME:
         good = written
         found[place, TIME_START] = start
@@ -285,8 +295,8 @@ def _is_text(data: Any, start: int, end: int, written: bool) -> Any:
     return True
 
 
-@compiled
-def _note(data: Any, start: int, end: int, slots: Any, slot: int, found: Any, place: int) -> None:
+@inlined
+def _note(data: Any, start: int, end: int, slots: Any, slot: Any, found: Any, place: int) -> None:
     """Add a value's hashes to the shape and to the stamp."""
     if slots[slot, SHAPES]:
         seed, other = U(slots[slot, SEED]), U(slots[slot, OTHER_SEED])
@@ -309,7 +319,7 @@ def _hash(data: Any, start: int, end: int) -> Any:
     return total + hash64(data, start, end)
 
 
-@compiled
+@inlined
 def _number(data: Any, start: int, end: int) -> Any:
     """Return mantissa and places of a plainly written number, and where its plain text ends.
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics_ingest.domain.scan.compiled import compiled
+from service_kit.compiled import compiled
 
 Numbers = NDArray[np.int64]
 U = np.uint64
@@ -48,17 +48,18 @@ def ordered(keys: Numbers, most: int) -> tuple[Numbers, Numbers]:
     """
     begins = np.zeros(most + 1, np.int64)
     rows = np.empty(len(keys), np.int64)
-    _order(keys, begins, rows)
+    _order(keys, begins, np.empty(most + 1, np.int64), rows)
     return rows, begins
 
 
 @compiled
-def _order(keys: Any, begins: Any, rows: Any) -> None:
+def _order(keys: Any, begins: Any, place: Any, rows: Any) -> None:
     for key in keys:
         begins[key + 1] += 1
     for key in range(1, len(begins)):
         begins[key] += begins[key - 1]
-    place = begins.copy()
+    for key in range(len(begins)):
+        place[key] = begins[key]
     for row in range(len(keys)):
         rows[place[keys[row]]] = row
         place[keys[row]] += 1

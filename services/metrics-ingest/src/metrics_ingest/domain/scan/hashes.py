@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.scan.compiled import compiled
+from metrics_ingest.domain.scan.machine import folded, word_at
+from service_kit.compiled import compiled
 
 U = np.uint64
 MOST_64 = 128
@@ -45,7 +46,37 @@ def _read4(data: Any, at: int) -> Any:
 @compiled
 def read8(data: Any, at: int) -> Any:
     """Return eight bytes as a word, the first one lowest."""
-    return _read4(data, at) | _read4(data, at + 4) << U(32)
+    return word_at(data, U(at))
+
+
+@compiled
+def first8(data: Any, start: int, end: int, limit: int) -> Any:
+    """Return the first eight bytes of a text as a word, zeros behind it if it is shorter.
+
+    Up to ``limit`` there is something to read.
+    """
+    if end - start >= 8:
+        return read8(data, start)
+    if start + 8 <= limit:
+        return read8(data, start) & (U(1) << U(8 * (end - start))) - U(1)
+    word = U(0)
+    for place in range(end - 1, start - 1, -1):
+        word = word << U(8) | U(data[U(place)])
+    return word
+
+
+@compiled
+def same(data: Any, start: int, other: Any, first: int, size: int) -> Any:
+    """Whether two texts of one size are the same."""
+    if size < 8:
+        for place in range(size):
+            if data[U(start + place)] != other[U(first + place)]:
+                return False
+        return True
+    for place in range(0, size - 8, 8):
+        if read8(data, start + place) != read8(other, first + place):
+            return False
+    return read8(data, start + size - 8) == read8(other, first + size - 8)
 
 
 @compiled
@@ -58,17 +89,6 @@ def _swap8(x: Any) -> Any:
 @compiled
 def _rotate(x: Any, by: int) -> Any:
     return x << U(by) | x >> U(64 - by)
-
-
-@compiled
-def _folded(a: Any, b: Any) -> Any:
-    """Return the two halves of the product of 128 bits, xored."""
-    low = (a & _LOW) * (b & _LOW)
-    middle = (a >> U(32)) * (b & _LOW)
-    other = (a & _LOW) * (b >> U(32))
-    high = (a >> U(32)) * (b >> U(32))
-    cross = (low >> U(32)) + (middle & _LOW) + other
-    return ((middle >> U(32)) + (cross >> U(32)) + high) ^ (cross << U(32) | low & _LOW)
 
 
 @compiled
@@ -86,7 +106,7 @@ def _avalanche_old(h: Any) -> Any:
 
 @compiled
 def _mix16(data: Any, at: int, word: int) -> Any:
-    return _folded(read8(data, at) ^ _SECRET[word], read8(data, at + 8) ^ _SECRET[word + 1])
+    return folded(read8(data, at) ^ _SECRET[word], read8(data, at + 8) ^ _SECRET[word + 1])
 
 
 @compiled
@@ -98,7 +118,7 @@ def hash64(data: Any, start: int, end: int) -> Any:
     if size > 8:
         low = read8(data, start) ^ _SECRET[3] ^ _SECRET[4]
         high = read8(data, end - 8) ^ _SECRET[5] ^ _SECRET[6]
-        return _avalanche(U(size) + _swap8(low) + high + _folded(low, high))
+        return _avalanche(U(size) + _swap8(low) + high + folded(low, high))
     if size > 3:
         h = (_read4(data, end - 4) + (_read4(data, start) << U(32))) ^ _SECRET[1] ^ _SECRET[2]
         h = (h ^ _rotate(h, 49) ^ _rotate(h, 24)) * _MIX_2
@@ -149,7 +169,7 @@ def keyed64(data: Any, start: int, end: int, seed: Any, other: Any) -> Any:
         else:
             for place in range(start, end):
                 word = word << U(8) | U(data[place])
-        first = _folded(first ^ word, seed | U(1)) + _P64_2
-        second = _folded(second ^ word, other | U(1)) + _P64_2
+        first = folded(first ^ word, seed | U(1)) + _P64_2
+        second = folded(second ^ word, other | U(1)) + _P64_2
         start += 8
     return _avalanche(first), _avalanche(second)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.scan.compiled import compiled
+from service_kit.compiled import compiled
 
 PLACE_BITS = 24
 MOST_SLOTS = 2**PLACE_BITS

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.scan.compiled import compiled
 from metrics_ingest.domain.scan.tokens import digits_end
+from service_kit.compiled import compiled
 
 ODD = -100_000
 """Another form, or no time at all; no instant and no offset is this number."""

@@ -7,8 +7,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from metrics_ingest.domain.scan.compiled import compiled
 from metrics_ingest.domain.scan.hashes import LEAST_128, MOST_64, MOST_128, hash64, hash128
+from service_kit.compiled import compiled
 from service_kit.records import Texts
 
 NOBODY = -1

@@ -37,7 +37,8 @@ class Layout(NamedTuple):
     """A tree of names, in few arrays, for each one costs at each call.
 
     ``nodes``: where a node's members begin and end; node 0 is the record. ``members``: where its
-    name begins and ends in ``texts``, and its slot, or -1 - its node. ``slots``: see the columns.
+    name begins and ends in ``texts``, its slot, or -1 - its node, and the name's first eight bytes
+    (hashes.first8). ``slots``: see the columns.
     """
 
     texts: NDArray[np.uint8]
@@ -45,6 +46,8 @@ class Layout(NamedTuple):
     members: NDArray[np.int64]
     slots: NDArray[np.int64]
 
+
+NAME_START, NAME_END, SLOT, NAME_WORD = range(4)  # the columns of ``members``
 
 # The columns of ``slots``: those of a Slot, and the seeds of the two hashes that make shapes.
 (KIND, TEXT_START, TEXT_END, SHAPES, SEED, OTHER_SEED, STAMP, ALWAYS, AMOUNT, REQUIRED, NEEDED) = (
@@ -78,7 +81,9 @@ def layout_of(slots: Mapping[Path, Slot]) -> Layout:
             else:
                 target = -1 - len(nodes)
                 nodes.append(below)
-            members.append((*placed(name.encode()), target))
+            text = name.encode()
+            word = int.from_bytes(text[:8].ljust(8, b"\0"), "little")
+            members.append((*placed(text), target, _signed(word)))
     if len(nodes) > MOST_SLOTS:
         raise ValueError("too many mapped values")
     return Layout(

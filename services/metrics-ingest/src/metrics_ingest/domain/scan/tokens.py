@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.scan.compiled import compiled
-from metrics_ingest.domain.scan.hashes import read8
+from metrics_ingest.domain.scan.machine import WIDE, specials, zeros_below
+from service_kit.compiled import compiled, inlined
 
 NO = -1
 QUOTE, BACKSLASH, COMMA, COLON = 0x22, 0x5C, 0x2C, 0x3A
@@ -19,7 +19,6 @@ MINUS, POINT, ZERO, NINE = 0x2D, 0x2E, 0x30, 0x39
 NULL, TRUE, FALSE = 0x6E, 0x74, 0x66
 
 U = np.uint64
-_EACH, _HIGHEST = U(0x0101010101010101), U(0x8080808080808080)
 
 _SPACE, _TAB, _LINE, _RETURN = 0x20, 0x09, 0x0A, 0x0D
 _DEEPEST = 60
@@ -39,7 +38,7 @@ _SPECIAL = np.zeros(256, np.bool_)
 _SPECIAL[:0x20] = _SPECIAL[0x80:] = _SPECIAL[[QUOTE, BACKSLASH]] = True
 
 
-@compiled
+@inlined
 def space_end(data: Any, at: int, end: int) -> Any:
     """Return where the next thing begins; ``end`` if nothing comes any more."""
     while at < end:
@@ -52,7 +51,7 @@ def space_end(data: Any, at: int, end: int) -> Any:
     return at
 
 
-@compiled
+@inlined
 def text_end(data: Any, at: int, end: int) -> Any:
     """Return the position behind a text's last quote, and whether it is plain: without escapes.
 
@@ -60,16 +59,19 @@ def text_end(data: Any, at: int, end: int) -> Any:
     """
     plain = True
     while at < end:
-        if at + 8 <= end:
-            ordinary = _ordinary(read8(data, at))
-            at += ordinary
-            if ordinary == 8:
+        if at + WIDE <= len(data):
+            found = specials(data, U(at))
+            if found == 0:
+                at += WIDE
                 continue
+            at += int(zeros_below(found))
+            if at >= end:
+                break
         byte = data[U(at)]
+        if byte == QUOTE:
+            return at + 1, plain
         if not _SPECIAL[byte]:
             at += 1
-        elif byte == QUOTE:
-            return at + 1, plain
         elif byte == BACKSLASH:
             plain = False
             at = _escape_end(data, at + 1, end)
@@ -78,22 +80,6 @@ def text_end(data: Any, at: int, end: int) -> Any:
         if at == NO:
             break
     return NO, plain
-
-
-@compiled
-def _ordinary(word: Any) -> Any:
-    """Return how many of eight bytes, from the lowest on, need no look.
-
-    The highest bit of a byte in ``found`` is set if it is a quote, a backslash, below a space or
-    above ASCII; a byte above one that is found may be set too, which is no matter.
-    """
-    quote, backslash = word ^ U(QUOTE) * _EACH, word ^ U(BACKSLASH) * _EACH
-    found = (quote - _EACH) & ~quote | (backslash - _EACH) & ~backslash
-    found = (found | (word - U(_SPACE) * _EACH) & ~word | word) & _HIGHEST
-    if found == 0:
-        return 8
-    below = (found & (~found + U(1))) - U(1)
-    return np.int64((below & _EACH) * _EACH >> U(56)) - 1
 
 
 @compiled
@@ -267,7 +253,7 @@ def name_end(data: Any, at: int, end: int) -> Any:
     return NO if at == NO else colon_end(data, at, end)
 
 
-@compiled
+@inlined
 def colon_end(data: Any, at: int, end: int) -> Any:
     """Return where the value begins behind a name and its colon."""
     at = space_end(data, at, end)

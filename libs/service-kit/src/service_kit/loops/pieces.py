@@ -1,0 +1,72 @@
+"""What the confluent loop takes for one transaction, piece by piece."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from service_kit.librdkafka.columns import PIECE, Columns
+from service_kit.records import Bulk, Partition, Slice, Texts
+
+T = TypeVar("T")
+
+FIRST_SIZE = 5000
+_MOST_BYTES = 64 * 2**20  # of one transaction's records, whatever the size of each
+_SHORT_SECONDS = 1.0
+_LONG_SECONDS = 2.0
+
+
+def next_size(size: int, most: int, took: float) -> int:
+    """Return how many records to read at once after so many took so long to apply.
+
+    What a record costs depends on what it is; a transaction may not take longer than the server
+    lets it live.
+    """
+    if took > _LONG_SECONDS:
+        return max(1, size // 2)
+    return min(most, size * 2) if took < _SHORT_SECONDS else size
+
+
+class Budget:
+    """How much one transaction may take: records, ``bytes`` so far, seconds of waiting."""
+
+    def __init__(self, records: int, seconds: float) -> None:
+        self._left = records
+        self._until = time.monotonic() + seconds
+        self.bytes = 0
+
+    def pieces(self, take: Callable[[int, float], tuple[int, T]]) -> Iterator[T]:
+        """Yield pieces until something is used up, or nothing is left.
+
+        ``take`` waits for so many records for so many seconds; it returns how many, and them.
+        """
+        while self._left > 0 and self.bytes < _MOST_BYTES:
+            wanted = min(PIECE, self._left)
+            count, piece = take(wanted, max(0.0, self._until - time.monotonic()))
+            self._left -= count
+            yield piece
+            if count < wanted:
+                return
+
+
+class Run:
+    """Columns of one partition that follow one another."""
+
+    def __init__(self, first: Columns) -> None:
+        self._start = first.start
+        self._end = first.start + len(first.keys)
+        self._keys, self._values = [first.keys], [first.values]
+
+    def take(self, more: Columns) -> bool:
+        """Take the next ones, if they are the next ones."""
+        if more.start != self._end:
+            return False
+        self._end += len(more.keys)
+        self._keys.append(more.keys)
+        self._values.append(more.values)
+        return True
+
+    def slice(self, partition: Partition) -> Slice:
+        """Return everything as one slice."""
+        keys, values = Texts.joined(self._keys), Texts.joined(self._values)
+        records = Bulk(partition, self._start, keys, values)
+        return Slice(partition, self._start, self._end, records)
