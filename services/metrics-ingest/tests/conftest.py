@@ -356,11 +356,12 @@ def raw_event(body: Any, **fields: Any) -> RawEvent:
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    mongo, log, clock = FakeMongo(), MemoryLog(), HandClock()
+    mongo, clock = FakeMongo(), HandClock()
+    log: Any = MemoryLog()
     runtime = await Runtime.over(
         Settings("metrics-ingest", instance="m-0"),
         Store(mongo, "paceline_metrics_ingest"),
-        log,  # type: ignore[arg-type]
+        log,
         clock=clock,
     )
     made = Stage(runtime, log, clock, mongo)
