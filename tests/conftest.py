@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 AXE = ROOT / ".cache" / "axe" / "axe.min.js"
@@ -95,8 +102,8 @@ def visiting(browser: Browser) -> Iterator[Visiting]:
     visitors: list[Visitor] = []
 
     def visit(place: Place, person: str, language: str = "en-GB", width: int = 1440) -> Visitor:
-        size = {"width": width, "height": 900}
-        contexts.append(browser.new_context(viewport=size, locale=language))  # type: ignore[arg-type]
+        size: ViewportSize = {"width": width, "height": 900}
+        contexts.append(browser.new_context(viewport=size, locale=language))
         visitors.append(Visitor(place, contexts[-1], person))
         return visitors[-1]
 

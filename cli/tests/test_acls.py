@@ -1,5 +1,6 @@
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -20,12 +21,12 @@ def users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "C")
 
 
-def acl(**fields: object) -> Acl:
-    told = {
+def acl(**fields: Any) -> Acl:
+    told: dict[str, Any] = {
         "principal": "User:mkt-alerting", "kind": "topic", "name": "mkt.prod.goals",
         "prefixed": False, "operation": "READ", "allows": True,
     }  # fmt: skip
-    return Acl(**{**told, **fields})  # type: ignore[arg-type]
+    return Acl(**{**told, **fields})
 
 
 def of(service: str) -> set[tuple[str, str, str, bool]]:

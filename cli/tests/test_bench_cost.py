@@ -1,10 +1,9 @@
-"""Cost as work grows, and lag at a steady rate: what is made of the figures."""
+"""Cost as work grows: what is made of the figures."""
 
 from xml.etree import ElementTree
 
 from paceline.fold.cost import Line, Point, axes, documents
 from paceline.fold.plot import svg
-from paceline.fold.sustain import grows
 
 
 def line(name: str, *costs: tuple[int, float]) -> Line:
@@ -40,9 +39,3 @@ def test_the_picture_holds_every_point_and_is_well_formed() -> None:
     texts = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert len(circles) == 4
     assert {"2.00", "4.00", "3.00", "16", "200"} <= set(texts)
-
-
-def test_lag_grows_when_its_last_third_is_a_second_above_the_middle_one() -> None:
-    assert grows([0, 0, 10, 10, 2000, 2500], 1000)
-    assert not grows([900, 900, 10, 900, 500, 700], 1000)
-    assert not grows([5], 1000)

@@ -1,7 +1,5 @@
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +18,7 @@ from paceline.watch import Watch
 class Api:
     """Answers GET and POST from a table of paths."""
 
-    def __init__(self) -> None:
+    def __init__(self, serve: Any) -> None:
         self.answers: dict[str, Any] = {}
         self.posted: list[Any] = []
         api = self
@@ -54,11 +52,7 @@ class Api:
 
             def log_message(self, *_: object) -> None: ...
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
+        self.url = serve(Handler)
 
     def run(self, *arguments: str, lang: str = "C", input: str | None = None) -> tuple[int, str]:
         options = ["--url", self.url, "--key", "pk_a_b"]
@@ -68,12 +62,8 @@ class Api:
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    made = Api()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    made.thread.join()
+def api(serve: Any) -> Api:
+    return Api(serve)
 
 
 GOAL = {"id": "g1", "name": "Leads", "start": "2026-04-01", "end": "2026-06-30", "target": "620"}

@@ -1,9 +1,7 @@
 """`paceline metrics` against a stand-in of metrics-ingest's door."""
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +24,13 @@ sources:
 class Door:
     """Keeps definitions as metrics-ingest does: the same content again keeps its version."""
 
-    def __init__(self) -> None:
+    def __init__(self, serve: Any) -> None:
         self.kept: dict[str, dict[str, Any]] = {}
         self.refuse: dict[str, Any] | None = None
         self.answer: dict[str, Any] = {}
         self.tried: list[dict[str, Any]] = []
         self.language = ""
-        self.server = HTTPServer(("127.0.0.1", 0), self._handler())
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
+        self.url = serve(self._handler())
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         door = self
@@ -87,20 +83,15 @@ class Door:
         return Handler
 
     def run(self, *arguments: str, language: str = "en_GB.UTF-8") -> tuple[int, str]:
-        url = f"http://127.0.0.1:{self.server.server_port}"
         environment = {"COLUMNS": "200", "LC_ALL": language, "LANG": language}
-        words = [*arguments, "--url", url, "--key", "pk_a_b"]
+        words = [*arguments, "--url", self.url, "--key", "pk_a_b"]
         done = CliRunner().invoke(app, words, env=environment)
         return done.exit_code, done.output
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    made = Door()
-    yield made
-    made.server.shutdown()
-    made.thread.join()
-    made.server.server_close()
+def door(serve: Any) -> Door:
+    return Door(serve)
 
 
 @pytest.fixture

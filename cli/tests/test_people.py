@@ -1,9 +1,7 @@
 """`paceline people` against a stand-in of goal-service's door."""
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ DONE = {
 class Door:
     """Answers every POST with ``status`` and ``answer``; keeps what came."""
 
-    def __init__(self) -> None:
+    def __init__(self, serve: Any) -> None:
         self.status, self.answer = 200, DONE
         self.came: list[tuple[str, bytes]] = []
         door = self
@@ -37,24 +35,17 @@ class Door:
 
             def log_message(self, *_: object) -> None: ...
 
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
+        self.url = serve(Handler)
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        url = f"http://127.0.0.1:{self.server.server_port}"
-        options = ["--url", url, "--key", "pk_a_b"]
+        options = ["--url", self.url, "--key", "pk_a_b"]
         done = CliRunner().invoke(app, ["people", *arguments, *options], env={"COLUMNS": "160"})
         return done.exit_code, done.output
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    made = Door()
-    yield made
-    made.server.shutdown()
-    made.thread.join()
-    made.server.server_close()
+def door(serve: Any) -> Door:
+    return Door(serve)
 
 
 @pytest.fixture

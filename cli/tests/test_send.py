@@ -1,7 +1,5 @@
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from paceline.send import Line, batches
 class Door:
     """A metrics-ingest that fails as it is told and remembers what it was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, serve: Any) -> None:
         self.failures: list[int] = []
         self.rejected: list[dict[str, Any]] = []
         self.bodies: list[list[dict[str, Any]]] = []
@@ -40,20 +38,12 @@ class Door:
 
             def log_message(self, *_: object) -> None: ...
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
+        self.url = serve(Handler)
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    made = Door()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    made.thread.join()
+def door(serve: Any) -> Door:
+    return Door(serve)
 
 
 def send(door: Door, *arguments: str) -> tuple[int, str]:

@@ -3,7 +3,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +15,9 @@ from paceline.supervisor import Backoff, Service, Supervisor
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
-def eventually(what: object, within: float = 10.0) -> None:
+def eventually(what: Callable[[], object], within: float = 10.0) -> None:
     deadline = time.monotonic() + within
-    while not what():  # type: ignore[operator]
+    while not what():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.02)
 
@@ -76,8 +78,8 @@ def test_a_program_is_told_to_end_before_it_is_killed(tmp_path: Path) -> None:
     assert threading.active_count() == 1
 
 
-def system(**changes: object) -> running.Running:
-    fields = {
+def system(**changes: Any) -> running.Running:
+    fields: dict[str, Any] = {
         "kafka": "k",
         "mongodb": "m",
         "api_key": "pk_a_b",
@@ -86,7 +88,7 @@ def system(**changes: object) -> running.Running:
         "pids": {"alerting": 1},
         "supervisor": os.getpid(),
     }
-    return running.Running(**(fields | changes))  # type: ignore[arg-type]
+    return running.Running(**(fields | changes))
 
 
 def test_the_file_comes_back_and_only_its_owner_can_read_it(tmp_path: Path) -> None:

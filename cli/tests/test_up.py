@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -122,16 +123,16 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         process.wait(40)
 
 
-def eventually(what: object, within: float = 20.0) -> None:
+def eventually(what: Callable[[], object], within: float = 20.0) -> None:
     deadline = time.monotonic() + within
-    while not what():  # type: ignore[operator]
+    while not what():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.05)
 
 
-def gone(pids: object) -> bool:
+def gone(pids: Iterable[int]) -> bool:
     """Whether none of the processes runs; one that waits to be reaped does not."""
-    for pid in pids:  # type: ignore[attr-defined]
+    for pid in pids:
         try:
             if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
                 return False
@@ -150,7 +151,7 @@ def test_the_file_tells_addresses_pids_and_a_key_that_is_valid(up: Up) -> None:
     assert now.services["goal-service"] == f"http://127.0.0.1:{BASE_PORT + 2}"
     assert up.file.stat().st_mode & 0o777 == 0o600
 
-    async def verified() -> object:
+    async def verified() -> Any:
         store = Store.connect(now.mongodb, "paceline_keys")
         try:
             return await Keys(store).verify(now.api_key)
@@ -159,7 +160,7 @@ def test_the_file_tells_addresses_pids_and_a_key_that_is_valid(up: Up) -> None:
 
     key = asyncio.run(verified())
     assert key is not None
-    assert (key.tenant, key.scopes) == ("demo", frozenset({"*"}))  # type: ignore[attr-defined]
+    assert (key.tenant, key.scopes) == ("demo", frozenset({"*"}))
 
 
 def test_services_get_their_addresses_by_the_environment(up: Up) -> None:

@@ -42,7 +42,7 @@ class Crowd:
     host: str
     port: int
     key: str
-    numbers: count = field(default_factory=count)  # type: ignore[type-arg]
+    numbers: "count[int]" = field(default_factory=count)
     told: Counter[str] = field(default_factory=Counter)
     accepted: set[int] = field(default_factory=set)
     late: list[str] = field(default_factory=list)

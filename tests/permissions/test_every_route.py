@@ -22,6 +22,7 @@ from service_kit.records import Partition, Record, Slice
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Store, Tx
+from service_kit.testing.brokers import NoBroker
 from service_kit.testing.fake_mongo import FakeMongo
 from service_kit.testing.tokens import FakeTokens, bearer
 
@@ -37,16 +38,6 @@ SCOPES = frozenset(PERMISSIONS)
 class StandingClock:
     def now_ms(self) -> int:
         return NOW_MS
-
-
-class NoBroker:
-    """A broker that is never asked."""
-
-    async def bounds(self, partitions: Any) -> dict[Any, Any]:
-        return {}
-
-    async def ends(self, partitions: Any) -> dict[Any, int]:
-        return {}
 
 
 class NoRaw:

@@ -109,12 +109,12 @@ def routes(app: FastAPI, runtime: Runtime) -> None:
 
 @pytest.fixture
 async def door() -> AsyncIterator[Door]:
-    broker = StillBroker()
+    broker: Any = StillBroker()
     store = Store(FakeMongo(), "paceline_goal_service")
     runtime = await Runtime.over(
         Settings("goal-service", instance="g-0"),
         store,
-        broker,  # type: ignore[arg-type]
+        broker,
         clock=SystemClock(),
     )
     full = await runtime.keys.create("demo", ["*"])
@@ -391,7 +391,7 @@ async def test_a_partition_that_is_behind_and_unmoved_for_a_minute_is_not_ready(
 
     readiness = Readiness(ends, lambda: now)
     readiness.watch("g", positions, {})
-    for now, end, position, ready in [  # noqa: B007
+    for step in [
         (0, 5, 5, True),
         (500, 5, 5, True),  # at the end: time does not count
         (501, 9, 5, True),
@@ -402,6 +402,7 @@ async def test_a_partition_that_is_behind_and_unmoved_for_a_minute_is_not_ready(
         (622, 9, 6, False),
         (623, 9, 9, True),
     ]:
+        now, end, position, ready = step
         positions[partition] = position
         assert [each.ready for each in await readiness.look()] == [ready], now
 
@@ -411,7 +412,7 @@ async def test_a_second_process_of_the_instance_kills_the_firsts_api_session(doo
     await Runtime.over(
         door.runtime.settings,
         door.runtime.store,
-        door.broker,  # type: ignore[arg-type]
+        door.broker,
         clock=SystemClock(),
     )
     after = await door.runtime.store.db["owners"].find_one({"_id": "api:goal-service:g-0"})

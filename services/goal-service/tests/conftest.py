@@ -27,6 +27,7 @@ from service_kit.records import Partition, Record, Slice
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Store
+from service_kit.testing.brokers import NoBroker
 from service_kit.testing.fake_mongo import FakeMongo
 from service_kit.testing.outboxes import lane_order, rows_in
 from service_kit.testing.tokens import FakeTokens, bearer
@@ -223,16 +224,6 @@ async def stage() -> Stage:
     stage = Stage()
     await stage.start()
     return stage
-
-
-class NoBroker:
-    """A broker that is never asked: the door needs none."""
-
-    async def bounds(self, partitions: Any) -> dict[Any, Any]:
-        return {}
-
-    async def ends(self, partitions: Any) -> dict[Any, int]:
-        return {}
 
 
 class Door:

@@ -12,6 +12,7 @@ from incentives import api
 from service_kit import audit
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
+from service_kit.testing.brokers import NoBroker
 
 RULE = {
     "id": "country-10k",
@@ -23,16 +24,6 @@ RULE = {
     "start": "2010-12-01",
 }
 NINE = 1_295_341_200 // 60  # 2011-01-18 09:00 UTC
-
-
-class NoBroker:
-    """A broker that is never asked: the door needs none."""
-
-    async def bounds(self, partitions: Any) -> dict[Any, Any]:
-        return {}
-
-    async def ends(self, partitions: Any) -> dict[Any, int]:
-        return {}
 
 
 class Door:

@@ -11,18 +11,12 @@ from event_contracts.directory import OrganisationChanged, PersonChanged, TeamCh
 from incentives import api
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
+from service_kit.testing.brokers import NoBroker
 from service_kit.testing.tokens import FakeTokens, bearer
 
 NINE = int(datetime(2011, 1, 18, 9, tzinfo=UTC).timestamp()) // 60
 TEAM = TeamChanged(tenant="shop", team="content", version=1, name="Content", group="oc_content")
 SETTINGS = OrganisationChanged(tenant="shop", version=1, ceo_channel="oc_ceo")
-
-
-class NoBroker:
-    """A broker that is never asked: the door needs none."""
-
-    async def ends(self, partitions: Any) -> dict[Any, int]:
-        return {}
 
 
 def person(identity: str, version: int = 1, **fields: Any) -> PersonChanged:

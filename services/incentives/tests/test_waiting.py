@@ -13,6 +13,7 @@ from incentives import api, metrics
 from service_kit.guards import Guards
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
+from service_kit.testing.brokers import NoBroker
 from service_kit.testing.tokens import FakeTokens, bearer
 
 NINE = int(datetime(2011, 1, 18, 9, tzinfo=UTC).timestamp()) // 60
@@ -22,13 +23,6 @@ AGREES = PersonChanged(
     tenant="shop", person="li.na", version=1, name="Li Na", team="content", praise=True
 )
 DECLINES = PersonChanged(tenant="shop", person="tom", version=1, name="Tom", team="content")
-
-
-class NoBroker:
-    """A broker that is never asked: the door needs none."""
-
-    async def ends(self, partitions: Any) -> dict[Any, int]:
-        return {}
 
 
 @pytest.fixture

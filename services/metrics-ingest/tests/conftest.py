@@ -1,7 +1,8 @@
 """A stage for metrics-ingest: its HTTP door, its fold and its re-keyer on in-memory stand-ins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -31,7 +32,7 @@ from service_kit.records import Partition, Record, Slice
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
-from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.fake_mongo import FakeMongo, Fault
 from service_kit.testing.outboxes import lane_order, rows_in
 
 ALL_GUARDS = Guards()
@@ -214,6 +215,23 @@ class Stage:
                 self.relayed.add(place)
                 self.log.records[row["partition"]].append(row["value"])
 
+    @contextlib.contextmanager
+    def losing_commits(self) -> Iterator[None]:
+        """Lose the answers to four commits, of which two were done, and see that they were lost."""
+        lost = {Fault.DONE: 2, Fault.NOT_DONE: 2}
+
+        async def point(what: str) -> Fault | None:
+            for fault, left in lost.items():
+                if what == "commit:" and left:
+                    lost[fault] -= 1
+                    return fault
+            return None
+
+        self.mongo.point = point
+        yield
+        self.mongo.point = None
+        assert lost == {Fault.DONE: 0, Fault.NOT_DONE: 0}
+
     async def rows(self, topic: str) -> list[Document]:
         found = await rows_in(self.store, topic)
         return sorted(found, key=lane_order)
@@ -337,11 +355,12 @@ def raw_event(body: Any, **fields: Any) -> RawEvent:
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    mongo, log, clock = FakeMongo(), MemoryLog(), HandClock()
+    mongo, clock = FakeMongo(), HandClock()
+    log: Any = MemoryLog()
     runtime = await Runtime.over(
         Settings("metrics-ingest", instance="m-0"),
         Store(mongo, "paceline_metrics_ingest"),
-        log,  # type: ignore[arg-type]
+        log,
         clock=clock,
     )
     made = Stage(runtime, log, clock, mongo)

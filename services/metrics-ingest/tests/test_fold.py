@@ -125,19 +125,8 @@ async def test_one_id_in_two_tenants_or_two_sources_is_two_events(stage: Any, ma
 async def test_a_lost_answer_to_the_commit_neither_loses_nor_doubles(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.send(*[make.cloud(make.order(f"e{n}", 1)) for n in range(20)])
-    lost = {Fault.DONE: 2, Fault.NOT_DONE: 2}
-
-    async def point(what: str) -> Fault | None:
-        for fault, left in lost.items():
-            if what == "commit:" and left:
-                lost[fault] -= 1
-                return fault
-        return None
-
-    stage.mongo.point = point
-    await stage.pump(at_once=5)
-    stage.mongo.point = None
-    assert lost == {Fault.DONE: 0, Fault.NOT_DONE: 0}
+    with stage.losing_commits():
+        await stage.pump(at_once=5)
     assert await stage.total("gross_revenue") == (Decimal(20), 20)
 
 

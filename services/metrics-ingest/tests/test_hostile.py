@@ -5,7 +5,6 @@ PACELINE_HOSTILE_SHARD (0, 1, ...) makes others of them, beside pytest's --hypot
 """
 
 import json
-import os
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -23,16 +22,17 @@ from service_kit.testing.hostile import (
     NUMBERS,
     RAW,
     REFUSED,
+    SHARD,
     SOUND,
+    TIMES,
     Wild,
-    check_finite,
+    check_stored,
     encoded,
     exact,
     plain,
+    telling,
 )
 
-TIMES = int(os.environ.get("PACELINE_HOSTILE", "1"))
-SHARD = int(os.environ.get("PACELINE_HOSTILE_SHARD", "0"))
 EVENTS = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 NOON = "2011-05-06T12:00:00Z"
@@ -140,12 +140,7 @@ class Doors:
 
 @pytest.fixture(scope="module", autouse=True)
 def told(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Say at the end how many cases were run."""
-    yield
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-    if capture is not None:
-        with capture.global_and_fixture_disabled():
-            print(f"\nhostile input: {sum(CASES.values())} cases, {CASES}")
+    yield from telling("hostile input", CASES, request.config)
 
 
 ENTRIES = ("structured", "batched", "binary", "track", "batch", "hooked", "numbers")
@@ -174,10 +169,7 @@ async def finite(doors: Doors) -> None:
     """Fold everything, and look at every document for a number that is none."""
     await doors.stage.pump()
     assert not doors.stage.applier.halted
-    store = doors.stage.store
-    for database, name in store.client.server.names:
-        for row in await store.client[database][name].find({}).to_list(None):
-            check_finite(row)
+    await check_stored(doors.stage.store)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

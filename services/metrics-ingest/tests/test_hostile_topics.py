@@ -4,7 +4,6 @@ Told at the end like test_hostile; PACELINE_HOSTILE and PACELINE_HOSTILE_SHARD h
 """
 
 import json
-import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,16 +25,17 @@ from service_kit.testing.hostile import (
     NUMBERS,
     RAW,
     REFUSED,
+    SHARD,
     SOUND,
+    TIMES,
     Wild,
-    check_finite,
+    check_stored,
     encoded,
     exact,
     plain,
+    telling,
 )
 
-TIMES = int(os.environ.get("PACELINE_HOSTILE", "1"))
-SHARD = int(os.environ.get("PACELINE_HOSTILE_SHARD", "0"))
 CASES: Counter[str] = Counter()
 NOON = "2011-05-06T12:00:00Z"
 MOST = 512 * 1024
@@ -46,12 +46,7 @@ STRUCTURED = {"content-type": b"application/cloudevents+json"}
 
 @pytest.fixture(scope="module", autouse=True)
 def told(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Say at the end how many records were sent."""
-    yield
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-    if capture is not None:
-        with capture.global_and_fixture_disabled():
-            print(f"\nhostile records: {sum(CASES.values())} cases, {dict(CASES)}")
+    yield from telling("hostile records", CASES, request.config)
 
 
 class Topics:
@@ -139,10 +134,7 @@ class Topics:
         """Fold everything; look at every document for a number that is none, and go on."""
         await self.stage.pump()
         assert not self.stage.applier.halted
-        store = self.stage.store
-        for database, collection in store.client.server.names:
-            for row in await store.client[database][collection].find({}).to_list(None):
-                check_finite(row)
+        await check_stored(self.stage.store)
         for name in self.appliers:
             (good,) = await self.send(name, self.written(name, "1"))
             assert good.error is None, name

@@ -365,19 +365,8 @@ async def test_commits_that_get_lost_apply_each_event_once(stage: Any) -> None:
     for as_of in range(1, 9):
         await stage.send(cell(f"a{as_of}", as_of, as_of), source="ads")
         await stage.pump()
-    lost = {Fault.DONE: 2, Fault.NOT_DONE: 2}
-
-    async def point(what: str) -> Fault | None:
-        for fault, left in lost.items():
-            if what == "commit:" and left:
-                lost[fault] -= 1
-                return fault
-        return None
-
-    stage.mongo.point = point
-    await stage.settle(at_once=2)
-    stage.mongo.point = None
-    assert lost == {Fault.DONE: 0, Fault.NOT_DONE: 0}
+    with stage.losing_commits():
+        await stage.settle(at_once=2)
     assert await stage.total("spend") == (Decimal(8), 1)
 
 

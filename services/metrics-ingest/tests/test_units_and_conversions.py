@@ -59,6 +59,11 @@ def event(type: str, minute: int, **fields: Any) -> SubjectEvent:
     )
 
 
+def after(kind: Any, state: State, events: list[SubjectEvent], metric: Any) -> State:
+    found: State = kind.take(state, events, metric).state
+    return found
+
+
 def booked_in(state: State) -> list[tuple[int, Decimal, Decimal]]:
     return [(b.minute, b.sum, b.over) for b in state.booked.get("", ())]
 
@@ -67,9 +72,9 @@ def test_a_unit_counts_in_the_minute_in_which_it_came_to_the_threshold() -> None
     articles = metric(MetricKind.UNITS, threshold=Decimal(3))
     two = units.take(UnitState(), [event("lead", 5), event("lead", 7)], articles).state
     assert booked_in(two) == []
-    three = units.take(two, [event("lead", 9)], articles).state  # type: ignore[arg-type]
+    three = after(units, two, [event("lead", 9)], articles)
     assert booked_in(three) == [(9, Decimal(1), Decimal(0))]
-    late = units.take(three, [event("lead", 6)], articles).state  # type: ignore[arg-type]
+    late = after(units, three, [event("lead", 6)], articles)
     assert booked_in(late) == [(7, Decimal(1), Decimal(0))]  # it had been there since
 
 
@@ -78,7 +83,7 @@ def test_a_correction_below_the_threshold_takes_the_unit_back_and_it_may_come_ag
     events = [event("lead", 5, n=3), event("lead", 8, n=-1)]
     below = units.take(UnitState(), events, articles).state
     assert booked_in(below) == []
-    again = units.take(below, [event("lead", 9)], articles).state  # type: ignore[arg-type]
+    again = after(units, below, [event("lead", 9)], articles)
     assert booked_in(again) == [(9, Decimal(1), Decimal(0))]
 
 
@@ -131,7 +136,7 @@ def test_units_come_to_the_same_in_every_order(
     random.shuffle(wide)
     state: State = UnitState()
     for at, n in wide:
-        state = units.take(state, [event("lead", at, n=n)], articles).state  # type: ignore[arg-type]
+        state = after(units, state, [event("lead", at, n=n)], articles)
     assert [b.minute for b in state.booked[""]] == counted(wide, threshold, window)
 
 
@@ -140,7 +145,7 @@ def test_a_cohort_has_both_in_the_minute_of_the_first_event() -> None:
     lead, won = event("lead", 5), event("won", 5 + 30 * DAY)
     state = conversions.take(ConversionState(), [lead], share).state
     assert booked_in(state) == [(5, Decimal(0), Decimal(1))]
-    state = conversions.take(state, [won], share).state  # type: ignore[arg-type]
+    state = after(conversions, state, [won], share)
     assert booked_in(state) == [(5, Decimal(1), Decimal(1))]
     late = conversions.take(ConversionState(), [lead, event("won", 6 + 30 * DAY)], share).state
     assert booked_in(late) == [(5, Decimal(0), Decimal(1))]
@@ -186,7 +191,7 @@ def test_conversions_come_to_the_same_in_every_order(
     random.shuffle(wide)
     state: State = ConversionState()
     for kind, at in wide:
-        state = conversions.take(state, [event(kind, at)], share).state  # type: ignore[arg-type]
+        state = after(conversions, state, [event(kind, at)], share)
         text = msgspec.json.Encoder(decimal_format="string").encode(state)
         state = msgspec.json.decode(text, type=ConversionState)
     assert booked_in(state) == expected

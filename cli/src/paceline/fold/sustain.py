@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +18,7 @@ from event_contracts.wire import key_of
 from paceline import bench_load, running
 from paceline.access import access_to
 from paceline.bench_load import SOURCE, Shape
+from paceline.fold.waiting import KINDS, Look, trend, verdict
 from paceline.fold.whole import Whole
 from paceline.trial.system import System, TrialFailed, until
 from service_kit.broker import physical_name
@@ -116,17 +116,19 @@ async def sustain(system: System, shape: Shape, say: Any) -> dict[str, Any]:
         pump = Pump(whole, shape.rate, shape.seconds)
         before, began = await _cells(system), time.monotonic()
         pump.thread.start()
-        rows = []
+        rows, looks = [], []
         while pump.thread.is_alive():
             await asyncio.sleep(LOOK_SECONDS)
-            rows.append(await _row(whole, began, pump.written, before))
+            looks.append(await _look(whole, began))
+            rows.append(await _row(whole, looks[-1], pump.written, before))
             say(rows[-1])
         await until(whole.caught_up, DRAIN_SECONDS, "nothing is left to fold", 0.2)
         drained = time.monotonic() - began - pump.took
-        last = await _row(whole, began, pump.written, before)
+        cells = await _cells(system) - before
         wrong = await whole.wrong_totals(_wanted(shape, pump))
         if wrong:
             raise TrialFailed(f"not what was written: {'; '.join(wrong[:5])}")
+        trends = {kind: trend([look[kind] for look in looks]) for kind in KINDS}
         return {
             "what": "raw events at a steady rate, folded, and added to goals",
             "rate": {"asked": shape.rate, "reached": round(pump.written / pump.took)},
@@ -134,23 +136,14 @@ async def sustain(system: System, shape: Shape, say: Any) -> dict[str, Any]:
             "goals": shape.goals,
             "seconds": round(pump.took, 1),
             "caught_up_after_seconds": round(drained, 1),
-            "cells": last["cells"],
-            "cells_per_second": round(last["cells"] / (pump.took + drained)),
-            "lag_grows": grows([row["raw"] for row in rows], shape.rate)
-            or grows([row["facts"] for row in rows], shape.rate),
+            "cells": cells,
+            "cells_per_second": round(cells / (pump.took + drained)),
+            "waiting": trends,
+            "lag_grows": verdict(list(trends.values())),
             "rows": rows,
         }
     finally:
         await whole.close()
-
-
-def grows(lags: Sequence[int], rate: int) -> bool:
-    """Whether the lag of the last third is above that of the middle one by a second's records."""
-    third = len(lags) // 3
-    if not third:
-        return False
-    middle, last = lags[third : 2 * third], lags[-third:]
-    return sum(last) / third > sum(middle) / third + rate
 
 
 def _wanted(shape: Shape, pump: Pump) -> dict[tuple[int, str], Decimal]:
@@ -163,17 +156,22 @@ def _wanted(shape: Shape, pump: Pump) -> dict[tuple[int, str], Decimal]:
     return wanted
 
 
-async def _row(whole: Whole, began: float, written: int, before: int) -> dict[str, Any]:
-    lags = await whole.lags()
+async def _look(whole: Whole, began: float) -> dict[str, Look]:
+    """Return, by kind, what waits now."""
+    standing = await whole.standing()
+    at = time.monotonic() - began
+    return {kind: Look(at, *standing[name]) for kind, name in KINDS.items()}
+
+
+async def _row(whole: Whole, look: dict[str, Look], written: int, before: int) -> dict[str, Any]:
     sizes = {
         name: psutil.Process(whole.pid(name)).memory_info().rss // MEBIBYTE
         for name in ("metrics-ingest", "goal-service")
     }
     return {
-        "at": round(time.monotonic() - began, 1),
+        "at": round(look["events"].at, 1),
         "written": written,
-        "raw": lags.get("metrics-ingest:raw", 0),
-        "facts": lags.get("goal-service:facts", 0),
+        "waiting": {kind: each.waiting for kind, each in look.items()},
         "cells": await _cells(whole.system) - before,
         "rss_mib": sizes,
     }

@@ -56,20 +56,24 @@ class Whole:
         for api in self.apis:
             await api.__aexit__()
 
-    async def lags(self) -> dict[str, int]:
-        """Return how many records each group is behind, by ``group:topic``."""
-        found: dict[str, int] = {}
+    async def standing(self) -> dict[str, tuple[int, int]]:
+        """Return how many records each group is behind and where its log ends.
+
+        By ``group:topic``, over all partitions; raises TrialFailed where one is halted.
+        """
+        found: dict[str, tuple[int, int]] = {}
         for each in await positions(running.read(self.system.file)):
             name = f"{each.group}:{each.partition.topic}"
-            found[name] = found.get(name, 0) + each.lag
+            lag, end = found.get(name, (0, 0))
+            found[name] = lag + each.lag, end + each.end
             if each.halted:
                 raise TrialFailed(f"{name} is halted: {each.halted}")
         return found
 
     async def caught_up(self) -> bool:
         """Whether ingest and goals have nothing before them."""
-        lags = await self.lags()
-        return not lags.get("metrics-ingest:raw") and not lags.get("goal-service:facts")
+        standing = await self.standing()
+        return not any(standing[name][0] for name in ("metrics-ingest:raw", "goal-service:facts"))
 
     async def wrong_totals(self, wanted: "dict[tuple[int, str], Decimal]") -> list[str]:
         """Return which goals, by tenant and id, have another total than wanted."""

@@ -16,6 +16,7 @@ from paceline.demo.place import free_base_port
 from paceline.fold import report
 from paceline.fold.facts import limit
 from paceline.fold.sustain import sustain as keep_up
+from paceline.fold.waiting import SAID
 from paceline.show import console, fail
 from paceline.trial.system import System, TrialFailed
 
@@ -56,13 +57,15 @@ def sustain(
 ) -> None:
     """Keep a rate of raw events through the whole system; every goal is checked in the end.
 
-    Exit code 1: a goal's total is not what was written. A lag that grows is said, and is 0.
+    Exit code 1: a goal's total is not what was written. What waits and grows is said, and is 0.
     """
     shape = Shape(rate, seconds, goals, types, campaigns, tenants, 0)
     found = _on_a_system(base_port, lambda system: keep_up(system, shape, _say))
+    for kind, each in found["waiting"].items():
+        console.print(f"{kind} waiting: {each}", soft_wrap=True)
     console.print(
         f"{found['rate']['reached']:,} of {rate:,} events/s for {found['seconds']} s, "
-        f"{goals} goals: lag {'GROWS' if found['lag_grows'] else 'does not grow'}, caught up "
+        f"{goals} goals: what waits: {SAID[found['lag_grows']]}, caught up "
         f"{found['caught_up_after_seconds']} s later; {found['cells_per_second']:,} cells/s",
         soft_wrap=True,
     )
@@ -85,9 +88,10 @@ def _on_a_system(
 
 def _say(row: dict[str, Any]) -> None:
     sizes = ", ".join(f"{name} {size} MiB" for name, size in row["rss_mib"].items())
+    waiting = ", ".join(f"{count:,} {kind}" for kind, count in row["waiting"].items())
     console.print(
-        f"{row['at']:6.1f} s: {row['written']:,} written, {row['raw']:,} not folded, "
-        f"{row['facts']:,} fact records waiting, {row['cells']:,} cells; {sizes}",
+        f"{row['at']:6.1f} s: {row['written']:,} written; waiting: {waiting}; "
+        f"{row['cells']:,} cells; {sizes}",
         soft_wrap=True,
     )
 

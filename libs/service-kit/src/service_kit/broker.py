@@ -28,8 +28,8 @@ from service_kit.security import KafkaAccess
 FOREIGN = "foreign:"
 TIMEOUT = 15.0
 VISIBLE_WITHIN = 30.0
-EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # not typed there
+LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # not typed there
 # A broker that restarts, or a leader that has just been chosen: worth asking again.
 PASSING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -199,19 +199,27 @@ class Broker:
         return True
 
     def _configure(self, specs: Mapping[str, TopicSpec], replication: int) -> None:
-        resources = [
-            ConfigResource(
-                ConfigResource.Type.TOPIC,
-                name,
-                incremental_configs=[
-                    ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
-                    for key, value in spec.config(replication).items()
-                ],
-            )
-            for name, spec in specs.items()
-        ]
-        for answer in self._admin.incremental_alter_configs(resources).values():
-            answer.result()
+        change_configs(self._admin, {name: s.config(replication) for name, s in specs.items()})
+
+
+def change_configs(admin: AdminClient, changes: Mapping[str, Mapping[str, str]]) -> None:
+    """Set these settings of topics, by their names on the broker, and no other.
+
+    Raises KafkaException.
+    """
+    resources = [
+        ConfigResource(
+            ConfigResource.Type.TOPIC,
+            name,
+            incremental_configs=[
+                ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+                for key, value in settings.items()
+            ],
+        )
+        for name, settings in changes.items()
+    ]
+    for answer in admin.incremental_alter_configs(resources).values():
+        answer.result()
 
 
 def _check_counts(found: Mapping[str, TopicDescription], specs: Mapping[str, TopicSpec]) -> None:

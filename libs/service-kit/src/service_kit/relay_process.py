@@ -49,12 +49,12 @@ class CountedProducer(RelayProducer):
 
     def __init__(self, settings: Settings, database: str) -> None:
         super().__init__(settings.access, settings.prefix)
-        self._sent = SENT.labels(database)
+        self._counted = SENT.labels(database)
 
     async def send(self, rows: Sequence[Document]) -> None:
         """Send the rows and count them."""
         await super().send(rows)
-        self._sent.inc(len(rows))
+        self._counted.inc(len(rows))
 
 
 async def relay(settings: Settings, database: str, wake: DatabaseWake) -> None:

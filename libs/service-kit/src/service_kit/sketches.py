@@ -14,7 +14,7 @@ values changes the estimate. Merging ranks halves at random: the bound holds, th
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import datasketches
 
@@ -132,11 +132,11 @@ def merged(blobs: Iterable[bytes]) -> Sketch | None:
     return sketch
 
 
-def _read(kind: type, family: int, blob: bytes) -> object:
+def _read(kind: Any, family: int, blob: bytes) -> object:
     if blob[_FAMILY : _FAMILY + 1] != bytes([family]):
         raise BadSketch("another kind of sketch, or none")
     try:
-        return kind.deserialize(blob)  # type: ignore[attr-defined]
+        return kind.deserialize(blob)
     except (ValueError, IndexError, RuntimeError, MemoryError) as error:
         raise BadSketch(str(error)) from None
 

@@ -15,13 +15,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # typed, not 
     AclOperation,
     AclPermissionType,
     AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
     ConfigResource,
     ResourcePatternType,
     ResourceType,
 )
 
+from service_kit.broker import change_configs
 from service_kit.errors import Infrastructure
 from service_kit.security import KafkaAccess
 
@@ -80,7 +79,7 @@ class TopicAdmin:
 
     async def change(self, changes: Mapping[str, Mapping[str, str]]) -> None:
         """Set these settings of topics, and no other."""
-        await self._in_thread(lambda: self._change(changes))
+        await self._in_thread(lambda: change_configs(self._admin, changes))
 
     async def acls(self, principals: Collection[str]) -> list[Acl]:
         """Return the ACLs of the principals and of everybody; raises Denied, Unguarded."""
@@ -133,21 +132,6 @@ class TopicAdmin:
                     raise
                 found[resource.name] = None
         return found
-
-    def _change(self, changes: Mapping[str, Mapping[str, str]]) -> None:
-        resources = [
-            ConfigResource(
-                ConfigResource.Type.TOPIC,
-                name,
-                incremental_configs=[
-                    ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
-                    for key, value in settings.items()
-                ],
-            )
-            for name, settings in changes.items()
-        ]
-        for answer in self._admin.incremental_alter_configs(resources).values():
-            answer.result()
 
     def _all_acls(self, principals: Collection[str]) -> list[Acl]:
         found = [acl for principal in principals for acl in self._acls(principal)]

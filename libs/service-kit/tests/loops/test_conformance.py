@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from service_kit.errors import Infrastructure
+from service_kit.loops import make_loop
 from service_kit.records import Partition
+from service_kit.testing.loop_worker import Tally, applier_of, settings_of
 
 ONCE = 1
 
@@ -141,3 +144,36 @@ async def test_a_record_that_its_handler_refuses_is_not_lost(world):
     assert (await world.document(0))["next"] <= 10
     async with world.worker():
         await world.until_applied(once(numbered("a", 20)))
+
+
+class Away(Tally):
+    """Cannot do its work a few times, as when something that it asks is away."""
+
+    left = 3
+
+    async def apply(self, tx, batch, outbox):
+        if batch.records and self.left:
+            self.left -= 1
+            raise Infrastructure("away")
+        return await super().apply(tx, batch, outbox)
+
+
+@pytest.mark.parametrize("kind", ["confluent", "aiokafka"])  # Faust leaves the process
+async def test_goes_on_where_it_stood_when_it_is_run_again_after_an_error(world):
+    await world.topic(partitions=2)
+    for number in range(2):
+        world.produce(number, numbered(f"p{number}-", 20))
+    handler = Away(world.job)
+    applier = await applier_of(world.job, world.store, handler, world.guards)
+    loop = make_loop(world.job.kind, settings_of(world.job), applier, world.guards)
+    for _ in range(Away.left):
+        with pytest.raises(Infrastructure, match="away"):
+            await asyncio.wait_for(loop.run(), 30)
+        assert await world.applied() == {}
+    running = asyncio.create_task(loop.run())
+    try:
+        await world.until_applied(once(numbered("p0-", 20) + numbered("p1-", 20)))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert handler.seen == 40

@@ -37,24 +37,24 @@ log = logging.getLogger(__name__)
 Fetched = Mapping[TopicPartition, Sequence[Any]]
 
 
-class KafkaConsumer(Protocol):
+class _Consumer(Protocol):
     """What this loop needs of AIOKafkaConsumer."""
 
-    async def start(self) -> None: ...  # noqa: D102
-    async def stop(self) -> None: ...  # noqa: D102
-    def subscribe(self, topics: Sequence[str], *, listener: Any) -> None: ...  # noqa: D102
-    async def getmany(self, *, timeout_ms: int, max_records: int) -> Fetched: ...  # noqa: D102
-    def pause(self, *partitions: TopicPartition) -> None: ...  # noqa: D102
-    def resume(self, *partitions: TopicPartition) -> None: ...  # noqa: D102
-    def seek(self, partition: TopicPartition, offset: int) -> None: ...  # noqa: D102
-    async def position(self, partition: TopicPartition) -> int: ...  # noqa: D102
-    def assignment(self) -> Iterable[TopicPartition]: ...  # noqa: D102
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None: ...  # noqa: D102
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def subscribe(self, topics: Sequence[str], *, listener: Any) -> None: ...
+    async def getmany(self, *, timeout_ms: int, max_records: int) -> Fetched: ...
+    def pause(self, *partitions: TopicPartition) -> None: ...
+    def resume(self, *partitions: TopicPartition) -> None: ...
+    def seek(self, partition: TopicPartition, offset: int) -> None: ...
+    async def position(self, partition: TopicPartition) -> int: ...
+    def assignment(self) -> Iterable[TopicPartition]: ...
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None: ...
 
 
-def kafka_consumer(settings: LoopSettings) -> KafkaConsumer:
+def kafka_consumer(settings: LoopSettings) -> _Consumer:
     """Return the real consumer, not yet started."""
-    consumer: KafkaConsumer = AIOKafkaConsumer(
+    consumer: _Consumer = AIOKafkaConsumer(
         **settings.kafka.aiokafka(),
         group_id=settings.broker_group,
         group_instance_id=settings.instance,
@@ -72,7 +72,7 @@ def kafka_consumer(settings: LoopSettings) -> KafkaConsumer:
     return consumer
 
 
-class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]
+class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # an untyped base
     """Reads with aiokafka; ``run`` raises, and a failed take leaves the process at once."""
 
     def __init__(
@@ -81,7 +81,7 @@ class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         applier: Applier,
         guards: Guards | None = None,
         *,
-        consumer: Callable[[LoopSettings], KafkaConsumer] = kafka_consumer,
+        consumer: Callable[[LoopSettings], _Consumer] = kafka_consumer,
         leave: Leave = leave,
     ) -> None:
         self._settings = settings
@@ -94,7 +94,7 @@ class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         self._owned = asyncio.Event()
         self._committing: asyncio.Task[None] | None = None
         self._committed_at = 0.0
-        self._consumer: KafkaConsumer
+        self._consumer: _Consumer
 
     async def run(self) -> None:
         """Read and apply until cancelled; raises Infrastructure or what the handler raised."""

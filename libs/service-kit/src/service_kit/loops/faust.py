@@ -161,7 +161,7 @@ def app_settings(settings: LoopSettings) -> dict[str, Any]:
     }
 
 
-class _App(faust.App):  # type: ignore[misc]
+class _App(faust.App):  # type: ignore[misc]  # an untyped base
     """A Faust app that keeps nothing on disk."""
 
     def _create_directories(self) -> None:
@@ -171,7 +171,7 @@ class _App(faust.App):  # type: ignore[misc]
 def _transport(loop: FaustLoop, app: Any) -> Any:
     """Return Faust's transport with a consumer that begins where MongoDB says."""
 
-    class MongoOffsets(driver.Consumer):  # type: ignore[misc]
+    class MongoOffsets(driver.Consumer):  # type: ignore[misc]  # an untyped base
         async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
             await loop.take(assigned)
             await super().on_partitions_assigned(assigned, generation_id)
@@ -186,7 +186,7 @@ def _transport(loop: FaustLoop, app: Any) -> Any:
             await self._thread.seek_wait(starts)
             return starts
 
-    class Transport(driver.Transport):  # type: ignore[misc]
+    class Transport(driver.Transport):  # type: ignore[misc]  # an untyped base
         Consumer = MongoOffsets
 
     return Transport(app.conf.broker, app, asyncio.get_running_loop())

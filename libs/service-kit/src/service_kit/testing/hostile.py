@@ -6,9 +6,18 @@ refused; what only looks hostile is taken.
 
 import json
 import math
+import os
 import random
+from collections.abc import Iterator, Mapping
 from decimal import Context, Decimal
 from typing import Any
+
+from service_kit.store import Store
+
+TIMES = int(os.environ.get("PACELINE_HOSTILE", "1"))
+"""So many times as many generated cases."""
+SHARD = int(os.environ.get("PACELINE_HOSTILE_SHARD", "0"))
+"""0, 1, ...: makes others of them, beside pytest's --hypothesis-seed."""
 
 # A value as it is written, and the number it must stay; None: it has to be refused.
 NUMBERS: dict[str, Decimal | None] = {
@@ -168,3 +177,20 @@ def check_finite(value: Any) -> None:
         assert math.isfinite(value)
     elif isinstance(value, Decimal):
         assert value.is_finite()
+
+
+async def check_stored(store: Store) -> None:
+    """Raise AssertionError where the fake server keeps a document with a number that is none."""
+    server: Any = store.client.server
+    for database, name in server.names:
+        for row in await store.client[database][name].find({}).to_list(None):
+            check_finite(row)
+
+
+def telling(what: str, cases: Mapping[str, int], config: Any) -> Iterator[None]:
+    """For a fixture of a module: say at its end how many cases were run."""
+    yield
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if capture is not None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{what}: {sum(cases.values())} cases, {dict(cases)}")

@@ -33,7 +33,7 @@ BOUNDS: tuple[tuple[str, Decimal, Decimal], ...] = (
 class Wish(Policy, frozen=True, kw_only=True):
     """A policy as wanted. ``grain`` left out: the goal's own; ``red_after`` 0: as the grain has."""
 
-    grain: str | None = None  # type: ignore[assignment]
+    grain: str | None = None  # type: ignore[assignment]  # wider
     red_after: int = 0
 
     def settled(self, own: str) -> Policy:

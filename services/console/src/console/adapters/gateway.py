@@ -41,7 +41,7 @@ class Gateway:
         while True:
             answer = await self._call("GET", service, path, wanted)
             items = _read(service, answer.content, dict[str, msgspec.Raw])
-            found += _read(service, items.get("items", b"[]"), list[type])  # type: ignore[valid-type]
+            found += _read(service, items.get("items", b"[]"), list[type])  # type: ignore[valid-type]  # a value
             following: Any = _read(service, items.get("next", b"null"), Any)
             # A list that can be followed has a token on its last page, too, but no items behind it.
             if following is None or len(found) >= most or following == wanted.get("after"):

@@ -109,8 +109,8 @@ async def _overlapping(
         )
         for width in WIDTHS
     ]
-    heads = [await anext(cursor, None) for cursor in cursors]
+    heads: list[Any] = [await anext(cursor, None) for cursor in cursors]
     while any(heads):
         chosen = min((h["first_ms"], i) for i, h in enumerate(heads) if h is not None)[1]
-        yield heads[chosen]  # type: ignore[misc]
+        yield heads[chosen]
         heads[chosen] = await anext(cursors[chosen], None)

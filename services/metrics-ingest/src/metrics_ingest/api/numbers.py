@@ -15,7 +15,7 @@ from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.queries import Queries
 from metrics_ingest.api.events import answered, items_of, source_of
 from metrics_ingest.api.gate import Gate
-from metrics_ingest.api.pages import instant, place_of, token_of
+from metrics_ingest.api.pages import place_of, span_of, token_of
 from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.domain.definitions import BY_HAND
 from metrics_ingest.handlers import HANDLERS
@@ -29,7 +29,6 @@ from service_kit.web import Caller, page, require
 
 Writes = Annotated[Caller, Depends(require("numbers:write"))]
 Reads = Annotated[Caller, Depends(require("numbers:read"))]
-_EVER = 2**62
 
 
 def routes(runtime: Runtime, raw: RawLog, sources: StoredSources, gate: Gate) -> APIRouter:
@@ -64,11 +63,7 @@ def routes(runtime: Runtime, raw: RawLog, sources: StoredSources, gate: Gate) ->
         source = await queries.source(caller.tenant, BY_HAND)
         if source is None:
             return page([], None)
-        zone = ZoneInfo(source.zone)
-        span = (
-            instant(begin, "query.from", zone, -_EVER),
-            instant(to, "query.to", zone, _EVER, end=True),
-        )
+        span = span_of(begin, to, ZoneInfo(source.zone))
         rows = await queries.numbers(caller.tenant, metric, span, place_of(after), limit)
         last = rows[-1] if len(rows) == limit else None
         following = None if last is None else token_of(last["at_ms"], last["_id"])

@@ -12,6 +12,7 @@ from metrics_ingest.domain.values import instant_of
 from service_kit.errors import UserError
 
 Place = tuple[int, str]
+_EVER = 2**62
 
 
 def token_of(at_ms: int, identity: str) -> str:
@@ -34,7 +35,12 @@ def place_of(token: str | None) -> Place | None:
         ) from None
 
 
-def instant(text: str | None, where: str, zone: ZoneInfo, default: int, end: bool = False) -> int:
+def span_of(begin: str | None, to: str | None, zone: ZoneInfo) -> tuple[int, int]:
+    """Return the span of a query in epoch milliseconds, ``to`` included; raises UserError."""
+    return _instant(begin, "query.from", zone, -_EVER), _instant(to, "query.to", zone, _EVER, True)
+
+
+def _instant(text: str | None, where: str, zone: ZoneInfo, default: int, end: bool = False) -> int:
     """Return a day of the zone, or an instant, as epoch milliseconds; raises UserError.
 
     As the ``end`` of a span a day is included and an instant is not.

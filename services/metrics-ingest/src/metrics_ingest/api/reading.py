@@ -6,13 +6,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Response
 
 from metrics_ingest.adapters.queries import Queries
-from metrics_ingest.api.pages import instant, place_of, token_of
+from metrics_ingest.api.pages import place_of, span_of, token_of
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.store import Document
 from service_kit.web import Caller, page, require
 
-_EVER = 2**62
 MOST = 10_000
 
 
@@ -43,11 +42,7 @@ def routes(runtime: Runtime) -> APIRouter:
                 f"数据源 {source} 不存在",
                 status=404,
             )
-        zone = ZoneInfo(found.zone)
-        span = (
-            instant(begin, "query.from", zone, -_EVER),
-            instant(to, "query.to", zone, _EVER, end=True),
-        )
+        span = span_of(begin, to, ZoneInfo(found.zone))
         rows = await queries.records(caller.tenant, source, span, place_of(after), limit)
         last = rows[-1] if len(rows) == limit else None
         following = None if last is None else token_of(last["at_ms"], last["_id"])

@@ -1,6 +1,8 @@
 """Conditions on mapped fields, compiled."""
 
+import operator
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from metrics_ingest.domain.definitions import Condition, Kind, Op
 from metrics_ingest.domain.values import CONVERT, Value
@@ -8,13 +10,13 @@ from metrics_ingest.domain.values import CONVERT, Value
 Fields = Mapping[str, Value]
 Test = Callable[[Fields], bool]
 
-_COMPARE: dict[Op, Callable[[Value, Value], bool]] = {
-    Op.EQ: lambda a, b: a == b,
-    Op.NE: lambda a, b: a != b,
-    Op.GT: lambda a, b: a > b,  # type: ignore[operator]
-    Op.GE: lambda a, b: a >= b,  # type: ignore[operator]
-    Op.LT: lambda a, b: a < b,  # type: ignore[operator]
-    Op.LE: lambda a, b: a <= b,  # type: ignore[operator]
+_COMPARE: dict[Op, Callable[[Any, Any], bool]] = {
+    Op.EQ: operator.eq,
+    Op.NE: operator.ne,
+    Op.GT: operator.gt,
+    Op.GE: operator.ge,
+    Op.LT: operator.lt,
+    Op.LE: operator.le,
 }
 
 

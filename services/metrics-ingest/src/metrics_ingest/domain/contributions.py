@@ -7,7 +7,7 @@ beside whatever else becomes of it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -280,7 +280,7 @@ class Diverter:
 
 
 def _subject_event(
-    raw: RawEvent, event: Mapped, role: Role, name: str, key: str, **more: object
+    raw: RawEvent, event: Mapped, role: Role, name: str, key: str, **more: Any
 ) -> SubjectEvent:
     fields = event.fields.items()
     return SubjectEvent(
@@ -295,7 +295,7 @@ def _subject_event(
         decimals={n: v for n, v in fields if isinstance(v, Decimal)},
         texts={n: v for n, v in fields if isinstance(v, str)},
         integers={n: v for n, v in fields if isinstance(v, int)},
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

@@ -9,7 +9,7 @@ from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.contributions import ContributionPlan
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.snapshots import judge
+from metrics_ingest.domain.snapshots import newest_of
 from metrics_ingest.domain.subjects import (
     APPLIED,
     CONFLICT,
@@ -43,18 +43,11 @@ def take(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionP
     """Let the newest version hold; of a partial entity the newest value of every field."""
     if plan.contribution.partial:
         return _merge(state, events, plan)
-    as_of, stamp = state.as_of, state.stamp
-    newest: SubjectEvent | None = None
-    outcomes = []
-    for event in events:
-        outcome = judge(as_of, stamp, event, plan)
-        if outcome == APPLIED:
-            as_of, stamp, newest = event.as_of, stamp_of(event), event
-        outcomes.append(outcome)
+    outcomes, newest = newest_of(state.as_of, state.stamp, events, plan)
     if newest is None:
         return Step(state, outcomes)
-    booked = plan.book(mapped_of(newest))
-    return Step(EntityState(booked={"": booked}, as_of=as_of, stamp=stamp), outcomes)
+    booked = {"": plan.book(mapped_of(newest))}
+    return Step(EntityState(booked=booked, as_of=newest.as_of, stamp=stamp_of(newest)), outcomes)
 
 
 def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:

@@ -57,7 +57,7 @@ class Schema:
             for name, keyword in Draft202012Validator.VALIDATORS.items()
         }
         types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-        validator = extend(Draft202012Validator, counted, type_checker=types)  # type: ignore[no-untyped-call]
+        validator = extend(Draft202012Validator, counted, type_checker=types)  # type: ignore[no-untyped-call]  # jsonschema's
         self._validator = validator(_exact(document))
 
     def check(self, value: object) -> None:

@@ -25,7 +25,17 @@ class CellState(State, frozen=True):
 
 def take(state: CellState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
     """Let the newest version hold. Of one version the first content holds; by arrival the last."""
-    as_of, stamp = state.as_of, state.stamp
+    outcomes, newest = newest_of(state.as_of, state.stamp, events, plan)
+    if newest is None:
+        return Step(state, outcomes)
+    booked = {"": plan.book(mapped_of(newest))}
+    return Step(CellState(booked=booked, as_of=newest.as_of, stamp=stamp_of(newest)), outcomes)
+
+
+def newest_of(
+    as_of: int | None, stamp: int, events: Sequence[SubjectEvent], plan: ContributionPlan
+) -> tuple[list[str], SubjectEvent | None]:
+    """Return what becomes of each event, and the one that holds now; None: none of them."""
     newest: SubjectEvent | None = None
     outcomes = []
     for event in events:
@@ -33,10 +43,7 @@ def take(state: CellState, events: Sequence[SubjectEvent], plan: ContributionPla
         if outcome == APPLIED:
             as_of, stamp, newest = event.as_of, stamp_of(event), event
         outcomes.append(outcome)
-    if newest is None:
-        return Step(state, outcomes)
-    booked = plan.book(mapped_of(newest))
-    return Step(CellState(booked={"": booked}, as_of=as_of, stamp=stamp), outcomes)
+    return outcomes, newest
 
 
 def judge(as_of: int | None, stamp: int, event: SubjectEvent, plan: ContributionPlan) -> str:

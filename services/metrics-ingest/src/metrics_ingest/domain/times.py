@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, partial
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from metrics_ingest.domain.causes import BAD_TIME, SPANS_DAYS, Unfit
@@ -23,11 +24,11 @@ _DAY_MS = 86_400_000
 _WHOLE = re.compile(r"[0-9]{1,21}", re.ASCII)
 
 
-def _epoch(value: object, where: str, zone: ZoneInfo, *, per_second: int, unit: str) -> int:
+def _epoch(value: Any, where: str, zone: ZoneInfo, *, per_second: int, unit: str) -> int:
     """Return epoch milliseconds of a count of units since 1970; smaller parts are cut off."""
     written = type(value) is str and _WHOLE.fullmatch(value)
     if written or (type(value) is Decimal and 0 <= value < _MOST and value == int(value)):
-        value = int(value)  # type: ignore[call-overload]
+        value = int(value)
     if type(value) is not int or value < 0:
         raise Unfit(BAD_TIME, where, f"a whole number of {unit} since 1970 is wanted")
     return in_range(value * 1000 // per_second, where)

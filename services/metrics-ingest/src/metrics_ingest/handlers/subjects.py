@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -33,6 +33,9 @@ KINDS: Mapping[Role, tuple[type[State], Take]] = {
     Role.UNITS: (units.UnitState, units.take),
     Role.CONVERSION: (conversions.ConversionState, conversions.take),
 }
+K = TypeVar("K")
+V = TypeVar("V")
+
 MOST_STATES = 20_000
 MOST_CELLS = 100
 
@@ -303,10 +306,14 @@ def _landed(
 def remember(effect: SubjectsEffect, memory: SubjectMemory) -> None:
     """Take the effect of a committed slice into memory; what is forgotten is read again."""
     memory.plans.update(effect.plans)
-    for kept, learnt in ((memory.states, effect.states), (memory.day_sets, effect.day_sets)):
-        if len(kept) > MOST_STATES:
-            kept.clear()
-        kept.update(learnt)  # type: ignore[arg-type]
+    _learn(memory.states, effect.states)
+    _learn(memory.day_sets, effect.day_sets)
     for subject, state in effect.states.items():
         if len(state.booked) > MOST_CELLS:
             del memory.states[subject]
+
+
+def _learn(kept: dict[K, V], learnt: Mapping[K, V]) -> None:
+    if len(kept) > MOST_STATES:
+        kept.clear()
+    kept.update(learnt)

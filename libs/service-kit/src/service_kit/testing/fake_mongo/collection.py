@@ -1,6 +1,7 @@
 """A collection as pymongo's async API shows it."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo.errors import AutoReconnect
@@ -216,13 +217,9 @@ class FakeCollection:
         for index, request in enumerate(requests):
             parts = [request]
             if bulk.is_many(request):
-                parts = await self._step(what, None, lambda tx, r=request: bulk.parts(tx, r))  # type: ignore[misc]
+                parts = await self._step(what, None, partial(bulk.parts, request=request))
             for part in parts:
-                await self._step(
-                    what,
-                    None,
-                    lambda tx, i=index, p=part: bulk.apply(tx, i, p),  # type: ignore[misc]
-                )
+                await self._step(what, None, partial(bulk.apply, index=index, request=part))
         return bulk.result
 
     async def create_index(self, keys: Any, *, unique: bool = False, **options: Any) -> str:

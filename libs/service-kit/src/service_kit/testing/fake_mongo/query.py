@@ -116,13 +116,12 @@ def ordered(documents: list[dict[str, Any]], sort: Any) -> list[dict[str, Any]]:
         return documents
     keys = [(sort, 1)] if isinstance(sort, str) else list(sort)
     for name, direction in reversed(keys):
-        path = name.split(".")
-        documents = sorted(
-            documents,
-            key=lambda document, path=path: order(next(at(document, path), None)),  # type: ignore[misc]
-            reverse=direction < 0,
-        )
+        documents = sorted(documents, key=_order_by(name.split(".")), reverse=direction < 0)
     return documents
+
+
+def _order_by(path: list[str]) -> Callable[[dict[str, Any]], Any]:
+    return lambda document: order(next(at(document, path), None))
 
 
 def projected(document: dict[str, Any], projection: Any) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         handle = ready.pop()
         if handle.cancelled():
             return
-        owner = handle._context.get(PROCESS)  # type: ignore[attr-defined]
+        owner = handle._context.get(PROCESS)  # type: ignore[attr-defined]  # asyncio keeps it so
         if owner is None or not owner.holds_back(handle):
             handle._run()
 

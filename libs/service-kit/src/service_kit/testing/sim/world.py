@@ -67,7 +67,7 @@ class World:
 
     def __post_init__(self) -> None:
         """Build an empty world."""
-        self.loop = SimLoop(self.chance)  # type: ignore[abstract]
+        self.loop = SimLoop(self.chance)  # type: ignore[abstract]  # a loop in part
         self.context = copy_context()
         self.server = Server()
         self.server.on_write = self._on_write

@@ -6,7 +6,7 @@ below zero, a number of more bits than its type, a length beyond the body.
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
@@ -179,10 +179,8 @@ def array_of(item: Read) -> Read:
     def read(body: Body) -> list[Any]:
         found: list[Any] = []
         try:
-            while count := _block(body):
-                for _ in range(count):
-                    body.step()
-                    found.append(item(body))
+            for _ in _items(body):
+                found.append(item(body))
         except Misfit as misfit:
             misfit.path.append(f"[{len(found)}]")
             raise
@@ -198,19 +196,25 @@ def map_of(value: Read) -> Read:
         found: dict[str, Any] = {}
         key = ""
         try:
-            while count := _block(body):
-                for _ in range(count):
-                    body.step()
-                    key = read_string(body)
-                    if key in found:
-                        raise Misfit("a key stands twice in a map")
-                    found[key] = value(body)
+            for _ in _items(body):
+                key = read_string(body)
+                if key in found:
+                    raise Misfit("a key stands twice in a map")
+                found[key] = value(body)
         except Misfit as misfit:
             misfit.path.append(f".{key}")
             raise
         return found
 
     return read
+
+
+def _items(body: Body) -> Iterator[None]:
+    """Stop at every item of the blocks that follow; the caller reads it before it goes on."""
+    while count := _block(body):
+        for _ in range(count):
+            body.step()
+            yield
 
 
 def _block(body: Body) -> int:

@@ -91,8 +91,13 @@ class _Compiler:
             full = name  # a type without a namespace, named from inside of one
         if full not in self._named:
             raise Unusable(f"the type {name[:200]} is named and not there")
-        known = self._named[full]
-        return known or (lambda body: self._named[full](body))  # type: ignore[misc]
+        return self._named[full] or (lambda body: self._found(full)(body))
+
+    def _found(self, full: str) -> Read:
+        """Return what reads a type inside of itself: there once its schema is read to the end."""
+        found = self._named[full]
+        assert found is not None
+        return found
 
     def _shape(self, kind: str, schema: dict[str, Any], space: str) -> Read:
         if kind == "array":

@@ -42,7 +42,7 @@ def getter(paths: tuple[str, ...] | list[str]) -> Getter:
     """
     parsed = [parse(path) for path in paths]
     if all(is_plain(path) for path in parsed):
-        return _plain([path.steps for path in parsed])  # type: ignore[union-attr, misc]
+        return _plain([path.steps for path in parsed])  # type: ignore[union-attr, misc]  # so is_plain
     where = " | ".join(paths)
     gets = [_getter(path, where) for path in parsed]
     return gets[0] if len(gets) == 1 else _first(gets)
