@@ -23,7 +23,7 @@ GIVE_UP_SECONDS = 30
 LINGER_MS = 0
 LOOK_SECONDS = 0.001
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 
 
 class Sent(NamedTuple):
