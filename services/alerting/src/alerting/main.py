@@ -10,8 +10,8 @@ from alerting.settings import PORT, SERVICE, AlertingSettings
 from service_kit.runtime import Runtime
 from service_kit.service import run_service
 
-# Of a day that changes several times a second, the last value is written alone.
-GATHER_SECONDS = 0.25
+# Progress comes in bursts, one a second; few large transactions, each of which the judge follows.
+GATHER_SECONDS = 0.5
 GATHER_RECORDS = 3000  # of some hundred bytes
 
 

@@ -122,6 +122,7 @@ async def make_indexes(store: Store) -> None:
     await store.db["deeds"].create_index([("tenant", 1), ("lead_from_ms", 1)])
     await store.db["lights"].create_index([("tenant", 1), ("goal", 1), ("start", 1)])
     await store.db["due"].create_index([("partition", 1), ("at_ms", 1)])
+    await store.db["due"].create_index([("partition", 1), ("dirty_from", 1)])
     await store.db["progress"].create_index([("tenant", 1), ("goal", 1)])
     await store.db["goals"].create_index([("tenant", 1)])
     await store.db["directory"].create_index([("tenant", 1)])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 from pymongo import UpdateOne
@@ -19,6 +20,8 @@ from service_kit.store import Document, Store, Tx
 NOW = 0
 CLEAN = "9999-99-99"  # later than every day, so that $min takes any day over it
 NEVER = 2**53
+_URGENT = [("at_ms", 1)]
+_MOST = 1000
 
 
 class MongoDockets:
@@ -95,14 +98,14 @@ class MongoDockets:
 
 async def waiting(store: Store, partitions: Iterable[int], now_ms: int) -> list[Document]:
     """Return the rows of goals that may have something to be judged, the most urgent first."""
-    query = {
-        "partition": {"$in": sorted(partitions)},
-        "$or": [{"at_ms": {"$lte": now_ms}}, {"dirty_from": {"$lt": CLEAN}}],
-    }
-    rows: list[Document] = (
-        await store.db["due"].find(query, sort=[("at_ms", 1)], limit=1000).to_list(None)
-    )
-    return rows
+    # Each partition by its name and each reason by an index: asked for several at once, one of the
+    # servers in use walks over all rows (35 ms for 1,000 goals of which none waits).
+    reasons: list[Document] = [{"at_ms": {"$lte": now_ms}}, {"dirty_from": {"$lt": CLEAN}}]
+    rows: dict[str, Document] = {}
+    for number, reason in product(sorted(partitions), reasons):
+        found = store.db["due"].find({"partition": number} | reason, sort=_URGENT, limit=_MOST)
+        rows |= {row["_id"]: row for row in await found.to_list(None)}
+    return sorted(rows.values(), key=lambda row: int(row["at_ms"]))[:_MOST]
 
 
 async def docket_in(store: Store, key: GoalKey) -> Docket | None:
