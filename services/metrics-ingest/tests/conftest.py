@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import uvicorn
 
-from event_contracts.facts import FactBatch, FactBatches, FactsMessage, Watermark, batches_of
+from event_contracts.facts import FactBatch, FactsMessage, Watermark, batches_of
 from event_contracts.raw import RawEvent
 from event_contracts.wire import decoder_of
 from metrics_ingest.adapters.raw_log import KafkaRawLog
@@ -237,11 +237,13 @@ class Stage:
         return sorted(found, key=lane_order)
 
     async def facts(self) -> list[FactBatch]:
-        return [batch for message in await self.messages() for batch in batches_of(message)]
+        return [m for m in await self.messages() if isinstance(m, FactBatch)]
 
-    async def messages(self) -> list[FactBatches | Watermark]:
+    async def messages(self) -> list[FactBatch | Watermark]:
+        """Return what was sent to the topic of facts; what travels together, apart."""
         decode = decoder_of(FactsMessage)
-        return [decode(row["value"]) for row in await self.rows("facts")]
+        sent = [decode(row["value"]) for row in await self.rows("facts")]
+        return [each for message in sent for each in batches_of(message) or (message,)]
 
     async def total(self, metric: str, **dims: str) -> tuple[Decimal, int]:
         """Return sum and count of a metric over everything sent, for cells with these dims."""
