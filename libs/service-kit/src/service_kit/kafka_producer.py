@@ -23,7 +23,7 @@ GIVE_UP_SECONDS = 30
 LINGER_MS = 0
 LOOK_SECONDS = 0.001
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 
 
 class Sent(NamedTuple):
@@ -135,15 +135,16 @@ class RelayProducer:
 
     async def send(self, rows: Sequence[Document]) -> None:
         """Return when every row is acknowledged; rows of a partition arrive in this order."""
-        await self._client.send([self._sent(row) for row in rows], "relaying")
+        await self._client.send([self._record_of(row) for row in rows], "relaying")
 
     async def close(self) -> None:
         """Return when all that is under way has been acknowledged or given up."""
         await self._client.close()
 
-    def _sent(self, row: Document) -> Sent:
+    def _record_of(self, row: Document) -> Sent:
         topic = physical_name(self._prefix, row["topic"])
-        return Sent(topic, row["partition"], row["key"], row["value"], stamp_of(row).headers())
+        headers: Headers = [*stamp_of(row).headers()]
+        return Sent(topic, row["partition"], row["key"], row["value"], headers)
 
 
 class DirectProducer:
