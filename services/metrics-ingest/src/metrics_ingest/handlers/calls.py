@@ -1,7 +1,5 @@
 """Segment's calls come in: each is made a message, checked, and appended to the log."""
 
-from zoneinfo import ZoneInfo
-
 import msgspec
 
 from event_contracts.raw import RawEvent
@@ -59,7 +57,7 @@ async def _door(command: AcceptCalls, sources: Sources) -> tuple[Mapping, Reader
             f"数据源 {command.source} 未声明，或没有 segment 入口；请查看 /v1/sources",
             status=404,
         )
-    return mapping, Reader(mapping, ZoneInfo(source.zone))
+    return mapping, reader_of(mapping, source.zone)
 
 
 def _event(command: AcceptCalls, reader: Reader, item: bytes | UserError, now_ms: int) -> RawEvent:
