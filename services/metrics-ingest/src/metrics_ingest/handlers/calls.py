@@ -7,7 +7,7 @@ from metrics_ingest.domain import segment
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.commands import AcceptCalls
 from metrics_ingest.domain.definitions import SEGMENT_DOOR, Mapping
-from metrics_ingest.domain.mapping import Reader, items_of
+from metrics_ingest.domain.mapping import Reader, items_of, reader_of
 from metrics_ingest.handlers.events import (
     Acceptance,
     Rejected,
