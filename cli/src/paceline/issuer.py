@@ -29,6 +29,7 @@ from paceline.issuer_keys import TOKEN_SECONDS, KeyRing, password_in
 from paceline.issuer_page import refusal_page, sign_in_page
 from paceline.key_file import KeyFile
 from service_kit.embedded.process import LOOPBACK
+from service_kit.serving import configured
 
 MOST_FORM = 10_000
 TIMEOUT = 10.0
@@ -263,9 +264,7 @@ def main() -> None:
         redirects=tuple(chosen.redirect),
         file=str(folder / "password"),
     )
-    config = uvicorn.Config(
-        make_issuer(issuer), host=chosen.host, port=chosen.port, log_config=None, access_log=False
-    )
+    config = configured(make_issuer(issuer), chosen.host, chosen.port)
     asyncio.run(uvicorn.Server(config).serve())
 
 

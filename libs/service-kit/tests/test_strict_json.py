@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from service_kit import strict_json
 from service_kit.errors import UserError
 from service_kit.store import CODEC
+from service_kit.testing.hostile import Wild, encoded
 
 REFUSED = [
     (b"", "json-empty", "$"),
@@ -167,6 +168,28 @@ def test_anything_gives_a_storable_value_or_a_refusal(data: bytes) -> None:
         assert strict_json.loads(strict_json.dumps(value)) == value
     else:
         assert code in strict_json.TEXTS
+
+
+def with_care(data: bytes) -> tuple[str, str | None]:
+    """Return the same by the reading that walks through everything; a value as it is written."""
+    try:
+        value = strict_json.parse(data)
+        strict_json.check(value)
+    except UserError as error:
+        return f"{error.where}", error.code
+    return repr(value), None
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers())
+def test_the_quick_reading_takes_what_the_careful_one_takes_and_nothing_else(seed: int) -> None:
+    for text in (Wild(seed).value(), f" {Wild(seed).value()}\n"):
+        data = encoded(text)
+        try:
+            found: tuple[str, str | None] = repr(strict_json.loads(data)), None
+        except UserError as error:
+            found = error.where, error.code
+        assert found == with_care(data)
 
 
 NUMBERS = st.one_of(

@@ -21,7 +21,17 @@ from service_kit.store import Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo
 from service_kit.testing.outboxes import rows_in
 from service_kit.testing.tokens import FakeTokens, bearer
-from service_kit.web import Caller, answer, bodies, make_app, page, read_body, require
+from service_kit.web import (
+    Caller,
+    PlainRoute,
+    add_routes,
+    answer,
+    bodies,
+    make_app,
+    page,
+    read_body,
+    require,
+)
 from service_kit.web.answers import language_of
 
 
@@ -320,6 +330,27 @@ async def test_the_description_lists_the_scopes_of_included_routers_too(door: Do
     schema = (await door.http.get("/openapi.json")).json()
     assert schema["paths"]["/v1/included/{name}"]["get"]["x-scopes"] == ["audit:read"]
     assert (await door.http.get("/v1/included/x")).status_code == 401
+
+
+async def test_a_plain_route_is_described_and_guarded_like_any_other(door: Door) -> None:
+    router = APIRouter(route_class=PlainRoute)
+
+    @router.post("/v1/plain", status_code=202)
+    async def plain(
+        request: Request, caller: Annotated[Caller, Depends(require("goals:write"))]
+    ) -> Response:
+        return answer({"tenant": caller.tenant, "sent": (await request.body()).decode()}, 202)
+
+    add_routes(door.app, router)
+    schema = (await door.http.get("/openapi.json")).json()
+    assert schema["paths"]["/v1/plain"]["post"]["x-scopes"] == ["goals:write"]
+    refused = await door.http.post("/v1/plain", content=b"a")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "unauthorised")
+    door.runtime.tokens = FakeTokens()
+    assert (await door.http.post("/v1/plain", headers=bearer("viewer"))).status_code == 403
+    taken = await door.http.post("/v1/plain", headers=bearer("admin"), content=b"a")
+    assert (taken.status_code, taken.json()) == (202, {"tenant": "demo", "sent": "a"})
+    assert (await door.http.get("/v1/plain")).status_code == 405
 
 
 def test_a_route_cannot_ask_for_a_scope_that_the_table_does_not_have() -> None:

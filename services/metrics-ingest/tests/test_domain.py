@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metrics_ingest.domain.batches import limit
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import CellSum
 from metrics_ingest.domain.checks import check_metric, check_source
-from metrics_ingest.domain.cloudevents import from_kafka, split_batch
+from metrics_ingest.domain.cloudevents import cut_at_commas, from_kafka, split_batch
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import Condition, Definitions, Kind, Metric, Op, Source
 from metrics_ingest.domain.folding import Arrival, fold
@@ -184,6 +184,21 @@ def test_too_many_probes_leave_the_near_ones_to_be_met() -> None:
 )
 def test_a_batch_is_cut_at_its_own_commas(items: list[bytes]) -> None:
     assert split_batch(b" [" + b" ,".join(items) + b"]\n") == items
+
+
+WORDS = rb""""a" "a,b" "]\"" { } [ ] , : " \ 1 1-2 01 null NaN "\u12" {"a":[1,{"b":"}"}]}"""
+PIECES = st.sampled_from([*WORDS.split(), b" ", b"\n", b"\xff", b"\x00"])
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(PIECES, max_size=9).map(b"".join))
+def test_what_msgspec_takes_for_a_list_is_cut_where_its_commas_are(inner: bytes) -> None:
+    text = b"[" + inner + b"]"
+    try:
+        items = msgspec.json.decode(text, type=list[msgspec.Raw])
+    except msgspec.DecodeError:
+        return
+    assert [bytes(item) for item in items] == cut_at_commas(text)
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[", b"[1", b"[1]]", b"[1]1", b"[}", b'["'])

@@ -302,22 +302,16 @@ async def test_a_slice_that_is_too_large_for_a_record_is_split(stage: Any, make:
     await stage.applier.drop([Partition("raw", 1)])
     for number in range(1500):
         event = make.order(f"e{number}", 1, country="X" * 700 + str(number))
-        await stage.log.send(
-            "raw",
-            0,
-            b"k",
-            msgspec.json.encode(
-                {
-                    "type": "raw.event.v1",
-                    "tenant": "acme",
-                    "source": "shop",
-                    "id": f"e{number}",
-                    "door": "http",
-                    "received_ms": stage.clock.ms,
-                    "body": make.cloud(event),
-                }
-            ),
-        )
+        sent = {
+            "type": "raw.event.v1",
+            "tenant": "acme",
+            "source": "shop",
+            "id": f"e{number}",
+            "door": "http",
+            "received_ms": stage.clock.ms,
+            "body": make.cloud(event),
+        }
+        await stage.log.send("raw", [(0, b"k", msgspec.json.encode(sent))])
     records = stage.log.records[0]
     await stage.applier.apply([make.slice_of(Partition("raw", 0), records, 0, len(records))])
     rows = await stage.rows("facts")

@@ -5,7 +5,6 @@ also one that appears later. Any error ends the process with code 70.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -13,7 +12,6 @@ import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
-import uvicorn
 import uvloop
 from pymongo.errors import PyMongoError
 
@@ -23,6 +21,7 @@ from service_kit.metrics import counter, exposition, gauge
 from service_kit.relay import Relay
 from service_kit.relay_wake import POLL_SECONDS, DatabaseWake, Ear, StreamWake
 from service_kit.service import refuse_to_start, set_up_logging
+from service_kit.serving import Server, configured
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
 
@@ -128,23 +127,7 @@ async def serve(settings: Settings) -> None:
     """Serve the door on PACELINE_PORT; without one only wait."""
     if not settings.port:
         await asyncio.Event().wait()
-    config = uvicorn.Config(
-        door,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-    )
-    await _Server(config).serve()
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
+    await Server(configured(door, settings.host, settings.port, lifespan="off")).open()
 
 
 async def run(settings: Settings, databases: Sequence[str]) -> None:

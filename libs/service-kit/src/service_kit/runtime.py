@@ -13,8 +13,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import uvicorn
-
 from service_kit.batch import Applier, Handler
 from service_kit.clock import Clock, clock_from_environment
 from service_kit.errors import Infrastructure
@@ -25,7 +23,7 @@ from service_kit.outbox import Origin, Outbox
 from service_kit.owners import Fence, take_over
 from service_kit.readiness import Readiness
 from service_kit.relay_hints import Teller
-from service_kit.serving import Server
+from service_kit.serving import Server, configured
 from service_kit.settings import Settings
 from service_kit.store import Session, Store, Tx
 
@@ -215,7 +213,7 @@ class Runtime:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        server = Server(self._uvicorn(app))
+        server = Server(configured(app, self.settings.host, self.settings.port, lifespan="off"))
         stopping: asyncio.Future[Any] = asyncio.create_task(stop.wait(), name="stop")
         serving = asyncio.create_task(server.open(), name="uvicorn")
         work = [asyncio.create_task(each, name=str(each)) for each in coroutines]
@@ -253,17 +251,6 @@ class Runtime:
     def _open(self) -> Session:
         raw = self.store.client.start_session(causal_consistency=False)
         return MeteredSession(self.store.db, raw, self._tell)
-
-    def _uvicorn(self, app: App) -> uvicorn.Config:
-        return uvicorn.Config(
-            app,
-            host=self.settings.host,
-            port=self.settings.port,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-        )
 
 
 def tokens_of(settings: Settings) -> "Tokens | None":

@@ -15,9 +15,24 @@ from typing import Any
 import uvicorn
 
 from service_kit.errors import Infrastructure
+from service_kit.http_reading import BoundedHttp
 
 AT_ONCE = 256
 """Connections taken in per round of the loop."""
+
+
+def configured(app: Any, host: str, port: int, **more: Any) -> uvicorn.Config:
+    """Return how every server of ours serves an application; ``more`` is uvicorn's."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=BoundedHttp,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        **more,
+    )
 
 
 class Server(uvicorn.Server):

@@ -16,6 +16,7 @@ from console.settings import PORT, SERVICE, ConsoleSettings
 from service_kit.clock import clock_from_environment
 from service_kit.jwks import fetch_inside, inside
 from service_kit.service import set_up_logging
+from service_kit.serving import configured
 from service_kit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,14 +37,7 @@ async def run(settings: Settings, console: ConsoleSettings) -> None:
             sessions=Seal(console.secret, "session", time.time),
             attempts=Seal(console.secret, "sign-in", time.time),
         )
-        config = uvicorn.Config(
-            make_api(place),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=2,
-        )
+        config = configured(make_api(place), settings.host, settings.port)
         await uvicorn.Server(config).serve()
 
 

@@ -13,7 +13,7 @@ from metrics_ingest.metrics import DOOR
 from metrics_ingest.ports import RawLog, Sources
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
-from service_kit.web import Caller, answer, require
+from service_kit.web import Caller, PlainRoute, answer, require
 from service_kit.web.answers import language_of
 
 BATCH_ITEMS = 10_000
@@ -22,7 +22,7 @@ SOURCE_HEADER = "x-paceline-source"
 
 def routes(runtime: Runtime, raw: RawLog, sources: Sources, gate: Gate) -> APIRouter:
     """Return the route of the HTTP door."""
-    router = APIRouter()
+    router = APIRouter(route_class=PlainRoute)
 
     @router.post("/v1/events", status_code=202)
     async def post_events(

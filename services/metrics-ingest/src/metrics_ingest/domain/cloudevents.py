@@ -63,10 +63,10 @@ def split_batch(body: bytes) -> list[bytes]:
     try:
         return [bytes(item) for item in _items(body)]
     except (msgspec.DecodeError, RecursionError):
-        return _cut(body)
+        return cut_at_commas(body)
 
 
-def _cut(body: bytes) -> list[bytes]:
+def cut_at_commas(body: bytes) -> list[bytes]:
     """Cut what is not JSON throughout, as far as its commas and brackets tell."""
     text = body.strip(b" \t\r\n")
     if text[:1] != b"[":

@@ -1,7 +1,5 @@
 """Segment's calls come in: each is made a message, checked, and appended to the log."""
 
-from zoneinfo import ZoneInfo
-
 import msgspec
 
 from event_contracts.raw import RawEvent
@@ -9,7 +7,7 @@ from metrics_ingest.domain import segment
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.commands import AcceptCalls
 from metrics_ingest.domain.definitions import SEGMENT_DOOR, Mapping
-from metrics_ingest.domain.mapping import Reader, items_of
+from metrics_ingest.domain.mapping import Reader, items_of, reader_of
 from metrics_ingest.handlers.events import (
     Acceptance,
     Rejected,
@@ -59,7 +57,7 @@ async def _door(command: AcceptCalls, sources: Sources) -> tuple[Mapping, Reader
             f"数据源 {command.source} 未声明，或没有 segment 入口；请查看 /v1/sources",
             status=404,
         )
-    return mapping, Reader(mapping, ZoneInfo(source.zone))
+    return mapping, reader_of(mapping, source.zone)
 
 
 def _event(command: AcceptCalls, reader: Reader, item: bytes | UserError, now_ms: int) -> RawEvent:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -12,7 +11,7 @@ from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.causes import Unfit, sentence
 from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.domain.definitions import HTTP_DOOR, Source
-from metrics_ingest.domain.mapping import Reader, without_secrets
+from metrics_ingest.domain.mapping import Reader, reader_of, without_secrets
 from metrics_ingest.ports import RawLog, RawRecord, Sources
 from service_kit import strict_json
 from service_kit.errors import Infrastructure, UserError
@@ -86,7 +85,7 @@ def _http_reader(source: Source | None, name: str) -> Reader:
             f"数据源 {name} 未声明，或没有 http 入口；请查看 /v1/sources",
             status=404,
         )
-    return Reader(mapping, ZoneInfo(source.zone))
+    return reader_of(mapping, source.zone)
 
 
 def _event(command: AcceptEvents, reader: Reader, item: bytes, now_ms: int) -> RawEvent:

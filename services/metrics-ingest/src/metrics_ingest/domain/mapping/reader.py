@@ -16,6 +16,10 @@ from metrics_ingest.domain.values import Received, Value, text_of
 
 ID_LIMIT = 512
 
+KEEP_READERS = 1_000
+# A reader holds its mapping, so that no other mapping can have its id meanwhile.
+_readers: dict[tuple[int, str], "Reader"] = {}
+
 _decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -141,6 +145,17 @@ def _needed(field: Field, body: object) -> object:
     found = field.get(body)
     if found is None:
         raise Unfit(MISSING_FIELD, field.where, f"every event needs its {field.name}")
+    return found
+
+
+def reader_of(mapping: Mapping, zone: str) -> Reader:
+    """Return the mapping's reader; the one that was made for the same object, if there is one."""
+    key = id(mapping), zone
+    found = _readers.get(key)
+    if found is None or found.mapping is not mapping:
+        if len(_readers) >= KEEP_READERS:
+            _readers.clear()
+        found = _readers[key] = Reader(mapping, ZoneInfo(zone))
     return found
 
 
