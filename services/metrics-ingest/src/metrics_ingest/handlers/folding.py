@@ -1,6 +1,6 @@
 """One slice of the raw log is folded: everything it comes to is written in its transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from metrics_ingest.domain.folding import Arrival, Folded, SourceFold
 from metrics_ingest.domain.generations import Mask, Words
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
-from metrics_ingest.domain.parts import parts_of
+from metrics_ingest.domain.parts import Part, WrittenPart, parts_of
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
 from metrics_ingest.handlers import drifting
@@ -177,6 +177,7 @@ async def _publish(
         facts.divert(name, source.plan.head, as_of_ms, source.diverted)
     for source, metric in _metrics(folded):
         columns = source.columns.get(metric.definition.name)
+        parts: Iterator[Part | WrittenPart]
         if columns is not None:
             parts = columns[0].parts()
         else:
