@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from metrics_ingest.adapters.older_ids import FileOlderIds
 from metrics_ingest.domain import generations
+from metrics_ingest.domain.filters import Filter
 from metrics_ingest.domain.generations import first_of
 from metrics_ingest.domain.window import Block, Window, pack, pack_words, words_of
 
@@ -73,17 +74,35 @@ def test_older_ids_are_found_on_disk_until_they_are_pruned() -> None:
     older.close()
 
 
-def test_hardly_a_new_id_passes_the_filter_before_older_ids() -> None:
+def test_hardly_a_new_id_passes_a_full_filter() -> None:
     rng = np.random.default_rng(7)
     known = rng.integers(0, 2**64 - 1, (40_000, 2), dtype=np.uint64)
-    window, older = Window(), FileOlderIds()
-    window.add(Block(1, pack_words(known, known[:, 0])))
-    older.add(window.shrink(0))
-    (generation,) = older._generations
-    assert generation.filter is not None
-    assert len(generation.filter.may_have(known)) == len(known)
+    filter_ = Filter(len(known))
+    filter_.add(known)
+    assert filter_.left == 0
+    assert len(filter_.may_have(known)) == len(known)
     new = rng.integers(0, 2**64 - 1, (100_000, 2), dtype=np.uint64)
-    assert len(generation.filter.may_have(new)) < 600
+    assert len(filter_.may_have(new)) < 600
+
+
+def test_what_is_on_any_of_many_shelves_is_found() -> None:
+    rng = np.random.default_rng(8)
+    known = rng.integers(0, 2**64 - 1, (20_000, 2), dtype=np.uint64)
+    older = FileOlderIds()
+    for start in range(0, len(known), 1000):
+        window = Window()
+        some = known[start : start + 1000]
+        window.add(Block(start, pack_words(some, some[:, 0])))
+        older.add(window.shrink(0))
+    assert len(older._shelves) == 3
+    here, stamps = older.find(known)
+    assert here.all()
+    assert (stamps == known[:, 0]).all()
+    older.prune(9000)  # the first shelf, and one generation of the second one
+    here, _ = older.find(known)
+    assert not here[:9000].any()
+    assert here[9000:].all()
+    assert len(older._shelves) == 2
 
 
 @pytest.mark.parametrize("most", [8, generations.MOST_IDS])
@@ -132,6 +151,7 @@ def _answers_like_a_dict(steps: list[tuple[str, Any]]) -> None:
         assert len(window) + len(older) == len(model)
 
 
+@settings(deadline=None)  # the first call of a loop compiles it
 @given(st.lists(st.integers(0, 50)))
 def test_the_first_row_of_each_id_is_told(numbers: list[int]) -> None:
     first = first_of(words_of([key(number << 60) for number in numbers]))

@@ -1,121 +1,65 @@
-"""Numbers and times as people write them: exact in their form, refused in any other."""
+"""Cells that a compiled loop writes are what the contract's reader reads."""
 
 from decimal import Decimal
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
-import pytest
-from hypothesis import given
+import numpy as np
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.check_mapping import check_mapping
-from metrics_ingest.domain.definitions import Mapping
-from metrics_ingest.domain.mapping import Reader
-from metrics_ingest.domain.times import FORMATS
-from metrics_ingest.domain.written import FORMS, number_reader
-from service_kit.errors import UserError
+from event_contracts.facts import Cell
+from metrics_ingest.domain.bulk_cells import BulkCells
+from metrics_ingest.domain.bulk_shapes import Targets
+from metrics_ingest.domain.parts import BATCH_BYTES
+from metrics_ingest.domain.scan.groups import Sums
+from metrics_ingest.domain.scan.written import MOST_BYTES, written
 
-UTC = ZoneInfo("UTC")
-MARKS = {form: (form[1], form[5]) for form in FORMS}
+compiling = settings(deadline=None)  # the first call of a loop compiles it
+read = msgspec.json.Decoder(list[Cell]).decode
 
-
-@pytest.mark.parametrize(
-    ("form", "text", "number"),
-    [
-        ("1,234.56", "1,234.56", "1234.56"),
-        ("1,234.56", "-12,345,678.90", "-12345678.90"),
-        ("1,234.56", "1234.5", "1234.5"),
-        ("1,234.56", "0.005", "0.005"),
-        ("1,234.56", "1,204", "1204"),
-        ("1.234,56", "1,204", "1.204"),
-        ("1.234,56", "1.204", "1204"),
-        ("1 234,56", "1 234,56", "1234.56"),
-        ("1 234,56", "1\u00a0234\u00a0567", "1234567"),
-        ("1 234,56", "1\u202f234,5", "1234.5"),
-        ("1'234.56", "1'234'567.8", "1234567.8"),
-        ("1'234.56", "1\u2019234", "1234"),
-    ],
-)
-def test_a_number_is_read_in_its_form(form: str, text: str, number: str) -> None:
-    assert number_reader(form)(text, "spend") == Decimal(number)
+MOST = 9_000_000_000_000_000_000
+LARGE = st.integers(-MOST, MOST)
+ROW = st.tuples(LARGE, st.integers(0, 10_000), LARGE, st.integers(0, 30), LARGE)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    "text",
-    ["", "-", "1,2,3.4", "12,34", "1,23,456", ",123", "1,234,", "1.234.5", "1,2345", "€1", "1e5",
-     "+1", "1,234.56 ", "1..2", "NaN", "1'23", "1 23", "1,234 567", "１,２３４"],
-)  # fmt: skip
-def test_what_is_no_whole_number_in_any_form_is_refused(form: str, text: str) -> None:
-    if text in ("12,34", "1,2345") and MARKS[form][1] == ",":
-        return  # a fraction there
-    with pytest.raises(Unfit) as caught:
-        number_reader(form)(text, "spend")
-    assert caught.value.detail == f"a number like {form} is wanted"
+def column(values: object) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return np.array(values, np.int64)
 
 
-@given(
-    st.sampled_from(FORMS),
-    st.decimals(-(10**15), 10**15, places=6, allow_nan=False, allow_infinity=False),
-)
-def test_what_is_written_in_a_form_is_read_back_to_the_digit(form: str, number: Decimal) -> None:
-    group, point = MARKS[form]
-    text = f"{number:,.6f}".replace(",", "G").replace(".", point).replace("G", group)
-    assert number_reader(form)(text, "spend") == number
-    assert number_reader(form)(number, "spend") == number  # JSON's number stays what it is
+@compiling
+@given(st.lists(ROW, min_size=1, max_size=20))
+@example([(29_000_000, 0, 0, 2, 1), (29_000_000, 1, -5, 2, -1), (0, 2, 5, 0, 0)])
+@example([(-MOST, 9999, -MOST, 30, -MOST)])
+def test_any_cells_are_read_as_they_are(rows: list[tuple[int, int, int, int, int]]) -> None:
+    minutes, dims, mantissa, places, counts = map(column, zip(*rows, strict=True))
+    text = written(minutes, dims, Sums(mantissa, places, counts))
+    assert read(text) == [
+        Cell(minute, place, Decimal(number).scaleb(-digits), count)
+        for minute, place, number, digits, count in rows
+    ]
+    assert len(text) <= len(rows) * MOST_BYTES
 
 
-@pytest.mark.parametrize(
-    ("text", "instant"),
-    [
-        ("2026-11-12 19:00 Europe/Berlin", "2026-11-12T18:00:00Z"),
-        ("2026-07-12 19:00:30 Europe/Berlin", "2026-07-12T17:00:30Z"),
-        ("2026-11-12T19:00:00[America/Sao_Paulo]", "2026-11-12T22:00:00Z"),
-        ("2026-11-12T19:00:00.250+01:00[Europe/Berlin]", "2026-11-12T18:00:00.250Z"),
-        ("2026-10-25T02:30:00+01:00[Europe/Berlin]", "2026-10-25T01:30:00Z"),  # the second pass
-        ("2026-10-25 02:30 Europe/Berlin", "2026-10-25T00:30:00Z"),  # the first
-        ("2026-11-12 19:00 UTC", "2026-11-12T19:00:00Z"),
-        ("2026-11-12 19:00 Etc/GMT+5", "2026-11-13T00:00:00Z"),
-    ],
-)
-def test_a_local_time_with_the_name_of_its_zone_is_an_instant(text: str, instant: str) -> None:
-    found = FORMATS["iso_zone"](text, "hour", ZoneInfo("Asia/Shanghai"))
-    assert found == FORMATS["iso"](instant, "hour", UTC)
+def test_no_cells_are_an_empty_list() -> None:
+    none = column([])
+    assert written(none, none, Sums(none, none, none)) == b"[]"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["2026-11-12 19:00", "2026-11-12 19:00 Europe/Berlinn", "2026-11-12 19:00 CST",
-     "2026-11-12 19:00 ../../etc/passwd", "2026-11-12 19:00 [Europe/Berlin", "Europe/Berlin",
-     "2026-13-12 19:00 UTC", "2026-11-12 19:00 europe/berlin", "[UTC]", 7, None,
-     "2026-11-12 19:00 " + "A" * 5000, " " * 5000 + "UTC"],
-)  # fmt: skip
-def test_another_text_is_no_time_with_its_zone(text: object) -> None:
-    with pytest.raises(Unfit) as caught:
-        FORMATS["iso_zone"](text, "hour", UTC)
-    assert caught.value.cause == "bad-time"
-
-
-@pytest.mark.parametrize(
-    ("field", "fits"),
-    [
-        ({"kind": "decimal", "format": "1.234,56"}, True),
-        ({"kind": "decimal", "format": "1,234.56", "scale": "0.01"}, True),
-        ({"kind": "decimal", "format": "1,23"}, False),
-        ({"kind": "integer", "format": "1,234.56"}, False),
-        ({"kind": "string", "format": "1,234.56"}, False),
-    ],
-)
-def test_only_a_decimal_has_such_a_form(field: dict[str, Any], fits: bool) -> None:
-    fields = {"n": {"paths": ["n"]} | field}
-    read = msgspec.convert({"id": ["id"], "type": ["t"], "time": ["at"], "fields": fields}, Mapping)
-    if not fits:
-        with pytest.raises(UserError) as caught:
-            check_mapping(read, "$")
-        assert caught.value.where == "$.fields.n.format"
-        return
-    check_mapping(read, "$")
-    found = Reader(read, UTC).fields_of({"n": field["format"]})
-    assert found["n"] == Decimal("1234.56") * Decimal(field.get("scale", "1"))
+def test_a_part_holds_its_own_table_alone() -> None:
+    targets = Targets({"sales": ("campaign",)})
+    table = column([targets.number_of("sales", (f"c{n}-{'x' * 900}",)) for n in range(200)])
+    rows = np.arange(4 * len(table))
+    sums = Sums(rows * 100 + 5, np.full(len(rows), 2), rows)
+    cells = BulkCells(targets, table, rows // 4, rows, sums)
+    parts = list(cells.parts())
+    assert len(parts) > 1
+    found = {}
+    for part in parts:
+        assert len(bytes(part.cells)) + sum(len(bytes(line)) for line in part.dims) < BATCH_BYTES
+        lines = [msgspec.json.decode(bytes(line)) for line in part.dims]
+        there = read(bytes(part.cells))
+        assert len({cell.dims for cell in there}) == len(lines)
+        for cell in there:
+            found[cell.minute] = lines[cell.dims]["campaign"][:4], cell.sum, cell.count
+    assert len(found) == len(rows)
+    assert found[421] == ("c105", Decimal("421.05"), 421)

@@ -19,12 +19,19 @@ from confluent_kafka.admin import AdminClient
 
 from service_kit.broker import LATEST, Broker, TopicSpec
 from service_kit.guards import Guards
-from service_kit.loops import KINDS, make_loop
+from service_kit.loops import KINDS
 from service_kit.offsets import offset_id, seed
 from service_kit.records import Partition
 from service_kit.security import KafkaAccess
 from service_kit.store import Store
-from service_kit.testing.loop_worker import Job, Tally, applier_of, settings_of
+from service_kit.testing.loop_worker import (
+    COLUMNS,
+    Job,
+    applier_of,
+    loop_of,
+    settings_of,
+    tally_of,
+)
 from service_kit.testing.servers import DocumentServer, KafkaServer
 
 TOPIC = "numbers"
@@ -32,7 +39,7 @@ PATIENCE = 60.0  # only a failure, or a crowded machine, takes as long
 _numbers = count()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=(*KINDS, COLUMNS))
 def kind(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -45,12 +52,12 @@ class Worker:
         self._world = world
         self._job = job
         self._guards = guards
-        self.tally = Tally(job)
+        self.tally = tally_of(job)
         self._task: asyncio.Task[None]
 
     async def __aenter__(self) -> "Worker":
         self.applier = await applier_of(self._job, self._world.store, self.tally, self._guards)
-        loop = make_loop(self._job.kind, settings_of(self._job), self.applier, self._guards)
+        loop = loop_of(self._job, self.applier, self._guards)
         self._task = asyncio.create_task(loop.run())
         return self
 

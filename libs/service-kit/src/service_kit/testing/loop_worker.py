@@ -22,7 +22,7 @@ from service_kit.broker import Broker
 from service_kit.clock import SystemClock
 from service_kit.errors import Infrastructure
 from service_kit.guards import Guards
-from service_kit.loops import LoopSettings, make_loop
+from service_kit.loops import Loop, LoopSettings, make_loop
 from service_kit.loops.base import leave
 from service_kit.outbox import Outbox
 from service_kit.owners import Fence
@@ -30,10 +30,13 @@ from service_kit.records import Partition, Slice
 from service_kit.security import KafkaAccess
 from service_kit.store import Store, Tx
 
+COLUMNS = "columns"
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the worker reads, and where it fails.
 
+    ``kind`` COLUMNS: the confluent loop under a handler that works ahead and so gets columns.
     ``kill_at`` ends the process with SIGKILL inside the transaction that applies this value;
     ``refuse`` makes the handler raise on it.
     """
@@ -83,6 +86,31 @@ class Tally:
         """Nothing is remembered."""
 
 
+class TallyAhead(Tally):
+    """The same, with work ahead of the transaction (batch.Preparing)."""
+
+    def prepare(self, batch: Slice) -> int:
+        """Note how much there is."""
+        return len(batch.records)
+
+    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> int:
+        """Count the values, if the slice is the one that was prepared."""
+        if batch.prepared not in (None, len(batch.records)):
+            raise RuntimeError(f"{len(batch.records)} records, {batch.prepared} were prepared")
+        return await super().apply(tx, batch, outbox)
+
+
+def tally_of(job: Job) -> Tally:
+    """Return the job's handler."""
+    return TallyAhead(job) if job.kind == COLUMNS else Tally(job)
+
+
+def loop_of(job: Job, applier: Applier, guards: Guards) -> Loop:
+    """Return the job's loop."""
+    kind = "confluent" if job.kind == COLUMNS else job.kind
+    return make_loop(kind, settings_of(job), applier, guards)
+
+
 async def applier_of(job: Job, store: Store, handler: Tally, guards: Guards) -> Applier:
     """Return the worker's applier, with the flag of its instance raised."""
     fence = Fence(store, job.instance, uuid.uuid4().hex)
@@ -108,8 +136,9 @@ def settings_of(job: Job) -> LoopSettings:
 async def work(job: Job) -> None:
     """Run the job until SIGTERM; an error ends the process with code 70."""
     guards = Guards.from_environment()
-    applier = await applier_of(job, Store.connect(job.mongodb, job.database), Tally(job), guards)
-    loop = make_loop(job.kind, settings_of(job), applier, guards)
+    store = Store.connect(job.mongodb, job.database)
+    applier = await applier_of(job, store, tally_of(job), guards)
+    loop = loop_of(job, applier, guards)
     running = asyncio.create_task(loop.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     with contextlib.suppress(asyncio.CancelledError):

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import localcontext
+from typing import Any
 
 from event_contracts.facts import Accepted, FactBatch
 from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, Dims, day_of, set_key
 from metrics_ingest.domain.definitions import SKETCH_KINDS, MetricKind
 from metrics_ingest.domain.folding import SourceFold
-from metrics_ingest.domain.parts import Part
+from metrics_ingest.domain.parts import Part, WrittenPart
 from metrics_ingest.domain.plans import MetricPlan
 from metrics_ingest.domain.values import EXACT
 
@@ -16,6 +17,7 @@ SETS_A_DAY = 10_000
 # A sketch has up to 5 KB, and those of one minute have to fit into one document of goal-service.
 SKETCHED_SETS_A_DAY = 2_000
 OTHER = "other"
+_NOTHING = Part()
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ def _room(limited: Limited, known: DaySets, day: int, key: bytes, most: int) -> 
 def fact_batches(
     fold: SourceFold,
     metric: MetricPlan,
-    parts: Iterable[Part],
+    parts: Iterable[Part | WrittenPart],
     as_of_ms: int,
 ) -> Iterator[FactBatch]:
     """Yield the metric's batches, one for each part.
@@ -91,16 +93,20 @@ def fact_batches(
     """
     accepted = tuple(Accepted(quarter, n) for quarter, n in sorted(fold.quarters.items()))
     for part in parts:
+        # A struct takes what is written already in place of what it would write.
+        dims: Any = tuple(part.dims)
+        cells: Any = part.cells if isinstance(part, WrittenPart) else tuple(part.cells)
+        beside = part if isinstance(part, Part) else _NOTHING
         yield FactBatch(
             tenant=fold.plan.tenant,
             metric=metric.definition.name,
             source=fold.plan.source.name,
             definition=metric.definition.version,
             as_of_ms=as_of_ms,
-            dims=tuple(part.dims),
-            cells=tuple(part.cells),
-            over=tuple(part.over),
-            sketches=tuple(part.sketches),
+            dims=dims,
+            cells=cells,
+            over=tuple(beside.over),
+            sketches=tuple(beside.sketches),
             accepted=accepted,
             provisional=fold.plan.source.restates_days > 0,
         )

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from event_contracts.facts import Cell
 from metrics_ingest.domain.bulk_shapes import Targets
 from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, day_of
-from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, Part
+from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, WrittenPart
 from metrics_ingest.domain.scan.groups import Sums
+from metrics_ingest.domain.scan.written import written
 from metrics_ingest.domain.values import EXACT
 
 Rows = NDArray[np.int64]
@@ -46,25 +47,25 @@ class BulkCells:
         )
         return {(minute, dims[at]): CellSum(sum_, int(n)) for minute, at, sum_, n in rows}
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[WrittenPart]:
         """Yield them as parts that fit into records."""
         table = self.table.tolist()
         most = BATCH_BYTES // (CELL_BYTES + max(map(self.targets.sizes.__getitem__, table)))
         for start in range(0, len(self.minutes), most):
             yield self._part(table, slice(start, start + most))
 
-    def _part(self, table: list[int], rows: slice) -> Part:
+    def _part(self, table: list[int], rows: slice) -> WrittenPart:
         dims = self.dims[rows]
         if len(dims) < len(self.dims):
             used, dims = np.unique(dims, return_inverse=True)
             table = [table[place] for place in used.tolist()]
-        columns = self.minutes[rows].tolist(), dims.tolist(), self._totals(rows)
-        cells = map(Cell, *columns, self.sums.counts[rows].tolist())
-        return Part(list(map(self.targets.named.__getitem__, table)), list(cells))
+        sums = Sums(*(column[rows] for column in self.sums))
+        cells = msgspec.Raw(written(self.minutes[rows], dims, sums))
+        return WrittenPart(list(map(self.targets.written.__getitem__, table)), cells)
 
-    def _totals(self, rows: slice = slice(None)) -> list[Decimal]:
-        units = map(_UNITS.__getitem__, self.sums.places[rows].tolist())
-        return list(map(Decimal.__mul__, map(Decimal, self.sums.mantissa[rows].tolist()), units))
+    def _totals(self) -> list[Decimal]:
+        units = map(_UNITS.__getitem__, self.sums.places.tolist())
+        return list(map(Decimal.__mul__, map(Decimal, self.sums.mantissa.tolist()), units))
 
 
 def merged(

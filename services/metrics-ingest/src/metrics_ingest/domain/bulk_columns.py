@@ -50,15 +50,16 @@ class Columns:
 
     def only(self, mask: Mask) -> "Columns":
         """Return these rows alone."""
+        rows = np.flatnonzero(mask)  # once, for all of them
         return Columns(
             self.plan,
-            self.rows[mask],
+            self.rows[rows],
             self.shapes,
-            self.codes[mask],
-            self.received_ms[mask],
-            self.at_ms[mask],
-            self.stamps[mask],
-            self.amounts[mask],
+            self.codes[rows],
+            self.received_ms[rows],
+            self.at_ms[rows],
+            self.stamps[rows],
+            self.amounts[rows],
         )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import Raw
+from msgspec.json import encode
 from numpy.typing import NDArray
 
 from metrics_ingest.domain.cells import Dims, set_key
@@ -61,14 +63,14 @@ class Column:
 class Targets:
     """The sets of dimension values that events have been added to, with their metrics.
 
-    ``named`` and ``sizes`` are as parts.named gives them.
+    ``written`` are the values under their names, as JSON; ``sizes`` are as parts.named gives them.
     """
 
     def __init__(self, names: Mapping[str, tuple[str, ...]]) -> None:
         """``names`` are the dimensions of each metric."""
         self._names = names
         self.dims: list[Dims] = []
-        self.named: list[dict[str, str]] = []
+        self.written: list[Raw] = []
         self.sizes: list[int] = []
         self.set_keys: list[bytes] = []
         self.metrics: list[str] = []
@@ -85,7 +87,7 @@ class Targets:
             self.metric.append(self.metrics.index(metric))
             self.dims.append(dims)
             values, size = named(self._names[metric], dims)
-            self.named.append(values)
+            self.written.append(Raw(encode(values)))
             self.sizes.append(size)
             self.set_keys.append(set_key(dims))
         return number

@@ -23,7 +23,7 @@ from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.window import Block, Window
 from service_kit.records import Texts
 
-_TENANT, _SOURCE, _DOOR = "a-tenant", "a-source", "http"
+_TENANT, _SOURCE, _DOOR, _METRIC = "a-tenant", "a-source", "http", "a-metric"
 
 
 def warm() -> None:
@@ -35,7 +35,7 @@ def warm() -> None:
         fields={"amount": FieldMapping(paths=("amount",), kind=Kind.DECIMAL)},
     )
     source = Source(name=_SOURCE, doors={_DOOR: mapping}, version=1)
-    metric = Metric(name="a-metric", source=_SOURCE, value="amount", version=1)
+    metric = Metric(name=_METRIC, source=_SOURCE, value="amount", version=1)
     plans = {_TENANT: TenantPlan.of(Definitions(_TENANT, 1, (source,), (metric,)))}
     ids = ["a-long-enough-id-1", "a-long-enough-id-2"]
     keys = Texts.of([key_of(_TENANT, _SOURCE, id_).encode() for id_ in ids])
@@ -45,7 +45,9 @@ def warm() -> None:
     window = Window()
     folded, _ = fold_prepared(prepared, _no_arrivals, sources, window.find)
     window.add(Block(0, folded.packed))
-    if not window.find(prepared.ids)[0].all():
+    columns = [each for source in folded.sources.values() for each in source.columns[_METRIC]]
+    written = [part for each in columns for part in each.parts()]
+    if not (window.find(prepared.ids)[0].all() and written):
         raise RuntimeError("the bulk fold does not fold")
 
 

@@ -23,17 +23,13 @@ MOST_IDS = int(MOST_SLOTS * _FULL)
 
 
 class Generation:
-    """Ids by arrival. ``floor`` is the place of the first one that still counts.
-
-    ``filter`` stands before one whose arrays are slow to read.
-    """
+    """Ids by arrival. ``floor`` is the place of the first one that still counts."""
 
     def __init__(self, entries: Words, slots: NDArray[np.uint32], filled: int = 0) -> None:
         self.entries = entries
         self.slots = slots
         self.filled = filled
         self.floor = 0
-        self.filter: Filter | None = None
         self.ends: list[tuple[int, int]] = []
 
     @classmethod
@@ -47,8 +43,7 @@ class Generation:
     def find(self, ids: Words) -> tuple[NDArray[np.bool_], Words]:
         """Return for each id, (n, 2) words, whether it is here, and its stamp as it was given."""
         here, stamps = np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.uint64)
-        rows = np.arange(len(ids)) if self.filter is None else self.filter.may_have(ids)
-        find_ids(ids, rows, self.entries, self.slots, self.floor, here, stamps)
+        find_ids(ids, np.arange(len(ids)), self.entries, self.slots, self.floor, here, stamps)
         return here, stamps
 
     def add(self, at_ms: int, entries: Words) -> None:
@@ -85,32 +80,6 @@ class Generation:
         self.entries, self.slots = _room(size)
         self.entries[:filled] = old[:filled]
         place_ids(self.entries, 0, filled, self.slots)
-
-
-class Filter:
-    """A Bloom filter: five bits of one word for each id, two bytes an id.
-
-    Of ids that are not in it about three in a thousand pass.
-    """
-
-    def __init__(self, ids: Words) -> None:
-        self._words = np.zeros(max(1, len(ids) // 4), np.uint64)
-        np.bitwise_or.at(self._words, self._places(ids), _bits(ids))
-
-    def may_have(self, ids: Words) -> NDArray[np.int64]:
-        """Return the rows of the ids that pass."""
-        bits = _bits(ids)
-        return np.flatnonzero(self._words[self._places(ids)] & bits == bits)
-
-    def _places(self, ids: Words) -> Words:
-        return ids[:, 0] % np.uint64(len(self._words))
-
-
-def _bits(ids: Words) -> Words:
-    bits = np.zeros(len(ids), np.uint64)
-    for shift in range(24, 54, 6):
-        bits |= np.uint64(1) << (ids[:, 1] >> np.uint64(shift) & np.uint64(63))
-    return bits
 
 
 def first_of(ids: Words) -> NDArray[np.int64]:

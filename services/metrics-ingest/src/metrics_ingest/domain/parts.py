@@ -6,6 +6,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
+from msgspec import Raw
+
 from event_contracts.facts import Cell
 from metrics_ingest.domain.cells import CellKey, CellSum, Dims
 from metrics_ingest.domain.definitions import OVER_KINDS, SKETCH_KINDS, MetricKind
@@ -60,6 +62,13 @@ class Part:
         if shape.sketches and cell.sketch is not None:
             self.sketches.append(cell.sketch.to_bytes())
             self.size += len(self.sketches[-1]) * 4 // 3 + 8  # base64 in JSON
+
+
+class WrittenPart(NamedTuple):
+    """The same as JSON: each line of the table, and the list of cells."""
+
+    dims: list[Raw]
+    cells: Raw
 
 
 def parts_of(metric: MetricPlan, cells: Mapping[CellKey, CellSum]) -> Iterator[Part]:

@@ -36,10 +36,12 @@ class Block:
 
     def having(self, keys: Collection[bytes]) -> set[bytes]:
         """Return which of a few keys are in the block."""
-        words = np.frombuffer(self.entries, _NATIVE).reshape(-1, ENTRY_WORDS)
-        rows = np.flatnonzero(np.isin(words[:, 0], words_of(list(keys))[:, 0]))
+        ids = np.frombuffer(self.entries, _NATIVE).reshape(-1, ENTRY_WORDS)[:, :2].copy()
+        wanted = Generation.empty()
+        wanted.add(self.at_ms, np.pad(words_of(list(keys)), ((0, 0), (0, 1))))
+        rows = np.flatnonzero(wanted.find(ids)[0])
         found = (self.entries[row * ENTRY : row * ENTRY + KEY] for row in rows.tolist())
-        return {key for key in found if key in keys}
+        return set(found)
 
     def items(self) -> Iterator[tuple[bytes, int]]:
         """Yield each key with its stamp."""

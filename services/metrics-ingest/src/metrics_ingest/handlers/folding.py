@@ -23,7 +23,7 @@ from metrics_ingest.domain.folding import Arrival, Folded, SourceFold
 from metrics_ingest.domain.generations import Mask, Words
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
-from metrics_ingest.domain.parts import parts_of
+from metrics_ingest.domain.parts import Part, WrittenPart, parts_of
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
 from metrics_ingest.handlers import drifting
@@ -189,6 +189,7 @@ def _batches(
 ) -> Iterator[FactBatch]:
     for source, metric in _metrics(folded):
         columns = source.columns.get(metric.definition.name)
+        parts: Iterator[Part | WrittenPart]
         if columns is not None:
             parts = columns[0].parts()
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from service_kit.compiled import compiled
+from service_kit.compiled import compiled, inlined
 
 PLACE_BITS = 24
 MOST_SLOTS = 2**PLACE_BITS
@@ -68,3 +68,35 @@ def first_rows(ids: Any, slots: Any, first: Any) -> None:
                 first[row] = there
                 break
             slot = slot + U(1) & mask
+
+
+@compiled
+def put(ids: Any, words: Any) -> None:
+    """Put the ids into a filter."""
+    for row in range(len(ids)):
+        words[_place(ids[row, 0], len(words))] |= _bits(ids[row, 1])
+
+
+@compiled
+def passing(ids: Any, words: Any, rows: Any) -> Any:
+    """Write the rows of the ids that may be in a filter; return how many they are."""
+    count = 0
+    for row in range(len(ids)):
+        bits = _bits(ids[row, 1])
+        # Written in any case: a branch that is seldom foreseen costs more.
+        rows[count] = row
+        count += words[_place(ids[row, 0], len(words))] & bits == bits
+    return count
+
+
+@inlined
+def _place(word: Any, words: int) -> Any:
+    return (word >> U(32)) * U(words) >> U(32)
+
+
+@inlined
+def _bits(word: Any) -> Any:
+    bits = U(0)
+    for shift in range(24, 54, 6):
+        bits |= U(1) << (word >> U(shift) & U(63))
+    return bits
