@@ -1,15 +1,11 @@
-"""``paceline drill``: kill parts of a system under load, and count what is lost or doubled."""
+"""One drill: parts of a system are killed under load; what is lost or doubled is counted."""
 
 import asyncio
 import shutil
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import msgspec
-import typer
 
 from paceline.trial.api import Api
 from paceline.trial.breaks import BREAKS, Break
@@ -24,6 +20,8 @@ from paceline.trial.system import System, TrialFailed
 from paceline.trial.world import World
 
 DAY_SECONDS = 4.0
+MOST_SECONDS = 1800.0
+INTACT = Break()
 LEAST_IN_BULK = 0.5  # of the plain events; an odd one among them takes its whole slice along
 
 
@@ -52,36 +50,63 @@ class Result:
 
 
 async def carry_out(
-    *, kills: int, events: int, seed: int, rate: int, base_port: int, broken: str | None = None
+    *,
+    kills: int,
+    events: int,
+    seed: int,
+    rate: int,
+    base_port: int,
+    broken: str | None = None,
+    within: float = MOST_SECONDS,
 ) -> Result:
-    """Run one drill on a fresh system and return its report."""
+    """Run one drill on a fresh system and return its report.
+
+    Raises TrialFailed where it could not be carried out, or not within so many seconds.
+    """
     data = Path(tempfile.mkdtemp(prefix="paceline-drill-"))
-    fault = BREAKS[broken] if broken else Break()
+    fault = BREAKS[broken] if broken else INTACT
     system = System(data, base_port, first_moment(), fault.environment)
+    world = World(seed, events, max(7, round(events / rate / DAY_SECONDS)))
     began = time.monotonic()
     try:
         with system:
-            key = await make_key(system, "drill")
-            async with Api(system, key) as api:
-                world = World(seed, events, max(7, round(events / rate / DAY_SECONDS)))
-                load = Load(system, api, world, rate, intact=broken is None)
-                await declare(api, world)
-                harm = asyncio.create_task(fault.harm(system, lambda: not load.done))
-                bulk = BulkWatch(system)
-                watching = asyncio.create_task(bulk.run())
-                done = await _under_fire(system, load, kills, seed)
-                await load.drained(120 if broken is None else 40)
-                verdict = await compare(api, world, load.journal)
-                for task in (harm, watching):
-                    task.cancel()
-                await asyncio.wait([harm, watching])
-                plain = load.journal.accepted()[WEB]
-                if broken is None and bulk.total < LEAST_IN_BULK * plain:
-                    raise TrialFailed(f"of {plain} plain events only {bulk.total} went in bulk")
+            async with asyncio.timeout(within):
+                done, load, verdict, bulk = await _play(system, world, fault, kills, rate, seed)
+    except TimeoutError:
+        raise TrialFailed(f"not done within {within:.0f} s; logs and data are in {data}") from None
     except TrialFailed as failed:
         raise TrialFailed(f"{failed}; logs and data are kept in {data}") from failed
     shutil.rmtree(data, ignore_errors=True)
-    return _result(done, load, verdict, bulk.total, seed, broken, time.monotonic() - began)
+    return _result(done, load, verdict, bulk, seed, broken, time.monotonic() - began)
+
+
+async def _play(
+    system: System, world: World, fault: Break, kills: int, rate: int, seed: int
+) -> tuple[Kills, Load, Verdict, int]:
+    """Return what was killed and sent, what is lost or doubled, and how many events went in bulk.
+
+    Where no guard is off, raises TrialFailed if that were few: the compiled fold was not tried.
+    """
+    intact = fault is INTACT
+    key = await make_key(system, "drill")
+    async with Api(system, key) as api:
+        load = Load(system, api, world, rate, intact=intact)
+        await declare(api, world)
+        harm = asyncio.create_task(fault.harm(system, lambda: not load.done))
+        bulk = BulkWatch(system)
+        watching = asyncio.create_task(bulk.run())
+        try:
+            done = await _under_fire(system, load, kills, seed)
+            await load.drained(120 if intact else 40)
+            verdict = await compare(api, world, load.journal)
+        finally:
+            for task in (harm, watching):
+                task.cancel()
+            await asyncio.wait([harm, watching])
+    plain = load.journal.accepted()[WEB]
+    if intact and bulk.total < LEAST_IN_BULK * plain:
+        raise TrialFailed(f"of {plain} plain events only {bulk.total} went in bulk")
+    return done, load, verdict, bulk.total
 
 
 async def _under_fire(system: System, load: Load, kills: int, seed: int) -> Kills:
@@ -125,39 +150,3 @@ def _result(
         seconds=round(seconds, 1),
         notes=verdict.notes,
     )
-
-
-def drill(
-    kills: Annotated[int, typer.Option(help="How many processes to kill.")] = 60,
-    events: Annotated[int, typer.Option(help="How many events to send.")] = 400_000,
-    seed: Annotated[int, typer.Option(help="Which world and which kills.")] = 1,
-    rate: Annotated[int, typer.Option(help="Events a second.")] = 2_000,
-    json: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
-    base_port: Annotated[int, typer.Option(help="First port of the drill's own system.")] = 8700,
-    broken: Annotated[
-        str | None,
-        typer.Option(
-            "--break", help="Switch a guard off and add its fault: cas, head, exit, lane."
-        ),
-    ] = None,
-) -> None:
-    """Kill parts of a system of its own under load; exit 1 when anything is lost or doubled.
-
-    Exit 2: the drill could not be carried out, and says nothing about that.
-    """
-    if broken is not None and broken not in BREAKS:
-        raise typer.BadParameter(f"{broken}: one of {', '.join(BREAKS)}", param_hint="--break")
-    wanted = carry_out(
-        kills=kills, events=events, seed=seed, rate=rate, base_port=base_port, broken=broken
-    )
-    try:
-        result = asyncio.run(wanted)
-    except TrialFailed as failed:
-        typer.echo(f"the drill could not be carried out: {failed}", err=True)
-        raise typer.Exit(2) from None
-    report: dict[str, Any] = asdict(result)
-    text = msgspec.json.format(msgspec.json.encode(report), indent=2)
-    typer.echo(text.decode())
-    if json is not None:
-        json.write_bytes(text)
-    raise typer.Exit(1 if result.lost or result.doubled else 0)
