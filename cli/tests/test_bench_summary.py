@@ -55,10 +55,10 @@ def test_each_report_is_a_line_with_its_figures(tmp_path: Path) -> None:
     lines = dict(line.split(": ", 1) for line in said.splitlines())
     assert code == 0
     assert lines == {
-        "fold": "one 334,581 events/s (0.7 to_aiokafka, 111 to_faust); 2 of 2 rounds void",
+        "fold": "one 334,581 events/s (0.7 x aiokafka, 111 x faust); 2 of 2 rounds void",
         "latency": "p50 640 ms, p99 1,330 ms at 499.8 of 500 events/s, 100 goals, 800 cells",
-        "sustain": "19,986 of 20,000 events/s for 60.0 s: what waits GROWS (events does not grow, "
-        "fact records GROWS); caught up 26.0 s later",
+        "sustain": "19,986 of 20,000 events/s for 60.0 s: what waits: GROWS (fact records); "
+        "caught up 26.0 s later",
         "cost": "partitions x 1.25 from 1 to 16",
     }
 

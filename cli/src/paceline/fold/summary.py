@@ -33,7 +33,9 @@ def fold(found: dict[str, Any]) -> str:
     for peer, row in first["peers"].items():
         speed, ratios = row["events_per_second"], row["ratios"]
         if speed:
-            times = ", ".join(f"{ratio:g} {name}" for name, ratio in ratios.items())
+            times = ", ".join(
+                f"{ratio:g} x {name.removeprefix('to_')}" for name, ratio in ratios.items()
+            )
             told.append(f"{peer} {speed['median']:,} events/s ({times})")
     return f"{'; '.join(told)}; {first['void_rounds']} of {len(first['rounds'])} rounds void"
 
@@ -48,11 +50,11 @@ def latency(found: dict[str, Any]) -> str:
 
 
 def sustain(found: dict[str, Any]) -> str:
-    """Return the rate, and what waited meanwhile."""
-    kinds = [f"{kind} {SAID[each['grows']]}" for kind, each in found["waiting"].items()]
+    """Return the rate, and whether what waited meanwhile grew, and of what kind."""
+    kinds = ", ".join(kind for kind, each in found["waiting"].items() if each["grows"])
     return (
         f"{found['rate']['reached']:,} of {found['rate']['asked']:,} events/s for "
-        f"{found['seconds']} s: what waits {SAID[found['lag_grows']]} ({', '.join(kinds)}); "
+        f"{found['seconds']} s: what waits: {SAID[found['lag_grows']]}{kinds and f' ({kinds})'}; "
         f"caught up {found['caught_up_after_seconds']} s later"
     )
 
