@@ -6,7 +6,7 @@ the simulator's tests switch each guard off over many seeds.
 
 import os
 
-from paceline.drill import LEAST_IN_BULK, carry_out
+from paceline.trial.run import LEAST_IN_BULK, carry_out
 
 PORT = int(os.environ.get("PACELINE_DRILL_PORT", "8680"))
 EVERYTHING = {

@@ -1,6 +1,6 @@
 """The real shop through every door: the published lights and totals, to the digit.
 
-A window of 52 days; the whole year where PACELINE_WHOLE_YEAR is set, as ``make drill`` does.
+A window of 52 days; the whole year where PACELINE_WHOLE_YEAR is set, as ``make drill-long`` does.
 """
 
 import os

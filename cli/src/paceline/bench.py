@@ -19,6 +19,7 @@ from paceline.bench_load import Shape
 from paceline.bench_run import POLL_SECONDS, Measured, Run
 from paceline.demo.place import free_base_port
 from paceline.fold.command import cost, fold
+from paceline.fold.summary import summary as told
 from paceline.fold.whole_command import facts, sustain
 from paceline.show import console, fail
 from paceline.trial.system import System, TrialFailed
@@ -35,6 +36,7 @@ app.command()(fold)
 app.command()(cost)
 app.command()(facts)
 app.command()(sustain)
+app.command("summary")(told)
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import time
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -90,17 +89,3 @@ def take_folder(data: Path) -> IO[str]:
     if ended:
         console.print(f"ended what was left running here: {', '.join(map(str, ended))}")
     return lock
-
-
-def ready_file(path: Path, timeout_seconds: float) -> running.Running:
-    """Return the file's content once the system is ready; raises TimeoutError."""
-    deadline = time.monotonic() + timeout_seconds
-    while time.monotonic() < deadline:
-        try:
-            found = running.read(path)
-        except (FileNotFoundError, ValueError):
-            found = None
-        if found is not None and found.ready and psutil.pid_exists(found.supervisor):
-            return found
-        time.sleep(0.1)
-    raise TimeoutError(f"no system became ready at {path} within {timeout_seconds:g} s")

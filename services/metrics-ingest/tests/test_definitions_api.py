@@ -115,7 +115,7 @@ async def test_every_route_asks_for_its_scope(stage: Any, make: Any) -> None:
     asked = 0
     for path, operations in paths.items():
         for method in operations:
-            if path == "/v1/hooks/{hook}":  # vendors have no keys: test_hooks
+            if path == "/v1/hooks/{hook}":  # vendors have no keys: hooks/
                 continue
             response = await stage.call(method.upper(), path.replace("{name}", "x"), b"{}")
             assert response.status_code == 403, (method, path)

@@ -69,10 +69,6 @@ class Words:
         """Return the sentence of this name with its values filled in."""
         return self._texts[key][self._column].format(**values)
 
-    def knows(self, key: str) -> bool:
-        """Whether there is a sentence of this name."""
-        return key in self._texts
-
     def date(self, day: date) -> str:
         """Return a day with its weekday."""
         if self._column:

@@ -117,11 +117,12 @@ async def sustain(system: System, shape: Shape, say: Any) -> dict[str, Any]:
         before, began = await _cells(system), time.monotonic()
         pump.thread.start()
         rows, looks = [], []
-        while pump.thread.is_alive():
-            await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)
+        while pump.thread.is_alive():  # what is looked at after its end is the draining
             looks.append(await _look(whole, began))
             rows.append(await _row(whole, looks[-1], pump.written, before))
             say(rows[-1])
+            await asyncio.sleep(LOOK_SECONDS)
         await until(whole.caught_up, DRAIN_SECONDS, "nothing is left to fold", 0.2)
         drained = time.monotonic() - began - pump.took
         cells = await _cells(system) - before

@@ -127,7 +127,7 @@ class Shop:
             await store.close()
 
     async def send_garbage(self) -> None:
-        """Put records on the topic that are no events at all."""
+        """Put records on the topic that are no events at all, where the variant wants such."""
         if self.variant.hopeless:
             await asyncio.to_thread(self._produce, HOPELESS_BYTES)
             self.hopeless += len(HOPELESS_BYTES)
@@ -213,6 +213,7 @@ class Replay:
     async def run(self) -> None:
         """Replay every day; afterwards all days are judged."""
         careful = [shop for shop in self.shops if shop.variant.late]
+        await asyncio.gather(*(shop.send_garbage() for shop in self.shops))
         for day, invoices in self.days.items():
             await self._day(day, invoices, careful)
         last = max(day for day in self.days if day.isoweekday() <= 5)

@@ -4,9 +4,9 @@
 
 ``cursor`` is the last bundle (service_kit.outbox) that was sent. One relay at a time holds a
 database (lease with an epoch). A row is sent again when the relay dies between sending and moving
-the cursor; receivers drop it by lane and seq, version or id. The lease
-lives on the observer's monotonic clock: a holder whose ``beat`` has not moved for LEASE seconds is
-taken for dead; its late cursor writes fail on the epoch.
+the cursor; receivers drop it by lane and seq, version or id. The lease lives on the observer's
+monotonic clock: a holder whose ``beat`` has not moved for LEASE seconds is taken for dead; its late
+cursor writes fail on the epoch.
 """
 
 import asyncio

@@ -1,7 +1,5 @@
 """Tokens that need no issuer: ``tenant/person/team/role+role`` in plain text."""
 
-from collections.abc import Collection
-
 from service_kit.errors import UserError
 from service_kit.permissions import ROLES
 from service_kit.tokens import Identity
@@ -24,8 +22,3 @@ def bearer(
 ) -> dict[str, str]:
     """Return the headers of a person with these roles."""
     return {"Authorization": f"Bearer {tenant}/{person}/{team}/{'+'.join(roles)}"}
-
-
-def roles_without(allowed: Collection[str]) -> list[str]:
-    """Return every role that is not among the allowed ones."""
-    return [role for role in ROLES if role not in allowed]

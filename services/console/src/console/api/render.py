@@ -20,7 +20,6 @@ from console.ports import Refused
 
 HERE = Path(__file__).resolve().parent.parent
 STATIC = HERE / "static"
-FRAGMENT = "x-paceline-live"
 
 
 @cache

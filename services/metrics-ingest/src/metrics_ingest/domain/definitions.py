@@ -41,8 +41,8 @@ class FieldMapping(Part, frozen=True):
 
     Paths: domain.mapping.paths. ``format`` says how a time is written (domain.times) or a
     decimal with thousands (domain.written), or that a text is to be in ``upper`` or ``lower`` case.
-    ``scale`` is what a decimal is multiplied by: 0.01
-    for cents, 0.000001 for micros; with ``minor`` it is in the smallest unit of its currency.
+    ``scale`` is what a decimal is multiplied by: 0.01 for cents, 0.000001 for micros; with
+    ``minor`` it is in the smallest unit of its currency.
     ``values`` translates texts; what it does not name stays. Texts in ``absent`` count as null.
     ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds it.
     """
@@ -103,8 +103,8 @@ class Contribution(Part, frozen=True):
     Of an entity ``partial`` events carry changed fields only: an absent one is unchanged, those
     named in the field ``nulled`` (a list, comma separated) are emptied; ``gone`` are the conditions
     under which the entity is no more; ``at`` is the field (time) of when it counts, None: the event
-    time of its newest version.
-    ``grain`` day keeps the cells in the account's days (zone: that of the source).
+    time of its newest version. ``grain`` day keeps the cells in the account's days (zone: that of
+    the source).
     """
 
     kind: ContributionKind = ContributionKind.DELTA

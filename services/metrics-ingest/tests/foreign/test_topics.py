@@ -1,0 +1,142 @@
+"""Topics are begun and ended while the service runs; watermarks wait for what they hold."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from metrics_ingest.adapters.definitions import StoredSources
+from metrics_ingest.adapters.registry import Access, SchemaRegistry
+from metrics_ingest.stream.rekeying import GROUP, Rekeyer
+from metrics_ingest.stream.watermarks import Prober
+from service_kit import offsets
+from service_kit.errors import Infrastructure
+from service_kit.readiness import Readiness
+from service_kit.records import Partition
+
+TOPIC = "foreign:shop.orders"
+
+
+NONE = SchemaRegistry(Access())
+
+
+WAITS = Readiness(lambda _: asyncio.sleep(0, {}), lambda: 0.0)
+
+
+async def test_doors_are_begun_and_ended_while_running(foreign: Any, stage: Any, make: Any) -> None:
+    broker = foreign.Broker()
+    running: set[str] = set()
+
+    class Still:
+        def __init__(self, topic: str) -> None:
+            self.topic = topic
+
+        async def run(self) -> None:
+            running.add(self.topic)
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                running.discard(self.topic)
+
+    async def make_loop(_: Any, topic: str) -> Still:
+        return Still(topic)
+
+    rekeyer = Rekeyer(
+        stage.store,
+        foreign.topics_of(stage, broker),
+        stage.clock,
+        stage.raw,
+        NONE,
+        WAITS,
+        make_loop,
+        0.01,
+    )
+    task = asyncio.create_task(rekeyer.run())
+    await stage.declare()
+    await asyncio.sleep(0.05)
+    assert running == set()  # the topic is not there yet
+    broker.topics[TOPIC] = 2
+    await asyncio.sleep(0.05)
+    assert running == {TOPIC}
+    for number in (0, 1):
+        document = await offsets.read(stage.store, GROUP, Partition(TOPIC, number))
+        assert document["next"] == 3  # the log's start
+    source = make.shop()
+    del source["doors"]["topic:shop.orders"]
+    await stage.done("PUT", "/v1/sources/shop", source)
+    await asyncio.sleep(0.05)
+    assert running == set()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_loop_that_ends_ends_the_rekeyer(foreign: Any, stage: Any) -> None:
+    broker = foreign.Broker()
+    broker.topics[TOPIC] = 1
+
+    class Broken:
+        async def run(self) -> None:
+            raise Infrastructure("gone")
+
+    async def make_loop(_: Any, topic: str) -> Broken:
+        return Broken()
+
+    await stage.declare()
+    foreign = foreign.topics_of(stage, broker)
+    rekeyer = Rekeyer(stage.store, foreign, stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01)
+    with pytest.raises(Infrastructure):
+        await asyncio.wait_for(rekeyer.run(), 5)
+
+
+async def test_a_watermark_waits_until_foreign_records_stand_in_the_raw_log(
+    foreign: Any, stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    broker = foreign.Broker()
+    broker.topics[TOPIC], broker.end = 1, 5
+    prober = Prober(
+        stage.clock,
+        stage.handler.memory,
+        stage.log.ends,
+        foreign.topics_of(stage, broker),
+        StoredSources(stage.store),
+    )
+    probing = asyncio.create_task(prober.probe())
+    await asyncio.sleep(0.05)
+    assert not probing.done()  # never re-keyed: no position at all
+    await offsets.seed(stage.store, GROUP, Partition(TOPIC, 0), 4, "t")
+    await asyncio.sleep(0.05)
+    assert not probing.done()
+    await stage.send(make.cloud(make.order("late", 1)))  # what the re-keyer appends meanwhile
+    query = {"_id": offsets.offset_id(GROUP, Partition(TOPIC, 0))}
+    await stage.store.db["offsets"].update_one(query, {"$set": {"next": 5}})
+    await asyncio.wait_for(probing, 5)
+
+    await stage.applier.tick()
+    told = [m for m in await stage.messages() if not hasattr(m, "cells")]
+    assert len(told) == 2  # the partition with the event has not folded it yet
+    await stage.pump()
+    assert len(await stage.messages()) == 2 + 3 + 2
+    assert {m.at_ms for m in await stage.messages() if not hasattr(m, "cells")} == {stage.clock.ms}
+
+
+async def test_a_door_that_is_taken_away_holds_no_watermark_back(
+    foreign: Any, stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    broker = foreign.Broker()
+    broker.topics[TOPIC], broker.end = 1, 5
+    foreign = foreign.topics_of(stage, broker)
+    prober = Prober(
+        stage.clock, stage.handler.memory, stage.log.ends, foreign, StoredSources(stage.store)
+    )
+    probing = asyncio.create_task(prober.probe())
+    source = make.shop()
+    del source["doors"]["topic:shop.orders"]
+    await stage.done("PUT", "/v1/sources/shop", source)
+    await asyncio.wait_for(probing, 5)
+    await stage.applier.tick()
+    assert len(await stage.messages()) == 4
+    await prober.probe()
+    await stage.applier.tick()
+    assert len(await stage.messages()) == 4  # the clock has not moved

@@ -1,0 +1,71 @@
+"""Which contributions may be declared, and what a new version has to keep."""
+
+from typing import Any
+
+import pytest
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"kind": "snapshot", "types": ["x"]}, "$.contributions[0].key"),
+    ({"kind": "delta", "key": ["day"]}, "$.contributions[0].key"),
+    ({"kind": "delta", "grain": "day"}, "$.contributions[0].grain"),
+    ({"kind": "snapshot", "key": ["no"]}, "$.contributions[0].key"),
+    ({"kind": "snapshot", "key": ["spend"]}, "$.contributions[0].key"),
+    ({"kind": "snapshot", "key": ["day"], "as_of": "stage"}, "$.contributions[0].as_of"),
+    ({"kind": "slice", "key": ["day"], "as_of": "as_of"}, "$.contributions[0].cell"),
+    ({"kind": "slice", "key": ["day"], "cell": ["campaign"]}, "$.contributions[0].as_of"),
+    (
+        {"kind": "slice", "key": ["day"], "cell": ["campaign"], "as_of": "as_of", "part": "row"},
+        "$.contributions[0].parts",
+    ),
+    ({"kind": "snapshot", "key": ["day"], "partial": True}, "$.contributions[0].partial"),
+    (
+        {"kind": "entity", "key": ["deal"], "gone": [{"field": "rows", "op": "eq", "value": "x"}]},
+        "$.contributions[0].gone[0].value",
+    ),
+]
+
+
+@pytest.mark.parametrize(("contribution", "where"), REFUSED, ids=str)
+async def test_a_contribution_that_cannot_be_told_whole_is_refused(
+    ads: Any, stage: Any, contribution: dict[str, Any], where: str
+) -> None:
+    answer = await stage.call("POST", "/v1/sources", ads.source(contributions=[contribution]))
+    assert answer.status_code == 422
+    assert answer.json()["error"]["where"] == where
+
+
+async def test_a_new_version_keeps_the_names_of_what_is_booked(ads: Any, stage: Any) -> None:
+    await ads.declare(stage)
+    changed = ads.source()
+    changed["contributions"][0]["key"] = ["campaign"]
+    answer = await stage.call("PUT", "/v1/sources/ads", changed | {"reason": "test"})
+    assert answer.json()["error"]["where"] == "$.contributions"
+    for change in ({"partial": True}, {"as_of": None}, {"as_of": "row"}):
+        changed = ads.source()
+        changed["contributions"][2] |= change
+        answer = await stage.call("PUT", "/v1/sources/ads", changed | {"reason": "test"})
+        assert answer.json()["error"]["where"] == "$.contributions", change
+    changed = ads.source()
+    changed["doors"]["http"]["fields"]["as_of"]["kind"] = "time"
+    answer = await stage.call("PUT", "/v1/sources/ads", changed | {"reason": "test"})
+    assert answer.json()["error"]["where"] == "$.contributions"
+    changed = ads.source()
+    changed["contributions"][2]["types"] = ["deal", "deal.deleted"]
+    await stage.done("PUT", "/v1/sources/ads", changed | {"reason": "test"})
+
+
+@pytest.mark.parametrize("kind", ["unit-threshold", "conversion"])
+async def test_units_and_conversions_do_not_look_at_states(ads: Any, stage: Any, kind: str) -> None:
+    await ads.declare(stage)
+    metric = {
+        "name": "m",
+        "source": "ads",
+        "unit": "",
+        "kind": kind,
+        "types": ["cell"],
+        "of": "campaign",
+        "window_days": 30,
+    }
+    more = {"threshold": 5} if kind == "unit-threshold" else {"over": {"types": ["click"]}}
+    answer = await stage.call("POST", "/v1/metrics", metric | more)
+    assert (answer.status_code, answer.json()["error"]["where"]) == (422, "$.types")
