@@ -30,6 +30,7 @@ from service_kit.guards import Guards
 from service_kit.lanes import Stamp
 from service_kit.records import Partition, Record, Slice
 from service_kit.runtime import Runtime
+from service_kit.serving import configured
 from service_kit.settings import Settings
 from service_kit.store import Document, Store
 from service_kit.testing.fake_mongo import FakeMongo, Fault
@@ -376,8 +377,7 @@ async def stage() -> AsyncIterator[Stage]:
 @pytest.fixture
 async def address(stage: Any) -> AsyncIterator[str]:
     """The stage's door on a port of its own."""
-    config = uvicorn.Config(stage.app, "127.0.0.1", 0, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(stage.app, "127.0.0.1", 0, lifespan="off"))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ import pytest
 
 from metrics_ingest.domain.causes import Skipped, Unfit
 from metrics_ingest.domain.definitions import Definitions, Mapping, Source
-from metrics_ingest.domain.mapping import Reader, decode, items_of
+from metrics_ingest.domain.mapping import Reader, decode, items_of, reader_of
 from metrics_ingest.domain.mapping.finding import getter
 from metrics_ingest.domain.mapping.paths import PathError, parse
 from metrics_ingest.domain.plans import TenantPlan
@@ -252,3 +252,13 @@ def test_the_time_of_arrival_is_no_drift_and_what_is_skipped_neither() -> None:
         plan.read("hook", b'{"id":"a","new":1}', 5)
     with pytest.raises(Skipped):
         plan.read("hook", b'{"id":"a","new":1,"test":true}', 5)
+
+
+def test_a_reader_is_made_once_for_a_mapping_and_never_taken_for_anothers() -> None:
+    first = mapping(id=["a"])
+    assert reader_of(first, "UTC") is reader_of(first, "UTC")
+    assert reader_of(first, "Asia/Shanghai") is not reader_of(first, "UTC")
+    for number in range(3000):  # an address that is free again may be the next one's
+        path = f"p{number}"
+        reader = reader_of(mapping(id=[path]), "UTC")
+        assert reader.id_of({path: "x"}, 0) == "x"

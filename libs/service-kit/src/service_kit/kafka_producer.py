@@ -118,10 +118,12 @@ class _Client:
 
     def _look(self) -> None:
         """Hear what has been acknowledged; go on looking while something is under way."""
-        self._producer.poll(0)
-        self._looked.set()
-        waiting = len(self._producer)
-        self._looking = self._loop.call_later(LOOK_SECONDS, self._look) if waiting else None
+        try:
+            self._producer.poll(0)
+        finally:  # whatever a callback raised, the others want to be heard
+            self._looked.set()
+            waiting = len(self._producer)
+            self._looking = self._loop.call_later(LOOK_SECONDS, self._look) if waiting else None
 
 
 class RelayProducer:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +23,8 @@ from service_kit.web.auth import Require
 from service_kit.web.bodies import MAX_BODY, too_large
 
 _LENGTH_DIGITS = 20  # Python refuses to read numbers of more than some thousand
+# FastAPI's own: it would look into the environment three times a request for who wants it.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 TEXTS = {
     404: ("not-found", "there is nothing at this address", "此地址不存在"),
     405: ("method-not-allowed", "this address does not take this method", "此地址不支持该方法"),
@@ -33,7 +36,13 @@ def make_app(title: str, runtime: Runtime) -> FastAPI:
 
     Routes name their scope by ``Depends(require(scope))``; the description lists it.
     """
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title=title,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        telemetry=_NO_TELEMETRY,
+    )
     app.state.runtime = runtime
     app.add_middleware(_Bounded)
     app.add_exception_handler(UserError, _user_error)
