@@ -46,7 +46,8 @@ setup: .venv/.stamp-packages .venv/.stamp-jars .venv/.stamp-assets .venv/.stamp-
 	$(BIN)/python -m service_kit.embedded.setup
 	@touch $@
 
-.venv/.stamp-loops: .venv/.stamp-packages $(wildcard services/metrics-ingest/src/metrics_ingest/domain/scan/*.py)
+.venv/.stamp-loops: .venv/.stamp-packages $(wildcard services/metrics-ingest/src/metrics_ingest/domain/scan/*.py libs/service-kit/src/service_kit/librdkafka/*.py libs/service-kit/src/service_kit/compiled.py)
+	$(BIN)/python -m service_kit.librdkafka.messages
 	$(BIN)/python -m metrics_ingest.domain.bulk_warm
 	@touch $@
 

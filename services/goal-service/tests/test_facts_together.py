@@ -1,4 +1,7 @@
-"""Facts that come together in one record: all of them once, or none."""
+"""Facts that come together in one record: all of them once, or none.
+
+The metrics live in the stage's facts partition, as those of one record do.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -33,7 +36,7 @@ def record(stage: Any, *batches: FactBatch) -> Any:
 @pytest.fixture
 async def used(stage: Any) -> Any:
     """A stage on which two metrics have a goal each."""
-    await stage.feed(stage.use("g"), stage.use("o", metric="orders"))
+    await stage.feed(stage.use("g"), stage.use("o", metric="captures"))
     return stage
 
 
@@ -42,14 +45,14 @@ async def test_every_metric_of_a_record_counts_for_its_goals(used: Any) -> None:
         record(
             used,
             facts("gross_revenue", "4"),
-            facts("orders", "1"),
+            facts("captures", "1"),
             facts("gross_revenue", "2"),
             facts("nobodys", "1"),
         )
     )
     assert await used.days("g") == {DAY: 6}
-    assert await used.days("o", "orders") == {DAY: 1}
-    assert len(await used.all("facts")) == 3  # one document a metric
+    assert await used.days("o", "captures") == {DAY: 1}
+    assert len(await used.all("loose_facts")) == 1  # one document a slice
 
 
 async def test_records_of_one_batch_and_of_several_count_side_by_side(used: Any) -> None:
@@ -59,37 +62,37 @@ async def test_records_of_one_batch_and_of_several_count_side_by_side(used: Any)
 
 
 async def test_a_record_that_comes_again_counts_once_after_a_restart_too(used: Any) -> None:
-    row = record(used, facts("gross_revenue", "4"), facts("orders", "1"))
+    row = record(used, facts("gross_revenue", "4"), facts("captures", "1"))
     await used.feed(row, row)
     await used.restart()
     await used.feed(row)
     assert await used.days("g") == {DAY: 4}
-    assert await used.days("o", "orders") == {DAY: 1}
+    assert await used.days("o", "captures") == {DAY: 1}
 
 
 async def test_a_goal_control_stands_before_or_behind_a_whole_record(stage: Any) -> None:
     await stage.feed(
-        record(stage, facts("gross_revenue", "4"), facts("orders", "1")),
+        record(stage, facts("gross_revenue", "4"), facts("captures", "1")),
         stage.use("g"),
-        record(stage, facts("gross_revenue", "2"), facts("orders", "3")),
-        stage.use("o", metric="orders"),
+        record(stage, facts("gross_revenue", "2"), facts("captures", "3")),
+        stage.use("o", metric="captures"),
     )
     assert await stage.days("g") == {DAY: 6}
-    assert await stage.days("o", "orders") == {DAY: 4}
+    assert await stage.days("o", "captures") == {DAY: 4}
 
 
 async def test_one_batch_that_cannot_be_added_up_makes_a_letter_of_its_record_and_no_effect(
     used: Any,
 ) -> None:
-    bad = record(used, facts("gross_revenue", "4"), facts("orders", "1", dims=()))
+    bad = record(used, facts("gross_revenue", "4"), facts("captures", "1", dims=()))
     stranger = replace(
-        record(used, facts("orders", "1")),
-        value=joined("shop", [encode(facts("orders", "1", tenant="rival"))]),
+        record(used, facts("captures", "1")),
+        value=joined("shop", [encode(facts("captures", "1", tenant="rival"))]),
     )
-    good = record(used, facts("orders", "1"))
+    good = record(used, facts("captures", "1"))
     await used.feed(bad, stranger, good)
     assert await used.days("g") == {}
-    assert await used.days("o", "orders") == {DAY: Decimal(1)}
+    assert await used.days("o", "captures") == {DAY: Decimal(1)}
     letters = sorted(await used.all("dead_letters"), key=lambda row: row["offset"])
     assert [(row["cause"], row["tenant"]) for row in letters] == [
         ("bad-cell", "shop"),
