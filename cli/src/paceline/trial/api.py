@@ -81,6 +81,15 @@ class Api:
         """GET with query parameters."""
         return await self.call("GET", service, path, params=params)
 
+    async def lights(self, goal: str, **asked: Any) -> Any:
+        """Return a page of a goal's lights; None while alerting has not heard of the goal."""
+        try:
+            return await self.get("alerting", "/v1/lights", goal=goal, **asked)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return None
+
     async def items(self, service: str, path: str, **params: Any) -> AsyncIterator[Any]:
         """Yield all items of a list, page by page."""
         asked = {"limit": 1000} | params

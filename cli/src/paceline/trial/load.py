@@ -78,10 +78,8 @@ class Load:
 
         async def judged() -> bool:
             for goal in (*COMPANY, *REGIONS):
-                page = await self._api.get(
-                    "alerting", "/v1/lights", goal=goal, **{"from": str(day), "to": str(day)}
-                )
-                if all(row["provisional"] for row in page["items"]):
+                page = await self._api.lights(goal, **{"from": str(day), "to": str(day)})
+                if page is None or all(row["provisional"] for row in page["items"]):
                     return False
             return True
 

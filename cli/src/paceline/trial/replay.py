@@ -144,18 +144,16 @@ class Shop:
     async def judged_through(self, day: date) -> bool:
         """Whether every goal's light of the day has been judged."""
         for goal in retail.DAILY:
-            page = await self.api.get(
-                "alerting", "/v1/lights", goal=goal, **{"from": str(day), "to": str(day)}
-            )
-            if not any(not row["provisional"] for row in page["items"]):
+            page = await self.api.lights(goal, **{"from": str(day), "to": str(day)})
+            if page is None or all(row["provisional"] for row in page["items"]):
                 return False
         return True
 
     async def complete_to(self, at: float) -> bool:
         """Whether everything accepted before ``at`` (epoch seconds) has reached alerting."""
         for goal in retail.DAILY:
-            page = await self.api.get("alerting", "/v1/lights", goal=goal, limit=1)
-            if page["complete_to_ms"] < at * 1000:
+            page = await self.api.lights(goal, limit=1)
+            if page is None or page["complete_to_ms"] < at * 1000:
                 return False
         return True
 

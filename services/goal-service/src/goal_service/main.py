@@ -19,7 +19,7 @@ from service_kit.ticker import tick_every
 
 # Facts come many in a message, and gather by themselves while a transaction runs.
 GATHER_SECONDS = 0.01
-GATHER_RECORDS = 1000  # with a backlog a day is written once for all of them
+GATHER_RECORDS = 250  # with a backlog a day is written once for all; up to 400 KB each
 
 
 async def serve(runtime: Runtime) -> None:
