@@ -6,6 +6,7 @@ from typing import Any
 
 from event_contracts.progress import DayProgress
 from goal_service.adapters.hot_days import STRIPES
+from goal_service.stream.facts import pause_for
 
 TEN = int(datetime(2011, 1, 18, 10, tzinfo=UTC).timestamp()) // 60
 DAY = date(2011, 1, 18)
@@ -76,6 +77,13 @@ async def test_what_days_have_come_to_is_told_with_the_next_watermark_after_a_re
     await stage.applier.tick()
     assert [(m.value, m.version) for m in await told(stage)] == [(1, 1), (7, 3)]
     assert await ahead_of_the_watermark(stage)
+
+
+def test_the_more_days_have_changed_the_longer_they_wait_but_never_for_long() -> None:
+    assert pause_for(0) == 1
+    assert pause_for(3) < 1.1
+    assert pause_for(250) == 3.5
+    assert pause_for(100_000) == 4
 
 
 async def told(stage: Any) -> list[DayProgress]:

@@ -92,6 +92,12 @@ class MongoProgress:
                 del self._own(number)[place]
         await self._write_months(values)
 
+    @property
+    def waiting(self) -> int:
+        """How many values were never told."""
+        stripes = map(self._stripe, range(len(self._stripes)))
+        return sum(not day.told for stripe in stripes for day in stripe.values())
+
     def untold(self) -> dict[Place, DayValue]:
         """Return all values that were never told; from now on they are."""
         found: dict[Place, DayValue] = {}

@@ -38,6 +38,8 @@ from service_kit.records import Partition, Record, Slice
 from service_kit.store import Document, Store, Tx
 
 MOST_ALIVE_DAYS = 10_000
+UNHURRIED_DAYS = 100  # of a partition
+MOST_PAUSES = 4.0
 _facts = decoder_of(FactsMessage)
 
 
@@ -83,6 +85,8 @@ class FactsHandler:
         hot_days: int = MOST_DAYS,
     ) -> None:
         """Progress and watermarks are sent on at most every ``tell_seconds`` of a partition.
+
+        The more days have changed, the longer they wait (:func:`pause_for`).
 
         A stripe holds ``hot_days``.
         """
@@ -193,7 +197,7 @@ class FactsHandler:
         backlog is worked off a thousand goals change with every slice.
         """
         now = time.monotonic()
-        if now - effect.told_at < self._tell_seconds:
+        if now - effect.told_at < self._tell_seconds * pause_for(effect.progress.waiting):
             return  # the next slice, or the next tick, will
         effect.told_at = now
         await handle(TellDays(), books)
@@ -206,6 +210,15 @@ class FactsHandler:
         memory = self._memory[partition]
         complete = memory.receiver.watermark_ms(self._origins)
         self._held.note(partition, complete, memory.stripes)
+
+
+def pause_for(days: int) -> float:
+    """Return how many times as long as usual so many changed days may wait to be told.
+
+    A few are told every second. With a thousand goals that change all the time it would be what
+    alerting, the relay and the broker do most.
+    """
+    return min(1 + days / UNHURRIED_DAYS, MOST_PAUSES)
 
 
 async def _record(facts: list[FactBatch], effect: Effect, books: FactBooks) -> None:
