@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from event_contracts.facts import Cell
 from goal_service.adapters.compaction import Compactor
 from goal_service.adapters.facts import FactReader
+from goal_service.adapters.loose_facts import facts_of, loose_documents
 from goal_service.domain import blocks
-from goal_service.ports import MetricKey
+from goal_service.domain.sheets import Sheet
+from goal_service.ports import Facts, MetricKey
 
 TEN = int(datetime(2011, 1, 18, 10, tzinfo=UTC).timestamp()) // 60
 METRIC = MetricKey("shop", "gross_revenue")
@@ -107,3 +110,16 @@ async def test_facts_goals_and_two_compactions_at_once_lose_and_double_nothing(
         total += part.value
     assert total == sum(expected.values())
     assert await stage.all("facts")
+
+
+def test_a_slice_of_very_many_cells_is_cut_into_documents_and_no_sheet_is_lost() -> None:
+    cells = tuple(Cell(TEN, 0, Decimal(1), 1) for _ in range(blocks.BLOCK_CELLS // 2 + 1))
+    sheet = Sheet(({"country": "a"},), cells)
+    facts = {METRIC: Facts((sheet,) * 5, 7), MetricKey("shop", "orders"): Facts((sheet,), 8)}
+    documents = list(loose_documents(2, "facts/2|000000000017|0", facts))
+    assert len({document["_id"] for document in documents}) == len(documents) > 1
+    found = [facts_of(document, METRIC) for document in documents]
+    assert [s for each in found if each is not None for s in each.sheets] == [sheet] * 5
+    weights = [document["cells"] for document in documents]
+    assert sum(weights) == 6 * len(cells)
+    assert max(weights) < 2 * blocks.BLOCK_CELLS + 1

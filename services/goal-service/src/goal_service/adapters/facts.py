@@ -14,6 +14,7 @@ keeps them apart: two transactions that read what the other writes cannot both m
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
+from event_contracts import topics
 from event_contracts.wire import partition_of
 from goal_service.adapters.loose_facts import (
     LOOSE,
@@ -40,7 +41,7 @@ def read_block(document: Document) -> Facts:
 
 def fold_head(partition: int) -> str:
     """Return the id of the document that counts a facts partition's compactions."""
-    return str(Partition("facts", partition))
+    return str(Partition(topics.FACTS.name, partition))
 
 
 class MongoFacts:

@@ -17,7 +17,7 @@ import msgspec
 from pymongo import UpdateOne
 
 from event_contracts.goals import GoalChanged
-from event_contracts.wire import key_of, partition_of
+from event_contracts.wire import key_of
 from goal_service.adapters.held import Held
 from goal_service.adapters.hot_days import (
     HOT_DAYS,
@@ -29,6 +29,7 @@ from goal_service.adapters.hot_days import (
     stripe_of,
     write_stripe,
 )
+from goal_service.adapters.watermarks import log_of
 from goal_service.domain.amounts import total
 from goal_service.domain.cascade import Actual
 from goal_service.domain.matching import Use
@@ -179,8 +180,7 @@ class ProgressReader:
         return Actual(sums[0], sums[1] if len(sums) > 1 else None)
 
     async def _stripe(self, place: Place) -> Stripe:
-        number = partition_of(self._partitions, place.tenant, place.metric)
-        partition = Partition("facts", number)
+        partition = log_of(self._partitions, place.tenant, place.metric)
         stripes, own = self._held.stripes(partition), stripe_of(place.tenant, place.goal)
         if stripes is not None:
             return stripes[own]

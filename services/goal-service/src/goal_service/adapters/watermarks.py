@@ -1,11 +1,18 @@
 """How complete a metric's log is, as the facts partition's lanes have it."""
 
+from event_contracts.topics import FACTS
+from event_contracts.wire import partition_of
 from service_kit import lane_documents
 from service_kit.records import Partition
 from service_kit.store import Store
 
 # The two loops of metrics-ingest that send facts, by what their lanes' names begin with.
 _FEEDING = ("metrics-ingest:raw", "metrics-ingest-subjects:subjects")
+
+
+def log_of(partitions: int, tenant: str, metric: str) -> Partition:
+    """Return the facts partition that is the metric's log."""
+    return Partition(FACTS.name, partition_of(partitions, tenant, metric))
 
 
 def feeding_origins(partitions: int) -> frozenset[str]:

@@ -9,11 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from event_contracts.goals import GoalChanged
 from event_contracts.metrics import MetricDefined
-from event_contracts.wire import partition_of
 from goal_service.adapters.goals import GoalReader, KeptDefinitions
 from goal_service.adapters.held import Held
 from goal_service.adapters.progress import ProgressReader
-from goal_service.adapters.watermarks import feeding_origins
+from goal_service.adapters.watermarks import feeding_origins, log_of
 from goal_service.api.bodies import instant, language, told
 from goal_service.api.seeing import Seeing
 from goal_service.domain.amounts import ZERO, add, divide, total
@@ -27,7 +26,6 @@ from goal_service.domain.progress import DayValue
 from goal_service.domain.remarks import Remark
 from goal_service.settings import SERVICE
 from service_kit.errors import UserError
-from service_kit.records import Partition
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, require
 
@@ -38,7 +36,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 async def complete_to(runtime: Runtime, held: Held, tenant: str, metric: str) -> int:
     """Return until when all that was accepted is in the metric's facts and goals; -1: unknown."""
     partitions = runtime.settings.partitions
-    log = Partition("facts", partition_of(partitions, tenant, metric))
+    log = log_of(partitions, tenant, metric)
     return await held.mark(runtime.store, SERVICE, log, feeding_origins(partitions))
 
 
