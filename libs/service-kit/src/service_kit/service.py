@@ -1,5 +1,7 @@
 """The start of a service's process: logging, the event loop, and errors that end it."""
 
+import asyncio
+import gc
 import logging
 import os
 import sys
@@ -16,6 +18,9 @@ from service_kit.settings import Settings
 log = logging.getLogger(__name__)
 
 UNREADABLE = 78
+# A batch is thousands of objects without cycles. By default the collector looks through all of them
+# again and again: measured in metrics-ingest, up to 0.85 of 1.3 us a message.
+COLLECT_AFTER = 250_000
 
 
 def run_service(service: str, port: int, body: Callable[[Runtime], Awaitable[None]]) -> None:
@@ -27,7 +32,11 @@ def run_service(service: str, port: int, body: Callable[[Runtime], Awaitable[Non
     try:
         settings = Settings.from_environment(service, port)
         set_up_logging(settings)
-        uvloop.run(_start(settings, body))
+        os.nice(settings.nice)
+        gc.set_threshold(COLLECT_AFTER)
+        # The policy, and not uvloop.run alone: Faust's consumer makes a loop in its own thread.
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        asyncio.run(_start(settings, body))
     except SettingError as error:
         refuse_to_start(service, error)
     except BaseException:

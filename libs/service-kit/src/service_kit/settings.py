@@ -82,6 +82,12 @@ class Settings:
     watermark_seconds: float = setting(
         1.0, "How often watermarks are sent.", "PACELINE_WATERMARK_SECONDS"
     )
+    nice: int = setting(
+        0,
+        "How far the process stands back where processors are short, 0 to 19 as of `nice`; "
+        "`paceline up` lets those that judge stand behind those that count.",
+        "PACELINE_NICE",
+    )
     log: str = setting("INFO", "The least level that is logged.", "PACELINE_LOG")
     issuer: str | None = setting(
         None,
@@ -174,6 +180,7 @@ class Settings:
             relay=_address(env, "PACELINE_RELAY"),
             loop=_loop(env),
             watermark_seconds=seconds(env, "PACELINE_WATERMARK_SECONDS", 1.0),
+            nice=integer(env, "PACELINE_NICE", 0, 0, 19),
             log=env.get("PACELINE_LOG", defaults.log).upper(),
             issuer=env.get("PACELINE_OIDC_ISSUER") or None,
             audience=env.get("PACELINE_OIDC_AUDIENCE") or defaults.audience,

@@ -49,6 +49,7 @@ class ConfluentLoop:
         self._guards = guards or Guards()
         self._logical = settings.names
         self._committed_at = 0.0
+        self._busy = False  # applying: what arrives meanwhile may join the next slice
         self._most = min(FIRST_SIZE, settings.batch)
         self._event_loop: asyncio.AbstractEventLoop
 
@@ -67,8 +68,10 @@ class ConfluentLoop:
                 # The next records are read and prepared while these are applied.
                 reading = self._event_loop.run_in_executor(thread, self._read, consumer)
                 began = time.monotonic()
+                self._busy = True
                 for wave in waves(got):
                     await apply_guarded(self._applier, wave, self._guards)
+                self._busy = False
                 self._most = next_size(self._most, self._settings.batch, time.monotonic() - began)
         finally:
             await asyncio.gather(reading, return_exceptions=True)
@@ -109,9 +112,10 @@ class ConfluentLoop:
         return Consumer(config)
 
     def _read(self, consumer: "Consumer | ColumnConsumer") -> list[list[Slice]]:
-        """In the worker thread: wait for records, at most ``within``; return slices to apply."""
+        """In the worker thread: wait for records, at most ``within``, or as long as
+        earlier ones are applied; return slices to apply."""
         self._commit(consumer)
-        budget = Budget(self._most, self._settings.within)
+        budget = Budget(self._most, self._settings.within, lambda: self._busy)
         if isinstance(consumer, Consumer):
             slices = self._slices_of_messages(consumer, budget)
         else:

@@ -14,6 +14,7 @@ from typing import Any
 import faust
 import faust.transport.drivers.aiokafka as driver
 from faust.contrib.asgi import faust_app_running
+from faust.sensors import Monitor
 from faust.types import TP
 
 from service_kit.batch import Applier
@@ -32,6 +33,7 @@ from service_kit.loops.base import (
     slices_of,
     waves,
 )
+from service_kit.loops.gathered import Gathered
 from service_kit.records import Partition, Record
 
 log = logging.getLogger(__name__)
@@ -75,7 +77,7 @@ class FaustLoop:
             self._leave(error)
 
     def _app(self) -> Any:
-        app = _App(**app_settings(self._settings))
+        app = _App(**app_settings(self._settings), monitor=_QuietMonitor())
         app.transport = _transport(self, app)
         for name, topic in self._logical.items():
             channel = app.topic(name, key_type=bytes, value_type=bytes, allow_empty=True)
@@ -83,8 +85,19 @@ class FaustLoop:
         return app
 
     async def _agent(self, stream: Any) -> None:
+        """Receive events while earlier ones are applied, which Faust's noack_take does not."""
+        gathered = Gathered(self._settings.batch, self._settings.within)
+        applying = asyncio.create_task(self._apply_all(gathered))
+        try:
+            async for event in stream.noack().events():
+                await gathered.put(event)
+        finally:
+            applying.cancel()
+
+    async def _apply_all(self, gathered: Gathered) -> None:
         """Apply, then acknowledge. Events of a halted partition are acknowledged all the same."""
-        async for events in stream.noack_take(self._settings.batch, within=self._settings.within):
+        while True:
+            events = await gathered.take()
             await self._apply(events)
             for event in events:
                 event.ack()
@@ -159,6 +172,27 @@ def app_settings(settings: LoopSettings) -> dict[str, Any]:
         "stream_recovery_delay": 0.0,
         "agent_supervisor": "mode.supervisors.CrashingSupervisor",
     }
+
+
+class _QuietMonitor(Monitor):  # type: ignore[misc]  # an untyped base
+    """Notes what Faust's own watch over slow streams needs, and no more: it costs every event."""
+
+    def on_message_in(self, tp: TP, offset: int, message: Any) -> None:
+        pass
+
+    def on_message_out(self, tp: TP, offset: int, message: Any) -> None:
+        pass
+
+    def on_stream_event_in(self, tp: TP, offset: int, stream: Any, event: Any) -> None:
+        self.stream_inbound_time[tp] = self.time()
+
+    def on_stream_event_out(
+        self, tp: TP, offset: int, stream: Any, event: Any, state: Any = None
+    ) -> None:
+        pass
+
+    def track_tp_end_offset(self, tp: TP, offset: int) -> None:
+        pass
 
 
 class _App(faust.App):  # type: ignore[misc]  # an untyped base

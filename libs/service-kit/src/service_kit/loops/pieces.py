@@ -13,6 +13,11 @@ FIRST_SIZE = 5000
 _MOST_BYTES = 64 * 2**20  # of one transaction's records, whatever the size of each
 _SHORT_SECONDS = 1.0
 _LONG_SECONDS = 2.0
+_BUSY_SECONDS = 0.01
+
+
+def _never() -> bool:
+    return False
 
 
 def next_size(size: int, most: int, took: float) -> int:
@@ -29,9 +34,11 @@ def next_size(size: int, most: int, took: float) -> int:
 class Budget:
     """How much one transaction may take: records, ``bytes`` so far, seconds of waiting."""
 
-    def __init__(self, records: int, seconds: float) -> None:
+    def __init__(self, records: int, seconds: float, busy: Callable[[], bool] = _never) -> None:
+        """As long as the applier is ``busy`` with earlier ones, time is of no matter."""
         self._left = records
         self._until = time.monotonic() + seconds
+        self._busy = busy
         self.bytes = 0
 
     def pieces(self, take: Callable[[int, float], tuple[int, T]]) -> Iterator[T]:
@@ -40,11 +47,12 @@ class Budget:
         ``take`` waits for so many records for so many seconds; it returns how many, and them.
         """
         while self._left > 0 and self.bytes < _MOST_BYTES:
-            wanted = min(PIECE, self._left)
-            count, piece = take(wanted, max(0.0, self._until - time.monotonic()))
+            wanted, busy = min(PIECE, self._left), self._busy()
+            left = _BUSY_SECONDS if busy else max(0.0, self._until - time.monotonic())
+            count, piece = take(wanted, left)
             self._left -= count
             yield piece
-            if count < wanted:
+            if count < wanted and not busy:
                 return
 
 
