@@ -1,6 +1,8 @@
 """How much the confluent loop reads at once."""
 
-from service_kit.loops.pieces import next_size
+from collections.abc import Iterator
+
+from service_kit.loops.pieces import Budget, next_size
 
 
 def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller() -> None:
@@ -9,3 +11,26 @@ def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller()
     assert next_size(10_000, 50_000, took=1.5) == 10_000
     assert next_size(10_000, 50_000, took=2.5) == 5000
     assert next_size(1, 50_000, took=60.0) == 1
+
+
+def pieces(budget: Budget, arriving: Iterator[int]) -> list[int]:
+    """Read with the budget from what arrives; return how many came each time."""
+
+    def take(most: int, seconds: float) -> tuple[int, int]:
+        count = min(most, next(arriving))
+        return count, count
+
+    return list(budget.pieces(take))
+
+
+def test_an_idle_applier_gets_what_came_in_its_time() -> None:
+    assert pieces(Budget(100, 0.05), iter([3, 5])) == [3]
+
+
+def test_while_the_applier_is_busy_reading_goes_on() -> None:
+    busy = iter([True, True, False])
+    assert pieces(Budget(100, 0.05, lambda: next(busy)), iter([3, 0, 5, 9])) == [3, 0, 5]
+
+
+def test_a_busy_applier_gets_no_more_than_it_may_take_at_once() -> None:
+    assert pieces(Budget(8, 0.05, lambda: True), iter([3, 3, 3, 3])) == [3, 3, 2]

@@ -1,0 +1,39 @@
+"""What the Faust loop has received and not yet applied."""
+
+import asyncio
+
+import pytest
+
+from service_kit.loops.gathered import Gathered
+
+
+async def test_a_full_load_is_taken_at_once_and_in_the_order_of_arrival() -> None:
+    gathered = Gathered(most=3, within=60)
+    for event in "abc":
+        await gathered.put(event)
+    assert await asyncio.wait_for(gathered.take(), 1) == ["a", "b", "c"]
+
+
+async def test_a_few_are_taken_after_the_time_for_company() -> None:
+    gathered = Gathered(most=3, within=0.01)
+    await gathered.put("a")
+    assert await asyncio.wait_for(gathered.take(), 1) == ["a"]
+
+
+async def test_more_than_fit_wait_until_there_is_room_and_none_is_lost() -> None:
+    gathered = Gathered(most=2, within=0.01)
+
+    async def put_five() -> None:
+        for number in range(5):
+            await gathered.put(number)
+
+    putting = asyncio.create_task(put_five())
+    taken = [await gathered.take(), await gathered.take(), await gathered.take()]
+    await putting
+    assert taken == [[0, 1], [2, 3], [4]]
+
+
+async def test_nothing_is_taken_while_nothing_is_there() -> None:
+    gathered = Gathered(most=2, within=0.01)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(gathered.take(), 0.05)
