@@ -68,15 +68,20 @@ class ConfluentLoop:
                 # The next records are read and prepared while these are applied.
                 reading = self._event_loop.run_in_executor(thread, self._read, consumer)
                 began = time.monotonic()
-                self._busy = True
-                for wave in waves(got):
-                    await apply_guarded(self._applier, wave, self._guards)
-                self._busy = False
+                await self._apply(got)
                 self._most = next_size(self._most, self._settings.batch, time.monotonic() - began)
         finally:
             await asyncio.gather(reading, return_exceptions=True)
             await self._event_loop.run_in_executor(thread, consumer.close)
             thread.shutdown(wait=False)
+
+    async def _apply(self, got: list[list[Slice]]) -> None:
+        self._busy = True
+        try:
+            for wave in waves(got):
+                await apply_guarded(self._applier, wave, self._guards)
+        finally:  # whoever waits for the reader to end must not wait for ever
+            self._busy = False
 
     def _config(self) -> dict[str, Any]:
         settings = self._settings
