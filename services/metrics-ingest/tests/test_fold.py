@@ -317,6 +317,19 @@ async def test_a_slice_with_new_sets_fills_a_day_up_and_no_more(
     assert other == len(every) - sum(kept.values())
 
 
+async def test_a_worker_that_starts_reads_its_first_slice_ahead_with_the_plans(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    await stage.declare(tenant="other")
+    await stage.start()
+    await stage.send(*(make.cloud(make.order(f"e{number}", 1)) for number in range(20)))
+    records = stage.log.records[0]
+    batch = make.slice_of(Partition("raw", 0), records, 0, len(records), stage.log.keys)
+    prepared = stage.handler.prepare(batch)
+    assert (prepared.tenants, prepared.rest) == ({"acme"}, [])
+
+
 async def test_sets_that_another_worker_has_learnt_are_remembered(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.send(make.cloud(make.order("a", 1, country="France")))
