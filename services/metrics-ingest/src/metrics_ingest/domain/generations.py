@@ -18,6 +18,7 @@ Mask = NDArray[np.bool_]
 
 ENTRY_WORDS = 3
 _FULL = 0.6  # of the slots: beyond it chains grow long
+_SOON = 0.75  # of what is full
 _LEAST_SLOTS = 1024
 _LARGE_SLOTS = 2**18
 MOST_IDS = int(MOST_SLOTS * _FULL)
@@ -56,6 +57,12 @@ class Generation:
         place_ids(self.entries, self.filled, end, self.slots)
         self.filled = end
         self.ends.append((at_ms, end))
+
+    def make_room(self) -> None:
+        """Let the table grow now if that is due soon: between two slices it makes them wait."""
+        most = len(self.slots) * _FULL
+        if most * _SOON < self.filled and len(self.slots) < MOST_SLOTS:
+            self._grow(int(most) + 1)
 
     def prune(self, before_ms: int) -> int:
         """Count no more what arrived before; return how many ids that were."""

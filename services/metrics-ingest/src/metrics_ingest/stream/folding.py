@@ -71,6 +71,7 @@ class FoldHandler:
             remembered.window.add(block)
             remembered.arrived_ms = block.at_ms
             _count_spilled(spill(self.memory, remembered, older))
+        remembered.window.make_room()
         remembered.letters = await letter_keys_of(self._store, partition)
         remembered.drift = await drift_of(self._store, partition)
         self._show()
