@@ -297,6 +297,53 @@ async def test_dimension_sets_beyond_the_limit_of_a_day_go_to_other_across_batch
     assert seen == {"France": 2, "Spain": 1, "Eire": 0, "Italy": 0, "other": 2, "Malta": 1}
 
 
+@pytest.mark.parametrize(
+    "slices", [["ABC"], ["ABCD"], ["A", "BCD"], ["AB", "ABCD"], ["ABCDE", "F"]]
+)
+async def test_a_slice_with_new_sets_fills_a_day_up_and_no_more(
+    stage: Any, make: Any, slices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metrics_ingest.domain.batches.SETS_A_DAY", 3)
+    await stage.declare()
+    for number, lands in enumerate(slices):
+        await stage.send(*(make.cloud(make.order(f"{number}{o}", 1, country=o)) for o in lands))
+        await stage.pump()
+    every = "".join(slices)
+    seen = {o: (await stage.total("gross_revenue", country=o))[1] for o in sorted(set(every))}
+    kept = {land: count for land, count in seen.items() if count}
+    other = (await stage.total("gross_revenue", country="other"))[1]
+    assert len(kept) == 3
+    assert kept == {land: every.count(land) for land in kept}
+    assert other == len(every) - sum(kept.values())
+
+
+async def test_a_worker_that_starts_knows_the_plans_before_its_first_slice(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    await stage.declare(tenant="other")
+    await stage.start()
+    await stage.send(make.cloud(make.order("e", 1)))
+    (records,) = filter(None, stage.log.records.values())
+    batch = make.slice_of(Partition("raw", 0), records, 0, 1, stage.log.keys)
+    ahead = stage.handler.prepare(batch)
+    assert set(ahead.plans) == {"acme", "other"}
+    await stage.pump()
+    assert stage.handler.memory.plans == ahead.plans  # as of the transaction they are the same
+
+
+async def test_sets_that_another_worker_has_learnt_are_remembered(stage: Any, make: Any) -> None:
+    await stage.declare()
+    await stage.send(make.cloud(make.order("a", 1, country="France")))
+    await stage.pump()
+    learnt = stage.handler.memory.day_sets("acme", "gross_revenue")
+    assert [len(sets) for sets in learnt.values()] == [1]
+    await stage.start()
+    await stage.send(make.cloud(make.order("b", 1, country="France")))
+    await stage.pump()
+    assert stage.handler.memory.day_sets("acme", "gross_revenue") == learnt
+
+
 async def test_a_slice_that_is_too_large_for_a_record_is_split(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.applier.drop([Partition("raw", 1)])

@@ -105,6 +105,28 @@ def test_what_is_on_any_of_many_shelves_is_found() -> None:
     assert len(older._shelves) == 2
 
 
+def test_a_window_that_grows_ahead_holds_what_it_held_and_grows_no_more_for_the_next_ids() -> None:
+    window = Window()
+    window.make_room()
+    window.add(block(10, *range(600)))
+    window.make_room()
+    table = window._generations[0].slots
+    window.add(block(20, *range(600, 1200)))
+    assert window._generations[0].slots is table
+    assert found(window, *range(1201)) == {number: number + 1 for number in range(1200)}
+
+
+def test_a_large_generation_grows_without_copying_its_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generations, "_LARGE_SLOTS", 2048)
+    monkeypatch.setattr(generations, "MOST_IDS", 5000)
+    window = Window()
+    window.add(block(10, *range(1000)))
+    entries = window._generations[0].entries
+    window.add(block(20, *range(1000, 4000)))
+    assert window._generations[0].entries is entries
+    assert found(window, *range(4001)) == {number: number + 1 for number in range(4000)}
+
+
 @pytest.mark.parametrize("most", [8, generations.MOST_IDS])
 def test_a_window_and_what_it_spills_answer_like_a_dict(
     most: int, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,6 @@
 """What a loop hands over: records of a partition, and the slice that they fill."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, overload
 
@@ -94,6 +94,13 @@ def columns_of(records: Sequence[Record]) -> tuple[Texts, Texts]:
         return records.keys, records.values
     keys = [record.key or b"" for record in records]
     return Texts.of(keys), Texts.of([record.value or b"" for record in records])
+
+
+def keys_of(records: Sequence[Record], rows: Iterable[int]) -> list[bytes]:
+    """Return the keys of these rows, b"" where there is none."""
+    if isinstance(records, Bulk):  # whose records would be made for that
+        return [records.keys[row] for row in rows]
+    return [records[row].key or b"" for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from metrics_ingest.adapters.heads import HEADS, move_head
 from metrics_ingest.adapters.rates import rates_into
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.money import quotes_of
+from metrics_ingest.domain.plans import TenantPlan
 from service_kit import audit
 from service_kit.sharing import Shared
 from service_kit.store import Document, Store, Tx
@@ -28,6 +29,7 @@ METRICS = "metrics"
 TOPIC_DOORS = "topic_doors"
 KEEP_SECONDS = 1.0
 KEEP_SOURCES = 10_000
+TENANTS_AHEAD = 100
 
 D = TypeVar("D", Source, Metric)
 
@@ -136,6 +138,23 @@ class MongoDefinitions:
             {"_id": version}, {"$set": fields | {"current": False}}, upsert=True
         )
         await move_head(self._tx, tenant)
+
+
+async def plans_of(store: Store, now_ms: int, most: int = TENANTS_AHEAD) -> dict[str, TenantPlan]:
+    """Return the plans of up to so many tenants, each as of one moment.
+
+    Without them the first slices after a start are read twice: ahead by no plan, which comes to
+    nothing, and in their transactions again.
+    """
+
+    async def read_all(tx: Tx) -> dict[str, TenantPlan]:
+        definitions = MongoDefinitions(tx, now_ms)
+        heads = await tx[HEADS].find({}, limit=most)
+        tenants = [head["_id"] for head in heads]
+        return {each: TenantPlan.of(await definitions.definitions(each)) for each in tenants}
+
+    session = await store.session()
+    return await session.run(read_all)
 
 
 class StoredSources:

@@ -6,7 +6,7 @@ from decimal import localcontext
 from typing import Any
 
 from event_contracts.facts import Accepted, FactBatch
-from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, Dims, day_of, set_key
+from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, day_of, set_key
 from metrics_ingest.domain.definitions import SKETCH_KINDS, MetricKind
 from metrics_ingest.domain.folding import SourceFold
 from metrics_ingest.domain.parts import Part, WrittenPart
@@ -33,22 +33,18 @@ class Limited:
     others: int = 0
 
 
-def sets_met(cells: Iterable[CellKey]) -> dict[int, set[Dims]]:
-    """Return the dimension sets of the cells by UTC day."""
-    met: dict[int, set[Dims]] = {}
+def sets_met(cells: Iterable[CellKey]) -> dict[int, set[bytes]]:
+    """Return the dimension sets of the cells, as set_key, by UTC day."""
+    met: dict[int, set[bytes]] = {}
     for day, dims in {(day_of(minute), dims) for minute, dims in cells}:
-        met.setdefault(day, set()).add(dims)
+        if dims:
+            met.setdefault(day, set()).add(set_key(dims))
     return met
 
 
-def days_with_unknown_sets(met: Mapping[int, set[Dims]], known: DaySets) -> set[int]:
+def days_with_unknown_sets(met: DaySets, known: DaySets) -> set[int]:
     """Return the days of which a dimension set is not among the known ones."""
-    none: frozenset[bytes] = frozenset()
-    return {
-        day
-        for day, sets in met.items()
-        if any(dims and set_key(dims) not in known.get(day, none) for dims in sets)
-    }
+    return {day for day, sets in met.items() if not sets <= known.get(day, frozenset())}
 
 
 def sets_a_day(kind: MetricKind) -> int:

@@ -39,6 +39,15 @@ class BulkCells:
         first, last = day_of(int(self.minutes.min())), day_of(int(self.minutes.max()))
         return all(sets.get(day, frozenset()) >= keys for day in range(first, last + 1))
 
+    def met(self) -> dict[int, set[bytes]]:
+        """Return the dimension sets, as cells.set_key, by UTC day."""
+        keys = list(map(self.targets.set_keys.__getitem__, self.table.tolist()))
+        days = day_of(self.minutes)
+        return {
+            day: {keys[place] for place in np.unique(self.dims[days == day]).tolist()}
+            for day in np.unique(days).tolist()
+        }
+
     def as_cells(self) -> dict[CellKey, CellSum]:
         """Return them one by one."""
         dims = [self.targets.dims[target] for target in self.table.tolist()]

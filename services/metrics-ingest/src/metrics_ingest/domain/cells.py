@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from metrics_ingest.domain.values import Value
 from service_kit.sketches import Distinct, Ranks, Sketch, merged
@@ -15,6 +17,8 @@ Dims = tuple[Value | None, ...]
 CellKey = tuple[int, Dims]
 """A UTC epoch minute and the values of the metric's dimensions, in their order."""
 
+Minutes = TypeVar("Minutes", int, NDArray[np.int64])
+
 DaySets = Mapping[int, frozenset[bytes] | set[bytes]]
 """Known sets of dimension values by UTC day, as set_key."""
 
@@ -22,8 +26,8 @@ _ZERO = Decimal(0)
 _MINUTES_A_DAY = 1440
 
 
-def day_of(minute: int) -> int:
-    """Return the UTC day, counted from the epoch, of an epoch minute."""
+def day_of(minute: Minutes) -> Minutes:
+    """Return the UTC day, counted from the epoch, of an epoch minute, or of a column of them."""
     return minute // _MINUTES_A_DAY
 
 

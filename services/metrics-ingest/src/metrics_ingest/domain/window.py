@@ -114,6 +114,11 @@ class Window:
             there.append(Generation.empty())
         there[-1].add(at_ms, entries)
 
+    def make_room(self) -> None:
+        """Let the newest generation grow now if that is due soon: when a partition is loaded."""
+        if self._generations:
+            self._generations[-1].make_room()
+
     def prune(self, before_ms: int) -> int:
         """Drop what arrived before ``before_ms``; return how many ids that were."""
         dropped = sum(each.prune(before_ms) for each in self._generations)

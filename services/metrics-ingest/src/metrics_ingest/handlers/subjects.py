@@ -71,6 +71,7 @@ class SubjectsEffect:
     plans: dict[str, TenantPlan] = field(default_factory=dict)
     states: dict[Subject, State] = field(default_factory=dict)
     day_sets: dict[DaySet, set[bytes]] = field(default_factory=dict)
+    sets_found: dict[DaySet, set[bytes]] = field(default_factory=dict)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     conflicts: Counter[SourceName] = field(default_factory=Counter)
     refused: list[Refused] = field(default_factory=list)
@@ -269,7 +270,8 @@ async def _beyond(
         days = {day: memory.day_sets.get((tenant, metric, day), set()) for day in met}
         known |= {(tenant, metric, day): sets for day, sets in days.items()}
         doubtful += [(tenant, metric, day) for day in days_with_unknown_sets(met, days)]
-    known |= await store.day_sets(doubtful)
+    effect.sets_found = await store.day_sets(doubtful)
+    known |= effect.sets_found
     beyond = set()
     for (tenant, metric), cells in news.items():
         sets = {day: known[tenant, metric, day] for day in sets_met(cells)}
@@ -307,7 +309,7 @@ def remember(effect: SubjectsEffect, memory: SubjectMemory) -> None:
     """Take the effect of a committed slice into memory; what is forgotten is read again."""
     memory.plans.update(effect.plans)
     _learn(memory.states, effect.states)
-    _learn(memory.day_sets, effect.day_sets)
+    _learn(memory.day_sets, effect.sets_found | effect.day_sets)
     for subject, state in effect.states.items():
         if len(state.booked) > MOST_CELLS:
             del memory.states[subject]

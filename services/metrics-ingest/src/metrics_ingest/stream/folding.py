@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from metrics_ingest.adapters.definitions import plans_of
 from metrics_ingest.adapters.drift import drift_of
 from metrics_ingest.adapters.folds import MongoFoldStore, blocks_of, letter_keys_of
 from metrics_ingest.adapters.older_ids import FileOlderIds
@@ -61,13 +62,16 @@ class FoldHandler:
         return self._ahead.read(batch.records, dict(self.memory.plans))
 
     async def load(self, partition: Partition) -> None:
-        """Load the window and the open letters of the partition."""
+        """Load the window and the open letters of the partition, and plans if there are none."""
+        if not self.memory.plans:
+            self.memory.plans.update(await plans_of(self._store, self._clock.now_ms()))
         older = self._older[partition.number] = self._make_older()
         remembered = self.memory.partitions[partition.number] = PartitionMemory()
         async for block in blocks_of(self._store, partition):
             remembered.window.add(block)
             remembered.arrived_ms = block.at_ms
             _count_spilled(spill(self.memory, remembered, older))
+        remembered.window.make_room()
         remembered.letters = await letter_keys_of(self._store, partition)
         remembered.drift = await drift_of(self._store, partition)
         self._show()

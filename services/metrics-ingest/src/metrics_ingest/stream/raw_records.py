@@ -11,7 +11,7 @@ from metrics_ingest.domain.bulk_reading import BulkReader, Prepared
 from metrics_ingest.domain.causes import UNREADABLE, error_text
 from metrics_ingest.domain.folding import Arrival
 from metrics_ingest.domain.plans import TenantPlan
-from service_kit.records import Record, Slice, columns_of
+from service_kit.records import Record, Slice, columns_of, keys_of
 
 Plans = Mapping[str, TenantPlan]
 
@@ -49,9 +49,9 @@ class SliceRecords:
     def tenants(self) -> set[str]:
         """Return the tenants that the records' keys name."""
         if self._prepared is None:
-            return _tenants([record.key or b"" for record in self._records])
-        keys = [self._records[row].key or b"" for row in self._prepared.rest]
-        return self._prepared.tenants | _tenants(keys)
+            return _tenants(keys_of(self._records, range(len(self._records))))
+        rest = keys_of(self._records, self._prepared.rest)
+        return self._prepared.tenants | _tenants(rest)
 
     def read(self, plans: Plans) -> Prepared:
         """Read in bulk what these plans allow, unless it has been read with them."""
