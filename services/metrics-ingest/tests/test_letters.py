@@ -232,6 +232,19 @@ async def test_a_source_whose_last_thousand_were_mostly_bad_is_paused_and_resume
     assert actions[-3:] == ["source.resumed", *["dead-letters.replayed"] * 2]
 
 
+async def test_a_replay_of_large_letters_stops_at_a_bounded_size(stage: Any, make: Any) -> None:
+    await stage.declare()
+    for number in range(60):
+        event = make.order(f"b{number}", None, 1) | {"note": "x" * 400_000}
+        await stage.append(make.raw_event(make.cloud(event), id=f"b{number}"))
+    await stage.pump()
+    done = await stage.done("POST", "/v1/dead-letters/replay", {"source": "shop"})
+    assert done["more"]
+    assert done["replayed"] == 50  # a page: 20 MB
+    done = await stage.done("POST", "/v1/dead-letters/replay", {"source": "shop"})
+    assert (done["replayed"], done["more"]) == (10, False)
+
+
 async def test_half_bad_is_not_mostly_bad(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.send(
