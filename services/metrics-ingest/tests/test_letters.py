@@ -9,6 +9,7 @@ import pytest
 
 from event_contracts.raw import RawEvent
 from event_contracts.wire import partition_of
+from metrics_ingest.api.pages import token_of
 from metrics_ingest.domain.causes import error_text
 from service_kit.testing.fake_mongo import Fault
 
@@ -326,3 +327,11 @@ async def test_letters_come_in_pages_and_another_tenant_sees_none(stage: Any, ma
     ).status_code == 404
     done = await stage.done("POST", "/v1/dead-letters/replay", {"ids": [identity]}, tenant="other")
     assert done["replayed"] == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/dead-letters?", "/v1/records?source=shop&"])
+async def test_a_token_beyond_what_the_store_counts_is_refused(stage: Any, path: str) -> None:
+    await stage.declare()
+    for at_ms in (2**63, -(2**63)):
+        answer = await stage.call("GET", f"{path}after={token_of(at_ms, 'x')}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad-token")
