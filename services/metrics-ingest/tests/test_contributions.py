@@ -247,6 +247,28 @@ def test_a_slice_takes_effect_when_all_its_parts_are_there_and_zeroes_what_it_la
     assert books.corrects[-2:] == [None, "slice:*:a|d|x, slice:*:a|d|y"]
 
 
+@pytest.mark.parametrize("unfinished", range(1, 5))
+def test_up_to_four_unfinished_slices_wait_for_their_parts(unfinished: int) -> None:
+    plan = plan_of(SLICE, SPEND)
+    books = Books(plan)
+    for as_of in range(1, unfinished + 1):
+        books.take(part(plan, as_of, 1, 2, "x", f"{as_of}0"))
+    for as_of in range(1, unfinished + 1):  # the newest may never become whole
+        books.take(part(plan, as_of, 2, 2, "y", "1"))
+        assert sum_of(books, "spend") == as_of * 10 + 1
+
+
+def test_of_more_unfinished_slices_the_newest_wait() -> None:
+    plan = plan_of(SLICE, SPEND)
+    books = Books(plan)
+    for as_of in range(1, 7):
+        books.take(part(plan, as_of, 1, 2, "x", f"{as_of}0"))
+    books.take(part(plan, 2, 2, 2, "y", "1"))
+    assert books.totals == {}
+    books.take(part(plan, 4, 2, 2, "y", "1"))
+    assert sum_of(books, "spend") == 41
+
+
 def test_a_slice_without_rows_zeroes_all() -> None:
     plan = plan_of(SLICE, SPEND)
     books = Books(plan)
