@@ -9,6 +9,7 @@ import pytest
 
 from event_contracts.facts import Accepted, FactBatches, FactsMessage, Watermark
 from event_contracts.wire import decoder_of
+from metrics_ingest.domain.memory import Memory
 from metrics_ingest.domain.window import BYTES_PER_ID
 from service_kit.records import Partition
 from service_kit.testing.fake_mongo import Fault
@@ -349,3 +350,20 @@ async def test_years_of_history_in_one_slice_fit_into_records(stage: Any, make: 
     counted = [a for b in await stage.facts() if b.metric == "orders" for a in b.accepted]
     assert len(counted) == len({a.quarter for a in counted}) == 45_000
     assert await stage.total("orders") == (45_000, 45_000)
+
+
+def test_known_dimension_sets_are_forgotten_as_they_were_learnt_when_they_are_too_many() -> None:
+    memory = Memory(0, most_sets=25)
+    for day in range(100):
+        for metric in ("a", "b"):
+            memory.learn_day_sets({("acme", metric, day): {bytes([n]) for n in range(6)}})
+    known = {m: set(memory.day_sets("acme", m)) for m in ("a", "b")}
+    assert known == {"a": {98, 99}, "b": {98, 99}}
+    memory.learn_day_sets({("acme", "a", 98): {bytes([n]) for n in range(7)}})  # it has one more
+    memory.learn_day_sets({("acme", "c", 1): {b"x"}})
+    assert (set(memory.day_sets("acme", "a")), set(memory.day_sets("acme", "b"))) == (
+        {98, 99},
+        {99},
+    )
+    memory.learn_day_sets({("acme", "c", 2): {bytes([n]) for n in range(26)}})
+    assert not any(memory.day_sets("acme", metric) for metric in "abc")
