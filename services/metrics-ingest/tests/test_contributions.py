@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
 from metrics_ingest.domain.booking import Differences, batches
+from metrics_ingest.domain.causes import OUT_OF_RANGE, Unfit
 from metrics_ingest.domain.definitions import (
     Condition,
     Contribution,
@@ -297,6 +298,15 @@ def test_a_row_that_comes_behind_the_last_part_still_belongs_to_its_slice() -> N
     assert sum_of(books, "spend") == 30
     books.take(part(plan, 1, 1, 1, "y", "21"))
     assert books.outcomes["conflict"] == 1
+
+
+@pytest.mark.parametrize("names", [("key",), ("key", "cell")])
+def test_a_key_that_no_record_has_room_for_is_refused_at_the_door(names: tuple[str, ...]) -> None:
+    longest: dict[str, Any] = dict.fromkeys(("account", "day", "campaign"), "%" * 1024)
+    wide = msgspec.structs.replace(SLICE, **dict.fromkeys(names, tuple(longest)))
+    with pytest.raises(Unfit) as raised:
+        told(plan_of(wide, SPEND), as_of=1, rows=1, row="1", **longest)
+    assert (raised.value.cause, raised.value.where) == (OUT_OF_RANGE, "*")
 
 
 def deal(plan: SourcePlan, as_of: int, **fields: Any) -> SubjectEvent:
