@@ -239,7 +239,7 @@ async def test_says_how_many_bundles_wait_while_the_broker_takes_none(store: Sto
     async def refuse(rows: Sequence[dict[str, Any]]) -> None:
         raise Infrastructure("no broker")
 
-    kept.send = refuse  # type: ignore[method-assign]
+    kept.send = refuse
     with pytest.raises(Infrastructure):
         await relay.step()
     assert relay.waiting == 2

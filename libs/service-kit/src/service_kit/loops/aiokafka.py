@@ -72,7 +72,7 @@ def kafka_consumer(settings: LoopSettings) -> _Consumer:
     return consumer
 
 
-class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # an untyped base
+class AiokafkaLoop:
     """Reads with aiokafka; ``run`` raises, and a failed take leaves the process at once."""
 
     def __init__(
@@ -200,3 +200,6 @@ class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # an untyp
             raw.timestamp,
             dict(raw.headers) if raw.headers else NO_HEADERS,
         )
+
+
+ConsumerRebalanceListener.register(AiokafkaLoop)
