@@ -67,14 +67,15 @@ async def relay_of(store: Store) -> tuple[Relay, Kept]:
 
 
 async def test_what_the_wake_tells_is_sent_without_a_look_and_nothing_twice(store: Store) -> None:
+    await write(store, FACTS[1])  # the origin is known from then on
     relay, kept = await relay_of(store)
     await write(store, FACTS[0], FACTS[0])
     assert await relay.step({}) == 0  # nobody told, and the last look was just now
     await write(store, FACTS[0])
-    assert await relay.step({"o": 1}) == 2
-    assert await relay.step({"o": 2}) == 1
-    assert await relay.step({"o": 1}) == 0
-    assert kept.rows == [("o>facts/0", 1), ("o>facts/0", 2), ("o>facts/0", 3)]
+    assert await relay.step({"o": 2}) == 2
+    assert await relay.step({"o": 3}) == 1
+    assert await relay.step({"o": 2}) == 0
+    assert kept.rows[1:] == [("o>facts/0", 1), ("o>facts/0", 2), ("o>facts/0", 3)]
 
 
 async def test_what_nobody_told_of_is_sent_at_the_next_look(store: Store) -> None:
@@ -238,7 +239,34 @@ async def test_says_how_many_bundles_wait_while_the_broker_takes_none(store: Sto
     async def refuse(rows: Sequence[dict[str, Any]]) -> None:
         raise Infrastructure("no broker")
 
-    kept.send = refuse  # type: ignore[method-assign]
+    kept.send = refuse
     with pytest.raises(Infrastructure):
         await relay.step()
     assert relay.waiting == 2
+
+
+async def test_a_false_word_costs_a_look_and_nothing_else(store: Store) -> None:
+    relay, kept = await relay_of(store)
+    await write(store, FACTS[0])
+    assert await relay.step({"o": 2**70, "nobody": 7}) == 1
+    assert await relay.step({"o": 2}) == 0
+    assert await relay.step({"o": -(2**70)}) == 0
+    await write(store, FACTS[0])
+    assert await relay.step({"o": 2}) == 1
+    assert kept.rows == [("o>facts/0", 1), ("o>facts/0", 2)]
+    assert [row["_id"] for row in await store.db["relay"].find({}).to_list(None)] == ["o"]
+
+
+async def test_a_relay_killed_before_its_cursor_is_written_has_trimmed_nothing_behind_it(
+    store: Store,
+) -> None:
+    for _ in range(3):
+        await write(store, FACTS[0])
+    long_ago = {"$set": {"at": datetime.now(UTC) - KEEP - timedelta(seconds=1)}}
+    await store.db["outbox"].update_many({}, long_ago)
+    kept = Kept()
+    with pytest.raises(StopAsyncIteration):  # the wake's: it has sent, and trims no more
+        await Relay(store, kept, kept, "me").run()
+    assert len(kept.rows) == 3
+    _, again = await relay_of(store)
+    assert again.rows == kept.rows

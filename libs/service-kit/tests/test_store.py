@@ -118,3 +118,18 @@ async def test_another_run_of_the_body_sees_what_holds_then(counted: Counted) ->
     await counted.run(body)
     assert seen == [1, 2]
     assert await counted.store.db["c"].find_one({"_id": "a"}) == {"_id": "a", "n": 12}
+
+
+async def test_writes_travel_together_as_far_as_a_server_takes_a_message(counted: Counted) -> None:
+    async def body(tx: Tx) -> None:
+        await tx["c"].find_one({"_id": "a"})
+        for name, size in (("few", 10), ("outbox", 3_900_000), ("blocks", 3_900_000), ("c", 10)):
+            documents = [{"_id": f"{name}{n}", "body": b"x" * size} for n in range(7)]
+            await tx[name].insert_many(documents)
+
+    await counted.run(body)
+    assert counted.calls["bulkWrite:"] == 1
+    assert counted.calls["bulk_write:outbox"] == counted.calls["bulk_write:blocks"] == 1
+    assert counted.calls["bulk_write:few"] == counted.calls["bulk_write:c"] == 0
+    for name, found in (("few", 7), ("outbox", 7), ("blocks", 7), ("c", 9)):
+        assert await counted.store.db[name].count_documents({}) == found

@@ -101,3 +101,22 @@ async def test_one_batch_that_cannot_be_added_up_makes_a_letter_of_its_record_an
     assert letters[0]["body"] == bad.value
     lanes = [lane for row in await used.all("lanes_in") for lane in row["lanes"]]
     assert not any(lane["missing"] for lane in lanes)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cells": (Cell(TEN, 0, Decimal("9.9E+6144"), 1), Cell(TEN, 0, Decimal("9E+6144"), 1))},
+        {"cells": (Cell(TEN, 0, Decimal(1), 2**64),)},
+        {"over": (Decimal("1E+7000"),)},
+        {"as_of_ms": 2**64},
+    ],
+)
+async def test_numbers_that_nothing_can_keep_make_a_letter_and_the_log_goes_on(
+    used: Any, wrong: dict[str, Any]
+) -> None:
+    await used.feed(record(used, facts("gross_revenue", "4", **wrong)))
+    await used.feed(record(used, facts("gross_revenue", "3")))
+    assert await used.days("g") == {DAY: 3}
+    (letter,) = await used.all("dead_letters")
+    assert letter["cause"] == "bad-cell"

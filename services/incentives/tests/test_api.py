@@ -279,7 +279,9 @@ async def test_a_cursor_follows_several_partitions_side_by_side(door: Door, stag
     assert sorted(seen) == ["0.1", "0.2", "0.3", "0.4", "1.1", "2.1"]
 
 
-@pytest.mark.parametrize("after", ["x", "!!!!", "MDox", "MDp4", "5Lit"])
+@pytest.mark.parametrize(
+    "after", ["x", "!!!!", "MDox", "MDp4", "5Lit", "MDo5MjIzMzcyMDM2ODU0Nzc1ODA4"]
+)
 async def test_a_cursor_that_is_none_is_refused(door: Door, after: str) -> None:
     found = await door.call("GET", f"/v1/awards?after={after}")
     if after == "MDox":  # "0:1", a position

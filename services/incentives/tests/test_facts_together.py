@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from event_contracts.facts import Cell, FactBatch, FactBatches
+from event_contracts.facts import Cell, FactBatch, FactBatches, joined
+from event_contracts.wire import encode
 from service_kit.records import Record
 
 NINE = int(datetime(2011, 1, 18, 9, tzinfo=UTC).timestamp()) // 60
@@ -87,3 +88,28 @@ async def test_cells_that_no_rule_asks_for_are_not_looked_at(stage: Any) -> None
     )
     assert await stage.dead_letters() == []
     assert len(await stage.awards()) == 1
+
+
+async def test_numbers_that_nothing_can_keep_make_a_letter_and_the_log_goes_on(stage: Any) -> None:
+    await stage.rule()
+    huge = Decimal("9.9E+6144")
+    rows = [
+        record(stage, facts("gross_revenue", "France", "1", cells=(Cell(NINE, 0, huge, 1),) * 2)),
+        record(stage, facts("gross_revenue", "France", "1", cells=(Cell(NINE, 0, -huge, 2**64),))),
+        record(stage, facts("gross_revenue", "France", "1", as_of_ms=2**64)),
+    ]
+    await stage.feed(*rows)
+    await stage.feed(record(stage, facts("gross_revenue", "France", "10000")))
+    assert [letter["cause"] for letter in await stage.dead_letters()] == ["amount"] * 3
+    assert len(await stage.awards()) == 1
+
+
+async def test_a_record_with_facts_of_another_tenant_is_taken_by_none(stage: Any) -> None:
+    await stage.rule()
+    mine = facts("gross_revenue", "France", "20000")
+    stranger = replace(
+        record(stage, facts("orders", "France", "1")), value=joined("rival", [encode(mine)])
+    )
+    await stage.feed(stranger)
+    assert [letter["cause"] for letter in await stage.dead_letters()] == ["undecodable"]
+    assert await stage.awards() == []

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
 from metrics_ingest.domain.booking import Differences, batches
+from metrics_ingest.domain.causes import OUT_OF_RANGE, Unfit
 from metrics_ingest.domain.definitions import (
     Condition,
     Contribution,
@@ -247,6 +248,28 @@ def test_a_slice_takes_effect_when_all_its_parts_are_there_and_zeroes_what_it_la
     assert books.corrects[-2:] == [None, "slice:*:a|d|x, slice:*:a|d|y"]
 
 
+@pytest.mark.parametrize("unfinished", range(1, 5))
+def test_up_to_four_unfinished_slices_wait_for_their_parts(unfinished: int) -> None:
+    plan = plan_of(SLICE, SPEND)
+    books = Books(plan)
+    for as_of in range(1, unfinished + 1):
+        books.take(part(plan, as_of, 1, 2, "x", f"{as_of}0"))
+    for as_of in range(1, unfinished + 1):  # the newest may never become whole
+        books.take(part(plan, as_of, 2, 2, "y", "1"))
+        assert sum_of(books, "spend") == as_of * 10 + 1
+
+
+def test_of_more_unfinished_slices_the_newest_wait() -> None:
+    plan = plan_of(SLICE, SPEND)
+    books = Books(plan)
+    for as_of in range(1, 7):
+        books.take(part(plan, as_of, 1, 2, "x", f"{as_of}0"))
+    books.take(part(plan, 2, 2, 2, "y", "1"))
+    assert books.totals == {}
+    books.take(part(plan, 4, 2, 2, "y", "1"))
+    assert sum_of(books, "spend") == 41
+
+
 def test_a_slice_without_rows_zeroes_all() -> None:
     plan = plan_of(SLICE, SPEND)
     books = Books(plan)
@@ -275,6 +298,15 @@ def test_a_row_that_comes_behind_the_last_part_still_belongs_to_its_slice() -> N
     assert sum_of(books, "spend") == 30
     books.take(part(plan, 1, 1, 1, "y", "21"))
     assert books.outcomes["conflict"] == 1
+
+
+@pytest.mark.parametrize("names", [("key",), ("key", "cell")])
+def test_a_key_that_no_record_has_room_for_is_refused_at_the_door(names: tuple[str, ...]) -> None:
+    longest: dict[str, Any] = dict.fromkeys(("account", "day", "campaign"), "%" * 1024)
+    wide = msgspec.structs.replace(SLICE, **dict.fromkeys(names, tuple(longest)))
+    with pytest.raises(Unfit) as raised:
+        told(plan_of(wide, SPEND), as_of=1, rows=1, row="1", **longest)
+    assert (raised.value.cause, raised.value.where) == (OUT_OF_RANGE, "*")
 
 
 def deal(plan: SourcePlan, as_of: int, **fields: Any) -> SubjectEvent:

@@ -207,6 +207,15 @@ def test_what_is_no_array_is_refused(text: bytes) -> None:
         split_batch(text)
 
 
+@pytest.mark.parametrize("end", [b"", b"\\"])
+def test_a_batch_with_a_text_that_does_not_end_is_looked_at_once(end: bytes) -> None:
+    # Looked at anew from each of its quotes, 20 KB took seconds, and this would take an hour.
+    endless = b'{"a":"' + b'\\"' * 500_000 + end
+    with pytest.raises(UserError, match="the array does not end"):
+        split_batch(b"[" + endless)
+    assert split_batch(b'[{"b":1},' + endless + b"},{}]") == [b'{"b":1}', endless + b"}", b"{}"]
+
+
 def test_a_binary_record_of_kafka_is_joined_from_headers_and_value() -> None:
     headers = {"ce_specversion": b"1.0", "ce_id": "é".encode(), "content-type": b"application/avro"}
     joined = msgspec.json.decode(from_kafka(headers, b"\x00") or b"")

@@ -1,5 +1,6 @@
 """The fold on the kit's own session and applier: every event once, whatever happens."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from event_contracts.facts import Accepted, FactBatches, FactsMessage, Watermark
 from event_contracts.wire import decoder_of
+from metrics_ingest.domain.memory import Memory
 from metrics_ingest.domain.window import BYTES_PER_ID
 from service_kit.records import Partition
 from service_kit.testing.fake_mongo import Fault
@@ -369,3 +371,46 @@ async def test_a_slice_that_is_too_large_for_a_record_is_split(stage: Any, make:
         sum(a.count for b in await stage.facts() if b.metric == "orders" for a in b.accepted)
         == 1500
     )
+
+
+async def test_years_of_history_in_one_slice_fit_into_records(stage: Any, make: Any) -> None:
+    # 45,000 quarter hours in one batch were 540 KB: Kafka took no such record, for ever.
+    await stage.declare()
+    await stage.applier.drop([Partition("raw", 1)])
+    begin = datetime(2007, 1, 1)
+    for number in range(45_000):
+        at = begin + timedelta(minutes=15 * number)
+        sent = {
+            "type": "raw.event.v1",
+            "tenant": "acme",
+            "source": "shop",
+            "id": f"e{number}",
+            "door": "http",
+            "received_ms": stage.clock.ms,
+            "body": make.cloud(make.order(f"e{number}", 1, at=f"{at.isoformat()}Z")),
+        }
+        await stage.log.send("raw", [(0, b"k", msgspec.json.encode(sent))])
+    records = stage.log.records[0]
+    await stage.applier.apply([make.slice_of(Partition("raw", 0), records, 0, len(records))])
+    rows = await stage.rows("facts")
+    assert max(len(row["value"]) for row in rows) < 512 * 1024
+    counted = [a for b in await stage.facts() if b.metric == "orders" for a in b.accepted]
+    assert len(counted) == len({a.quarter for a in counted}) == 45_000
+    assert await stage.total("orders") == (45_000, 45_000)
+
+
+def test_known_dimension_sets_are_forgotten_as_they_were_learnt_when_they_are_too_many() -> None:
+    memory = Memory(0, most_sets=25)
+    for day in range(100):
+        for metric in ("a", "b"):
+            memory.learn_day_sets({("acme", metric, day): {bytes([n]) for n in range(6)}})
+    known = {m: set(memory.day_sets("acme", m)) for m in ("a", "b")}
+    assert known == {"a": {98, 99}, "b": {98, 99}}
+    memory.learn_day_sets({("acme", "a", 98): {bytes([n]) for n in range(7)}})  # it has one more
+    memory.learn_day_sets({("acme", "c", 1): {b"x"}})
+    assert (set(memory.day_sets("acme", "a")), set(memory.day_sets("acme", "b"))) == (
+        {98, 99},
+        {99},
+    )
+    memory.learn_day_sets({("acme", "c", 2): {bytes([n]) for n in range(26)}})
+    assert not any(memory.day_sets("acme", metric) for metric in "abc")

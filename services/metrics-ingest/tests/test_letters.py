@@ -9,6 +9,7 @@ import pytest
 
 from event_contracts.raw import RawEvent
 from event_contracts.wire import partition_of
+from metrics_ingest.api.pages import token_of
 from metrics_ingest.domain.causes import error_text
 from service_kit.testing.fake_mongo import Fault
 
@@ -232,6 +233,19 @@ async def test_a_source_whose_last_thousand_were_mostly_bad_is_paused_and_resume
     assert actions[-3:] == ["source.resumed", *["dead-letters.replayed"] * 2]
 
 
+async def test_a_replay_of_large_letters_stops_at_a_bounded_size(stage: Any, make: Any) -> None:
+    await stage.declare()
+    for number in range(60):
+        event = make.order(f"b{number}", None, 1) | {"note": "x" * 400_000}
+        await stage.append(make.raw_event(make.cloud(event), id=f"b{number}"))
+    await stage.pump()
+    done = await stage.done("POST", "/v1/dead-letters/replay", {"source": "shop"})
+    assert done["more"]
+    assert done["replayed"] == 50  # a page: 20 MB
+    done = await stage.done("POST", "/v1/dead-letters/replay", {"source": "shop"})
+    assert (done["replayed"], done["more"]) == (10, False)
+
+
 async def test_half_bad_is_not_mostly_bad(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.send(
@@ -313,3 +327,11 @@ async def test_letters_come_in_pages_and_another_tenant_sees_none(stage: Any, ma
     ).status_code == 404
     done = await stage.done("POST", "/v1/dead-letters/replay", {"ids": [identity]}, tenant="other")
     assert done["replayed"] == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/dead-letters?", "/v1/records?source=shop&"])
+async def test_a_token_beyond_what_the_store_counts_is_refused(stage: Any, path: str) -> None:
+    await stage.declare()
+    for at_ms in (2**63, -(2**63)):
+        answer = await stage.call("GET", f"{path}after={token_of(at_ms, 'x')}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad-token")

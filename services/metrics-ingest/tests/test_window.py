@@ -48,6 +48,18 @@ def test_an_id_that_was_pruned_is_found_again_when_it_comes_again() -> None:
     assert found(window, 1, 2, 3) == {1: 99, 3: 4}
 
 
+def test_of_an_id_that_came_with_several_contents_the_newest_is_found() -> None:
+    window, older = Window(), FileOlderIds()
+    window.shrink(4000)
+    for stamp in range(1, 60):  # the table grows on the way
+        window.add(
+            Block(stamp, pack([(key(1), stamp), *((key(stamp * 99 + n), 0) for n in range(20))]))
+        )
+        assert found(window, 1) == {1: stamp}
+    older.add(window.shrink(0))
+    assert found(older, 1) == {1: 59}
+
+
 def test_a_full_window_hands_over_its_oldest_ids_with_their_arrival() -> None:
     window = Window()
     window.shrink(8)

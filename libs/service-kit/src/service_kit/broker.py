@@ -28,8 +28,8 @@ from service_kit.security import KafkaAccess
 FOREIGN = "foreign:"
 TIMEOUT = 15.0
 VISIBLE_WITHIN = 30.0
-EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # not typed there
-LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # not typed there
+_specs: Any = OffsetSpec  # its methods are not typed
+EARLIEST, LATEST = _specs.earliest(), _specs.latest()
 # A broker that restarts, or a leader that has just been chosen: worth asking again.
 PASSING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,

@@ -40,7 +40,8 @@ def compiled(function: F, *, inline: bool = False) -> F:
     which was a third of the scan's time (an atomic addition for each call with an array).
     """
     here = _place(Path(function.__code__.co_filename).parent)
-    numba.config.CACHE_DIR = str(here)  # type: ignore[attr-defined]  # made at run time
+    config: Any = numba.config  # its names are made at run time
+    config.CACHE_DIR = str(here)
     njit: Any = numba.njit
     made: F = njit(cache=True, nogil=True, _nrt=False, forceinline=inline)(function)
     return made

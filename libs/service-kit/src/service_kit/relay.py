@@ -84,6 +84,10 @@ def stamp_of(row: Document) -> Stamp:
     return Stamp(origin, row["seq"], row["range"][0], row["range"][1])
 
 
+class _MissingBundle(Infrastructure):
+    """A bundle that should have been written is not there."""
+
+
 class Relay:
     """Relays the outbox of one database."""
 
@@ -100,6 +104,7 @@ class Relay:
         self._cursors: dict[str, int] = {}
         self._heads: dict[str, int] = {}
         self._moved: dict[str, int] = {}  # cursors that are not written yet
+        self._written: dict[str, int] = {}  # as they are written: a successor begins there
         self._moving: asyncio.Task[None] | None = None
         self._looked = 0.0
         self._beaten = 0.0
@@ -116,7 +121,7 @@ class Relay:
                 told: Written | None = None
                 while await self._beat():
                     told = {} if await self.step(told) else await self._wake.wait(self._look)
-                    await self._trimmer.step(self._cursors)
+                    await self._trimmer.step(self._written)
         finally:
             self._stop_moving()
 
@@ -126,11 +131,16 @@ class Relay:
         ``told`` is what was written since the last step; None: look.
         """
         now = asyncio.get_running_loop().time()
-        if told is None or now - self._looked > self._look:
+        # Of an origin that is not known, the truth is asked: nobody's word makes a document.
+        if told is None or now - self._looked > self._look or told.keys() - self._cursors.keys():
             told, self._looked = await written(self._db), now
         await self._note(told)
-        due = self._due()
-        rows = await self._read(due)
+        try:
+            due, rows = await self._next_rows()
+        except _MissingBundle:  # or the word that it is there was false
+            self._heads = {}
+            await self._note(await written(self._db))
+            due, rows = await self._next_rows()
         if rows:
             await self._producer.send(rows)
             if self._faults.relay_hold:
@@ -138,6 +148,11 @@ class Relay:
             self._move({origin: numbers[-1] for origin, numbers in due.items()})
         self.sent += len(rows)
         return len(rows)
+
+    async def _next_rows(self) -> tuple[dict[str, range], list[Document]]:
+        """Return the numbers of the next bundles, and their rows; raises _MissingBundle."""
+        due = self._due()
+        return due, await self._read(due)
 
     def _due(self) -> dict[str, range]:
         """Return the numbers of the next bundles; every waiting origin gets a share of the step."""
@@ -159,13 +174,15 @@ class Relay:
         found = {row["_id"]: row for row in await find_ids(self._db["outbox"], ids)}
         if len(found) != len(ids):
             missing = next(i for i in ids if i not in found)
-            raise Infrastructure(f"the outbox of {self._db.name} has no bundle {missing}")
+            raise _MissingBundle(f"the outbox of {self._db.name} has no bundle {missing}")
         return [row for i in ids for row in rows_of(found[i])]
 
     def _move(self, to: Mapping[str, int]) -> None:
         """Move the cursors, and have them written while the next rows are sent."""
         self._cursors |= to
         self._moved |= to
+        if self._moving is not None and self._moving.done():
+            self._moving.result()  # raises what went wrong: those cursors would never be written
         if self._moving is None or self._moving.done():
             self._moving = asyncio.create_task(self._write_cursors())
 
@@ -189,6 +206,8 @@ class Relay:
             )
             if done.matched_count != len(moved):
                 self._epoch = 0  # somebody else holds the lease now
+                return
+            self._written |= moved
 
     async def _note(self, told: Written) -> None:
         """Take over the last bundles written, and make sure that each origin has a cursor."""
@@ -234,6 +253,7 @@ class Relay:
         )
         documents: list[dict[str, Any]] = await self._db["relay"].find({}).to_list(None)
         self._cursors = {document["_id"]: document["cursor"] for document in documents}
+        self._written = dict(self._cursors)
         self._heads = {}
         self._trimmer.begin({row["_id"]: row.get("trimmed", 0) for row in documents})
         log.info("relay %s holds %s, epoch %d", self._me, self._db.name, self._epoch)

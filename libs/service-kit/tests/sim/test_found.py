@@ -134,5 +134,5 @@ async def _cursor(store: Store) -> int:
 
 
 def test_a_relay_that_was_frozen_does_not_move_a_cursor_back() -> None:
-    loop = SimLoop(random.Random(0))  # type: ignore[abstract]
+    loop = SimLoop(random.Random(0))
     assert loop.run(_two_relays_of_which_one_freezes()) == [2, 2]

@@ -111,7 +111,7 @@ def test_a_frozen_process_goes_on_where_it_stood() -> None:
 
 def test_a_point_hands_the_fault_on() -> None:
     loop, process = make()
-    process.world.at_point = lambda *_: (2.0, Fault.DONE)  # type: ignore[method-assign]
+    process.world.at_point = lambda *_: (2.0, Fault.DONE)
 
     async def main() -> tuple[Fault | None, float]:
         return await process.point("x"), loop.time()

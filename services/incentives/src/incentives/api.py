@@ -30,6 +30,7 @@ from service_kit.web import Caller, answer, make_app, page, read_body, require
 # A definition comes by a topic: who defines a metric and at once a rule on it need not wait.
 KNOWN_WITHIN = 3.0
 ASK_AGAIN = 0.1
+LAST = 2**53  # no place has a higher number, and the store counts in 64 bits
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Reader = Annotated[Caller, Depends(require("rules:read"))]
@@ -208,7 +209,10 @@ def _read_cursor(token: str) -> dict[int, int]:
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
         pairs = [pair.split(":") for pair in text.split(",")]
-        return {int(partition): int(n) for partition, n in pairs}
+        cursor = {int(partition): int(n) for partition, n in pairs}
+        if any(abs(n) > LAST for place in cursor.items() for n in place):
+            raise ValueError("nothing has such a place")
+        return cursor
     except ValueError:
         raise UserError(
             "cursor",

@@ -185,9 +185,12 @@ class LetterStore(Sources, Protocol):
     """The dead letters in one transaction of a replay."""
 
     async def new_letters(
-        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], limit: int
+        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], skip: int, limit: int
     ) -> list[KeptLetter]:
-        """Return letters in state new, the oldest first; ``group``: source, cause and where."""
+        """Return letters in state new, the oldest first, behind the first ``skip``.
+
+        ``group``: source, cause and where.
+        """
         ...
 
     async def mark_replayed(self, ids: Sequence[str], replay_id: str) -> None:

@@ -81,6 +81,33 @@ async def test_a_record_of_several_events_becomes_several_and_its_secrets_go(
     assert all(b"secret" not in each and b"4111" not in each for each in kept)
 
 
+async def test_records_that_grow_when_they_are_taken_apart_are_sent_in_portions(
+    foreign: Any, stage: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make.shop()
+    door = source["doors"]["topic:shop.orders"]
+    source["doors"] = {
+        "topic:shop.orders": door | {"each": "orders[]", "id": ["item.id"], "time": ["root.at"]}
+    }
+    await stage.done("POST", "/v1/sources", source)
+    sizes: list[int] = []
+    send = stage.log.send
+
+    async def measured(topic: str, records: Any) -> None:
+        given = list(records)
+        sizes.append(sum(len(value) for _, _, value in given))
+        await send(topic, given)
+
+    monkeypatch.setattr(stage.log, "send", measured)
+    # 200 KB that come to 20 MB, for what stands around an item is kept with each.
+    body = {"at": "2011-05-06T13:07:00", "around": "x" * 190_000}
+    orders = [[{"id": f"{n}-{m}"} for m in range(100)] for n in range(4)]
+    records = [msgspec.json.encode(body | {"orders": each}) for each in orders]
+    await foreign.rekey(stage, *[(each, {}) for each in records])
+    assert len(foreign.logged(stage)) == 400
+    assert max(sizes) < 40_000_000 < sum(sizes)
+
+
 async def test_a_record_whose_append_failed_keeps_its_position(
     foreign: Any, stage: Any, make: Any
 ) -> None:

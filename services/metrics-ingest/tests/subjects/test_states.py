@@ -41,6 +41,20 @@ async def test_the_id_of_a_row_may_be_its_cells(ads: Any, stage: Any) -> None:
     assert await stage.stats("ads") == {"accepted": 2, "duplicates": 1}
 
 
+async def test_a_number_that_goes_back_to_what_it_was_is_the_newest_and_a_copy_of_it_a_copy(
+    ads: Any, stage: Any
+) -> None:
+    source = ads.source()
+    del source["contributions"][0]["as_of"]  # whichever arrives last holds
+    await stage.done("POST", "/v1/sources", source)
+    await stage.done("POST", "/v1/metrics", ads.METRICS[0] | {"source": "ads", "unit": "GBP"})
+    for spend in (10, 20, 20, 10, 10, 20, 10):
+        stage.clock.ms += 1000
+        await ads.send(stage, ads.cell("6-c", 1, spend))
+        assert await stage.total("spend") == (Decimal(spend), 1)
+    assert await stage.stats("ads") == {"accepted": 5, "duplicates": 2}
+
+
 async def test_a_newer_state_that_cannot_be_read_is_a_letter_whatever_else_comes_under_its_id(
     ads: Any,
     stage: Any,

@@ -27,8 +27,8 @@ from service_kit.loops.base import (
     LoopSettings,
     apply_guarded,
     leave,
+    light_waves,
     slices_of,
-    waves,
 )
 from service_kit.records import Partition, Record, Slice
 
@@ -72,7 +72,7 @@ def kafka_consumer(settings: LoopSettings) -> _Consumer:
     return consumer
 
 
-class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # an untyped base
+class AiokafkaLoop:
     """Reads with aiokafka; ``run`` raises, and a failed take leaves the process at once."""
 
     def __init__(
@@ -117,7 +117,7 @@ class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # an untyp
         # What was fetched before the seek stands at a wrong place.
         if not self._owned.is_set():
             return
-        for wave in waves(await self._slices(got)):
+        for wave in light_waves(await self._slices(got)):
             await apply_guarded(self._applier, wave, self._guards)
         self._commit()
 
@@ -200,3 +200,6 @@ class AiokafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # an untyp
             raw.timestamp,
             dict(raw.headers) if raw.headers else NO_HEADERS,
         )
+
+
+ConsumerRebalanceListener.register(AiokafkaLoop)

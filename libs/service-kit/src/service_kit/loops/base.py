@@ -25,6 +25,7 @@ SESSION_SECONDS = 6
 HEARTBEAT_SECONDS = 1
 COMMIT_SECONDS = 1.0
 EXIT_CODE = 70
+MOST_BYTES = 8 * 2**20  # of one transaction's records
 
 NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
 
@@ -129,6 +130,43 @@ def waves(slices: Iterable[Sequence[Slice]]) -> Iterator[list[Slice]]:
     while queues:
         yield [queue.pop(0) for queue in queues]
         queues = [queue for queue in queues if queue]
+
+
+def light_waves(slices: Iterable[Sequence[Slice]], most: int = MOST_BYTES) -> Iterator[list[Slice]]:
+    """Yield the same in transactions of about ``most`` bytes at most, whatever the records' size.
+
+    Behind an outage a batch of fat records may be two hundred megabytes: a transaction that takes
+    longer than the server lets it live is never done, however often it is tried.
+    """
+    for wave in waves(
+        [piece for each in queue for piece in _pieces(each, most)] for queue in slices
+    ):
+        light: list[Slice] = []
+        size = 0
+        for each in wave:
+            weight = sum(map(_weight, each.records))
+            if light and size + weight > most:
+                yield light
+                light, size = [], 0
+            light.append(each)
+            size += weight
+        yield light
+
+
+def _pieces(whole: Slice, most: int) -> Iterator[Slice]:
+    """Cut a slice in front of the records with which it would become too heavy."""
+    start, first, size = whole.start, 0, 0
+    for number, record in enumerate(whole.records):
+        weight = _weight(record)
+        if number > first and size + weight > most:
+            yield Slice(whole.partition, start, record.offset, whole.records[first:number])
+            start, first, size = record.offset, number, 0
+        size += weight
+    yield Slice(whole.partition, start, whole.end, whole.records[first:])
+
+
+def _weight(record: Record) -> int:
+    return len(record.value or b"")
 
 
 def slices_of(

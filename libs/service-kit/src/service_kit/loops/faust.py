@@ -30,8 +30,8 @@ from service_kit.loops.base import (
     LoopSettings,
     apply_guarded,
     leave,
+    light_waves,
     slices_of,
-    waves,
 )
 from service_kit.loops.gathered import Gathered
 from service_kit.records import Partition, Record
@@ -109,7 +109,7 @@ class FaustLoop:
                 record = self._record(event.message)
                 found.setdefault(record.partition, []).append(record)
             gapless = self._applier.gapless
-            for wave in waves(slices_of(p, r, p.topic in gapless) for p, r in found.items()):
+            for wave in light_waves(slices_of(p, r, p.topic in gapless) for p, r in found.items()):
                 await apply_guarded(self._applier, wave, self._guards)
         except Exception as error:
             self._leave(error)

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from alerting.adapters.deeds import Cursor, Terms, Told, body_of, come_due, list_deeds
+from alerting.adapters.deeds import LAST, Cursor, Terms, Told, body_of, come_due, list_deeds
 from alerting.adapters.goals import newest_of
 from alerting.api.seeing import Seeing
 from alerting.domain.goal import GoalKey
@@ -148,7 +148,10 @@ def read_cursor(token: str) -> Cursor:
         positions, _, told = text.partition(";")
         pairs = [pair.split(":") for pair in positions.split(",")]
         place = [int(part) for part in told.split(":")] if told else []
-        return Cursor({int(partition): int(n) for partition, n in pairs}, Told(*place))
+        cursor = Cursor({int(partition): int(n) for partition, n in pairs}, Told(*place))
+        if any(abs(n) > LAST for n in (*cursor.positions, *cursor.positions.values(), *place)):
+            raise ValueError("nothing has such a place")
+        return cursor
     except (TypeError, ValueError):
         raise UserError(
             "cursor",

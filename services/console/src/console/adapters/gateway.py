@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from types import GenericAlias
 from typing import Any, TypeVar
 
 import httpx
@@ -41,7 +42,8 @@ class Gateway:
         while True:
             answer = await self._call("GET", service, path, wanted)
             items = _read(service, answer.content, dict[str, msgspec.Raw])
-            found += _read(service, items.get("items", b"[]"), list[type])  # type: ignore[valid-type]  # a value
+            listed: Any = GenericAlias(list, (type,))
+            found += _read(service, items.get("items", b"[]"), listed)
             following: Any = _read(service, items.get("next", b"null"), Any)
             # A list that can be followed has a token on its last page, too, but no items behind it.
             if following is None or len(found) >= most or following == wanted.get("after"):

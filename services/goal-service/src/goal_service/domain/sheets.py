@@ -16,6 +16,9 @@ from service_kit.sketches import BadSketch, merged
 
 # What a plain cell takes in a document, roughly; a sketch takes the place of several.
 CELL_BYTES = 100
+# Beyond these nothing could keep what they add up to: 34 digits, 64 bits.
+MOST_DIGITS = 30
+MOST_COUNTED = 2**53
 
 
 class Sheet(msgspec.Struct, frozen=True, array_like=True):
@@ -72,8 +75,11 @@ def check_batch(batch: FactBatch) -> None:
             raise BadRecord("bad-cell", f"a cell points at dims {cell.dims} of {len(batch.dims)}")
         if not FIRST_MINUTE <= cell.minute <= LAST_MINUTE:
             raise BadRecord("bad-cell", f"minute {cell.minute} has no date")
-        if not cell.sum.is_finite():
-            raise BadRecord("bad-cell", f"{cell.sum} is no amount")
+        _check_amount(cell.sum)
+        if abs(cell.count) > MOST_COUNTED:
+            raise BadRecord("bad-cell", f"{cell.count} events stand behind no cell")
+    if not 0 <= batch.as_of_ms <= MOST_COUNTED:
+        raise BadRecord("bad-cell", f"{batch.as_of_ms} is no instant")
     _check_columns(batch)
     for each in batch.accepted:
         if not FIRST_MINUTE <= each.quarter * 15 <= LAST_MINUTE:
@@ -85,14 +91,18 @@ def _check_columns(batch: FactBatch) -> None:
         if column and len(column) != len(batch.cells):
             raise BadRecord("bad-cell", f"{len(column)} {name} of {len(batch.cells)} cells")
     for amount in batch.over:
-        if not amount.is_finite():
-            raise BadRecord("bad-cell", f"{amount} is no amount")
+        _check_amount(amount)
     try:
         merged(filter(None, batch.sketches))
     except BadSketch as error:
         raise BadRecord("bad-cell", f"no sketch: {error}") from error
     if batch.day_zone is not None and not is_zone(batch.day_zone):
         raise BadRecord("bad-cell", f"{batch.day_zone!r} is no time zone")
+
+
+def _check_amount(amount: Decimal) -> None:
+    if not amount.is_finite() or amount.adjusted() > MOST_DIGITS:
+        raise BadRecord("bad-cell", f"{amount} is no amount")
 
 
 def day_sums(sheets: Iterable[Sheet], index: Index) -> dict[GoalDay, Sum]:

@@ -18,6 +18,10 @@ from incentives.domain.days import local_day
 from incentives.domain.rules import Rule
 from service_kit.errors import BadRecord
 
+# Beyond these nothing could keep what they add up to: 34 digits, 64 bits.
+MOST_DIGITS = 30
+MOST_COUNTED = 2**53
+
 
 class Cell(NamedTuple):
     """One UTC epoch minute of one set of dimensions, an index into the table of the facts."""
@@ -132,8 +136,10 @@ def _value(dims: Mapping[str, str], dim: str) -> str:
 
 
 def _day(zone: str, cell: Cell) -> date:
-    if not cell.amount.is_finite():
-        raise BadRecord("amount", f"the sum {cell.amount} is no number")
+    if not cell.amount.is_finite() or cell.amount.adjusted() > MOST_DIGITS:
+        raise BadRecord("amount", f"the sum {cell.amount} is no number that adds up")
+    if abs(cell.events) > MOST_COUNTED:
+        raise BadRecord("amount", f"{cell.events} events stand behind no cell")
     try:
         return local_day(zone, cell.minute)
     except OverflowError:

@@ -12,7 +12,7 @@ from event_contracts.wire import decoder_of, type_of
 from incentives import metrics
 from incentives.adapters.ledger import MongoLedger
 from incentives.adapters.rules import Known, RuleMemory, RuleReader
-from incentives.domain.praise import Cell, Facts
+from incentives.domain.praise import MOST_COUNTED, Cell, Facts
 from incentives.handlers import HANDLERS, AddFacts
 from incentives.settings import SERVICE
 from incentives.stream.reading import letter, parse, read
@@ -35,6 +35,7 @@ class _Head(msgspec.Struct, frozen=True, tag=type_of(FactBatch), tag_field="type
 
 
 class _Together(msgspec.Struct, frozen=True, tag=type_of(FactBatches), tag_field="type"):
+    tenant: str
     batches: tuple[msgspec.Raw, ...]
 
 
@@ -127,7 +128,10 @@ def _heads_of(record: Record) -> Sequence[tuple[_Head, bytes]]:
     """
     message = read(_open, record)
     if isinstance(message, _Together):
-        return [(parse(_head, text), text) for text in message.batches]
+        found = [(parse(_head, text), text) for text in message.batches]
+        if any(head.tenant != message.tenant for head, _ in found):
+            raise BadRecord("undecodable", f"others' facts in a record of {message.tenant!r}")
+        return found
     return [(message, record.value or b"")] if isinstance(message, _Head) else []
 
 
@@ -136,6 +140,8 @@ def _facts_of(text: bytes) -> Facts:
     batch = parse(_facts, text)
     if any(not 0 <= cell.dims < len(batch.dims) for cell in batch.cells):
         raise BadRecord("dims", "a cell points outside the table of dimensions")
+    if not 0 <= batch.as_of_ms <= MOST_COUNTED:
+        raise BadRecord("amount", f"{batch.as_of_ms} is no instant")
     return Facts(
         tenant=batch.tenant,
         metric=batch.metric,

@@ -78,12 +78,13 @@ class MongoLetters:
         return await self._definitions.source(tenant, name)
 
     async def new_letters(
-        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], limit: int
+        self, tenant: str, ids: Sequence[str], group: Mapping[str, str], skip: int, limit: int
     ) -> list[KeptLetter]:
-        """Return letters in state new, the oldest first."""
+        """Return letters in state new, the oldest first, behind the first ``skip``."""
         query: dict[str, Any] = {"tenant": tenant, "state": NEW, **group}
         query |= {"_id": {"$in": list(ids)}} if ids else {}
-        found = await self._tx[LETTERS].find(query, sort=[("at_ms", 1), ("_id", 1)], limit=limit)
+        order = [("at_ms", 1), ("_id", 1)]
+        found = await self._tx[LETTERS].find(query, sort=order, skip=skip, limit=limit)
         return [letter_of(document) for document in found]
 
     async def mark_replayed(self, ids: Sequence[str], replay_id: str) -> None:

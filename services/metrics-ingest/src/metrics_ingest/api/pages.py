@@ -25,7 +25,11 @@ def place_of(token: str | None) -> Place | None:
     if token is None:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(token.encode()), type=tuple[int, str])
+        text = base64.urlsafe_b64decode(token.encode())
+        place: Place = msgspec.json.decode(text, type=tuple[int, str])
+        if not -_EVER <= place[0] <= _EVER:
+            raise ValueError("nothing has such a place")
+        return place
     except (binascii.Error, ValueError):
         raise UserError(
             "bad-token",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import localcontext
+from itertools import zip_longest
 from typing import Any
 
 from event_contracts.facts import Accepted, FactBatch
@@ -17,6 +18,8 @@ SETS_A_DAY = 10_000
 # A sketch has up to 5 KB, and those of one minute have to fit into one document of goal-service.
 SKETCHED_SETS_A_DAY = 2_000
 OTHER = "other"
+# Quarter hours that one batch counts; some 16 bytes each, beside parts.BATCH_BYTES of cells.
+MOST_QUARTERS = 4_000
 _NOTHING = Part()
 
 
@@ -85,14 +88,15 @@ def fact_batches(
     """Yield the metric's batches, one for each part.
 
     The first carries how many events of the source were accepted, per quarter hour, also when no
-    cell is there: a source that delivered without a match is not silent.
+    cell is there: a source that delivered without a match is not silent. Years of history have
+    more quarter hours than a record has room for: further batches carry what is too many.
     """
-    accepted = tuple(Accepted(quarter, n) for quarter, n in sorted(fold.quarters.items()))
-    for part in parts:
-        # A struct takes what is written already in place of what it would write.
-        dims: Any = tuple(part.dims)
-        cells: Any = part.cells if isinstance(part, WrittenPart) else tuple(part.cells)
+    for part, accepted in zip_longest(parts, _accepted(fold)):
         beside = part if isinstance(part, Part) else _NOTHING
+        there = beside if part is None else part
+        # A struct takes what is written already in place of what it would write.
+        dims: Any = tuple(there.dims)
+        cells: Any = there.cells if isinstance(there, WrittenPart) else tuple(there.cells)
         yield FactBatch(
             tenant=fold.plan.tenant,
             metric=metric.definition.name,
@@ -103,7 +107,13 @@ def fact_batches(
             cells=cells,
             over=tuple(beside.over),
             sketches=tuple(beside.sketches),
-            accepted=accepted,
+            accepted=accepted or (),
             provisional=fold.plan.source.restates_days > 0,
         )
-        accepted = ()
+
+
+def _accepted(fold: SourceFold) -> Iterator[tuple[Accepted, ...]]:
+    """Yield how many events were accepted, in portions that fit into a record."""
+    whole = [Accepted(quarter, n) for quarter, n in sorted(fold.quarters.items())]
+    for start in range(0, len(whole), MOST_QUARTERS):
+        yield tuple(whole[start : start + MOST_QUARTERS])

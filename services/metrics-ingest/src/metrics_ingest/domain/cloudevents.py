@@ -19,7 +19,9 @@ STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 _REQUIRED = ("id", "source", "type")
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+# A text that does not end is met once, and not anew from each quote that stands in it.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|(?P<open>))|[\[\]{},]', re.DOTALL)
+_MARK = re.compile(rb"[\[\]{},]")
 _JSON_TYPE = re.compile(r"(application|text)/([\w.\-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,64}", re.ASCII)
 
@@ -78,7 +80,7 @@ def cut_at_commas(body: bytes) -> list[bytes]:
 def _cuts(text: bytes) -> Iterator[tuple[int, int]]:
     """Yield where each item begins and ends."""
     depth, start = 0, 1
-    for token in _TOKEN.finditer(text):
+    for token in _tokens(text):
         mark = text[token.start()]
         if mark in b"[{":
             depth += 1
@@ -93,6 +95,15 @@ def _cuts(text: bytes) -> Iterator[tuple[int, int]]:
             yield start, token.start()
             start = token.end()
     raise _refusal("json-syntax", "$", "the array does not end as it began", "数组没有正确结束")
+
+
+def _tokens(text: bytes) -> Iterator[re.Match[bytes]]:
+    """Yield texts, commas and brackets; of a text without an end what stands in it."""
+    for token in _TOKEN.finditer(text):
+        if token["open"] is not None:
+            yield from _MARK.finditer(text, token.start())
+            return
+        yield token
 
 
 def from_http(headers: Mapping[str, str], body: bytes) -> bytes:

@@ -14,7 +14,7 @@ import msgspec
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
-from metrics_ingest.domain.causes import MISSING_FIELD, WRONG_KIND, Unfit
+from metrics_ingest.domain.causes import MISSING_FIELD, OUT_OF_RANGE, WRONG_KIND, Unfit
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import (
@@ -41,6 +41,7 @@ ROLES = {
 METRIC_ROLES = {MetricKind.UNITS: Role.UNITS, MetricKind.CONVERSION: Role.CONVERSION}
 SKETCHED = (MetricKind.UNIQUE, MetricKind.QUANTILE)  # they cannot take back
 MOST_PARTS = 100_000
+MOST_CHARACTERS = 8192  # of a key
 
 
 def name_of(contribution: Contribution) -> str:
@@ -282,6 +283,9 @@ class Diverter:
 def _subject_event(
     raw: RawEvent, event: Mapped, role: Role, name: str, key: str, **more: Any
 ) -> SubjectEvent:
+    """Return the event; raises Unfit where its names alone would fill a record."""
+    if len(key) > MOST_CHARACTERS or len(more.get("cell") or "") > MOST_CHARACTERS:
+        raise Unfit(OUT_OF_RANGE, name, f"a key of at most {MOST_CHARACTERS} characters")
     fields = event.fields.items()
     return SubjectEvent(
         role=role,

@@ -4,8 +4,6 @@ A Bloom filter: five bits of one word for each id, two bytes an id. Of ids that 
 one about three in a thousand pass.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,5 +27,6 @@ class Filter:
 
     def may_have(self, ids: Words) -> NDArray[np.int64]:
         """Return the rows of the ids that pass."""
-        rows: Any = np.empty(len(ids), np.int64)
-        return rows[: passing(ids, self._words, rows)]  # type: ignore[no-any-return]
+        rows = np.empty(len(ids), np.int64)
+        count: int = passing(ids, self._words, rows)
+        return rows[:count]

@@ -9,7 +9,7 @@ from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.watermarks import Completeness
 from metrics_ingest.domain.window import BYTES_PER_ID, Window
 
-_DAYS = 2000
+MOST_SETS = 2_000_000  # known dimension sets, some 95 bytes each
 
 
 @dataclass(slots=True)
@@ -31,10 +31,16 @@ class PartitionMemory:
 
 
 class Memory:
-    """What is remembered for all partitions of a worker. ``window_bytes`` bounds the seen ids."""
+    """What is remembered for all partitions of a worker.
 
-    def __init__(self, window_bytes: int) -> None:
+    ``window_bytes`` bounds the seen ids, ``most_sets`` the known dimension sets.
+    """
+
+    def __init__(self, window_bytes: int, most_sets: int = MOST_SETS) -> None:
         self._ids = window_bytes // BYTES_PER_ID
+        self._most_sets = most_sets
+        self._held_sets = 0
+        self._days: dict[tuple[str, str, int], None] = {}  # of which sets are known, as learnt
         self.plans: dict[str, TenantPlan] = {}
         self.partitions: dict[int, PartitionMemory] = {}
         self._sets: dict[tuple[str, str], dict[int, set[bytes]]] = {}
@@ -49,9 +55,21 @@ class Memory:
         return self._sets.get((tenant, metric), {})
 
     def learn_day_sets(self, sets: Mapping[tuple[str, str, int], set[bytes]]) -> None:
-        """Take committed sets; the days learnt first leave when there are too many."""
-        for (tenant, metric, day), keys in sets.items():
-            days = self._sets.setdefault((tenant, metric), {})
-            days[day] = keys
-            while len(days) > _DAYS:
-                del days[next(iter(days))]
+        """Take committed sets; the days learnt first leave when there are too many sets."""
+        for day_set, keys in sets.items():
+            self._forget(day_set)
+            tenant, metric, day = day_set
+            self._sets.setdefault((tenant, metric), {})[day] = keys
+            self._days[day_set] = None
+            self._held_sets += len(keys)
+        while self._held_sets > self._most_sets:
+            self._forget(next(iter(self._days)))
+
+    def _forget(self, day_set: tuple[str, str, int]) -> None:
+        if day_set not in self._days:
+            return
+        tenant, metric, day = day_set
+        del self._days[day_set]
+        self._held_sets -= len(self._sets[tenant, metric].pop(day))
+        if not self._sets[tenant, metric]:
+            del self._sets[tenant, metric]

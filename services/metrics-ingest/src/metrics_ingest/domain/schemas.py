@@ -57,7 +57,8 @@ class Schema:
             for name, keyword in Draft202012Validator.VALIDATORS.items()
         }
         types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-        validator = extend(Draft202012Validator, counted, type_checker=types)  # type: ignore[no-untyped-call]  # jsonschema's
+        extended: Any = extend  # jsonschema's is not typed
+        validator = extended(Draft202012Validator, counted, type_checker=types)
         self._validator = validator(_exact(document))
 
     def check(self, value: object) -> None:

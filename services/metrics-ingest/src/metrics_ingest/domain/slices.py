@@ -86,7 +86,7 @@ class _Taking:
         if collected.whole:
             self._switch(event.as_of, collected)
             return APPLIED if outcome == WAITING else outcome
-        for oldest in sorted(self._waiting)[: len(self._waiting) - MOST_WAITING]:
+        for oldest in sorted(self._waiting)[:-MOST_WAITING]:
             del self._waiting[oldest]
         return outcome
 

@@ -1,7 +1,7 @@
 """Dead letters are sent again after mending, each once."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,8 @@ from metrics_ingest.ports import LetterStore, RegistryDown, Replays, Schemas
 from service_kit.errors import UserError
 
 MOST = 1000
+MOST_BYTES = 16 * 1024 * 1024
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class Replayed:
 async def replay(
     command: ReplayDeadLetters, store: LetterStore, schemas: Schemas, replays: Replays
 ) -> Replayed:
-    """Mark letters replayed and send their events, in one transaction; at most MOST at once.
+    """Mark letters replayed and send their events, in one transaction.
+
+    At most MOST at once, and not many more than MOST_BYTES: some are as large as a record may be.
 
     A letter that is not new (replayed before, or accepted after all) is left out. Raises UserError
     when neither ids nor a source are named, or when the registry cannot be asked for schemas.
@@ -52,24 +56,46 @@ async def replay(
             "name ids, or a source and, if you like, a cause and a place",
             "请给出 ids，或给出 source（可加 cause 和 where）",
         )
-    letters = await store.new_letters(command.tenant, command.ids, command.group, MOST + 1)
     known: dict[tuple[str, str], Reader | None] = {}
-    readers = [await _reader(letter, store, known) for letter in letters[:MOST]]
-    found = await _schemas(zip(letters, readers, strict=False), schemas)
-    sent = []
-    for letter, reader in zip(letters, readers, strict=False):
-        events = _events(letter, reader, found)
-        for event in events:
-            replays.publish(event)
-        if events:
-            sent.append(letter.id)
+    sent: list[str] = []
+    tried = size = 0
+    while tried < MOST and size < MOST_BYTES:
+        letters = await _page(command, store, tried, min(PAGE, MOST - tried))
+        if not letters:
+            break
+        tried += len(letters)
+        for letter, events in await _events_of(letters, store, schemas, known):
+            for event in events:
+                replays.publish(event)
+            if events:
+                sent.append(letter.id)
+                size += len(letter.body)
+    more = bool(await _page(command, store, tried, 1))  # before any is marked, for the place's sake
     if sent:
         await store.mark_replayed(sent, command.replay_id)
         subject = command.source or "ids"
         detail = {"letters": len(sent), "cause": command.cause, "replay": command.replay_id}
         await store.note(command.tenant, command.actor, "dead-letters.replayed", subject, detail)
-    tried = min(len(letters), MOST)
-    return Replayed(command.replay_id, len(sent), tried - len(sent), len(letters) > MOST)
+    return Replayed(command.replay_id, len(sent), tried - len(sent), more)
+
+
+async def _page(
+    command: ReplayDeadLetters, store: LetterStore, skip: int, limit: int
+) -> list[KeptLetter]:
+    return await store.new_letters(command.tenant, command.ids, command.group, skip, limit)
+
+
+async def _events_of(
+    letters: Sequence[KeptLetter],
+    store: LetterStore,
+    schemas: Schemas,
+    known: dict[tuple[str, str], Reader | None],
+) -> list[tuple[KeptLetter, list[RawEvent]]]:
+    """Return what each letter is sent again as; raises UserError without the registry."""
+    readers = [await _reader(letter, store, known) for letter in letters]
+    pairs = list(zip(letters, readers, strict=True))
+    found = await _schemas(pairs, schemas)
+    return [(letter, _events(letter, reader, found)) for letter, reader in pairs]
 
 
 async def _reader(

@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,13 +15,14 @@ from metrics_ingest.domain.definitions import TOPIC_DOOR
 from metrics_ingest.domain.mapping import Reader, items_of
 from metrics_ingest.domain.mapping.wire import AVRO, JSON, framed, unwrapped
 from metrics_ingest.handlers.events import RECORD_BYTES, too_large
-from metrics_ingest.ports import RawLog, Schemas
+from metrics_ingest.ports import RawLog, RawRecord, Schemas
 from service_kit import strict_json
 from service_kit.errors import UserError
 from service_kit.records import Record
 
 ENVELOPE_BYTES = 8 * 1024
 KEPT_OF_UNREADABLE = 256 * 1024
+PORTION_BYTES = 16 * 1024 * 1024
 
 Known = Mapping[int, AvroSchema | Unfit]
 """The schemas of a slice's records by their ids, or why one cannot be used."""
@@ -62,10 +63,28 @@ async def rekey_slice(command: RekeySlice, log: RawLog, schemas: Schemas, now_ms
     known: Known = NO_SCHEMAS
     if door.avro:
         known = await schemas.find(schema_ids([each.value or b"" for each in command.records]))
-    events = [e for record in command.records for e in rekeyed(record, door, now_ms, known)]
-    records = [log.record_of(event) for event in events]
-    await log.append(records)
-    return len(records)
+    count = 0
+    for portion in _portions(command.records, door, log, now_ms, known):
+        await log.append(portion)
+        count += len(portion)
+    return count
+
+
+def _portions(
+    records: Iterable[Record], door: ForeignDoor, log: RawLog, now_ms: int, known: Known
+) -> Iterator[list[RawRecord]]:
+    """Yield the raw records by portions of bounded size: of a list, each item brings its root."""
+    portion: list[RawRecord] = []
+    size = 0
+    for record in records:
+        for event in rekeyed(record, door, now_ms, known):
+            portion.append(log.record_of(event))
+            size += len(portion[-1].value)
+        if size > PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def schema_ids(values: Iterable[bytes]) -> set[int]:

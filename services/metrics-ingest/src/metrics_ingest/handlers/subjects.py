@@ -14,6 +14,7 @@ from metrics_ingest.domain.batches import days_with_unknown_sets, limit, sets_me
 from metrics_ingest.domain.booking import Differences, batches, in_other
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import CellKey, CellSum
+from metrics_ingest.domain.memory import MOST_SETS
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.subjects import (
     CONFLICT,
@@ -313,6 +314,8 @@ def remember(effect: SubjectsEffect, memory: SubjectMemory) -> None:
     for subject, state in effect.states.items():
         if len(state.booked) > MOST_CELLS:
             del memory.states[subject]
+    if sum(map(len, memory.day_sets.values())) > MOST_SETS:
+        memory.day_sets.clear()
 
 
 def _learn(kept: dict[K, V], learnt: Mapping[K, V]) -> None:

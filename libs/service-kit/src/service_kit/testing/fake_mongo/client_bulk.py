@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import bson
 from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.operations import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
+from service_kit.documents import CODEC
 from service_kit.testing.fake_mongo.bulk import Bulk
 from service_kit.testing.fake_mongo.collection import lost
 from service_kit.testing.fake_mongo.hook import Fault
@@ -13,6 +15,8 @@ from service_kit.testing.fake_mongo.storage import Transaction
 
 if TYPE_CHECKING:
     from service_kit.testing.fake_mongo.client import FakeMongo
+
+MOST_BYTES = 48_000_000
 
 
 async def bulk_write(
@@ -25,10 +29,13 @@ async def bulk_write(
     fault = await client.point("bulkWrite:") if client.point else None
     if fault is Fault.NOT_DONE:
         raise lost(session)
+    if sum(len(statement.raw) for statement in command["ops"]) > MOST_BYTES:
+        raise lost(session)  # a server closes the connection
+    statements = [bson.decode(statement.raw, CODEC) for statement in command["ops"]]
 
     def work(tx: Transaction | None) -> list[dict[str, Any]]:
         done: list[dict[str, Any]] = []
-        for index, statement in enumerate(command["ops"]):
+        for index, statement in enumerate(statements):
             done.append({"idx": index} | _apply(tables, tx, statement))
             if not done[-1]["ok"]:
                 break

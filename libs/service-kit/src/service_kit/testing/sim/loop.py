@@ -11,9 +11,10 @@ from asyncio import events
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar
 from itertools import count
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Owner(Protocol):
@@ -72,7 +73,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         handle = ready.pop()
         if handle.cancelled():
             return
-        owner = handle._context.get(PROCESS)  # type: ignore[attr-defined]  # asyncio keeps it so
+        inside: Any = handle
+        owner: Owner | None = inside._context.get(PROCESS)  # asyncio keeps it so
         if owner is None or not owner.holds_back(handle):
             handle._run()
 
@@ -94,29 +96,29 @@ class SimLoop(asyncio.AbstractEventLoop):
         """Return virtual seconds since the beginning."""
         return self._now
 
-    def call_soon(  # type: ignore[override]
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Make the callback ready."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_later(  # type: ignore[override]
+    def call_later(
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call after a virtual delay in seconds."""
         return self.call_at(self._now + delay, callback, *args, context=context)
 
-    def call_at(  # type: ignore[override]
+    def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call at a virtual time."""

@@ -98,6 +98,7 @@ class Process:
         self.alive = False
         for task in self._tasks:
             if not task.done():
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own
-                task.get_coro().close()
+                inside: Any = task
+                inside._log_destroy_pending = False  # as asyncio's own do
+                inside.get_coro().close()
         self._tasks.clear()

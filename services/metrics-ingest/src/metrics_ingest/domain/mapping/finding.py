@@ -16,8 +16,8 @@ from metrics_ingest.domain.mapping.paths import (
     Path,
     Select,
     Template,
-    is_plain,
     parse,
+    plain_steps,
 )
 from metrics_ingest.domain.values import text_of
 from service_kit import strict_json
@@ -41,8 +41,9 @@ def getter(paths: tuple[str, ...] | list[str]) -> Getter:
     It raises Unfit where a value is there and cannot be taken. Raises PathError.
     """
     parsed = [parse(path) for path in paths]
-    if all(is_plain(path) for path in parsed):
-        return _plain([path.steps for path in parsed])  # type: ignore[union-attr, misc]  # so is_plain
+    plain = [steps for path in parsed if (steps := plain_steps(path)) is not None]
+    if len(plain) == len(parsed):
+        return _plain(plain)
     where = " | ".join(paths)
     gets = [_getter(path, where) for path in parsed]
     return gets[0] if len(gets) == 1 else _first(gets)

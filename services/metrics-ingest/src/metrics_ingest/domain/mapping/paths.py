@@ -149,9 +149,13 @@ def _bare(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def is_plain(path: Path) -> bool:
-    """Whether a path has names of members only."""
-    return isinstance(path, Names) and all(
-        isinstance(step, str) and not PLACE.fullmatch(step) and step != RECEIVED
+def plain_steps(path: Path) -> tuple[str, ...] | None:
+    """Return a path's names if it has names of members only, else None."""
+    if not isinstance(path, Names):
+        return None
+    names = tuple(
+        step
         for step in path.steps
+        if isinstance(step, str) and not PLACE.fullmatch(step) and step != RECEIVED
     )
+    return names if len(names) == len(path.steps) else None

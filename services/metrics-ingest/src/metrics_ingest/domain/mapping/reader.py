@@ -115,7 +115,8 @@ class Reader:
     def time_of(self, body: object) -> int:
         """Return the event time, epoch milliseconds; raises Unfit."""
         instant = self._time.convert(_needed(self._time, body), self._time.where)
-        return instant  # type: ignore[return-value]  # a time is read as nothing else
+        assert isinstance(instant, int)  # a time is read as nothing else
+        return instant
 
     def subject_of(self, body: object) -> str | None:
         """Return whom the event is about, if it says so; raises Unfit."""

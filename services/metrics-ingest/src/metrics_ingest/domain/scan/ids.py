@@ -22,7 +22,10 @@ _MARK_SHIFT = U(56)
 def find_ids(
     ids: Any, rows: Any, entries: Any, slots: Any, floor: int, here: Any, stamps: Any
 ) -> None:
-    """Look these rows' ids up; an entry at a place up to ``floor`` does not count any more."""
+    """Look these rows' ids up; an entry at a place up to ``floor`` does not count any more.
+
+    An id may have come again with another content: of its entries the newest stands last.
+    """
     mask = U(len(slots) - 1)
     for row in rows:
         first, second = ids[row, 0], ids[row, 1]
@@ -36,7 +39,6 @@ def find_ids(
                 if place > floor and entries[entry, 0] == first and entries[entry, 1] == second:
                     here[row] = True
                     stamps[row] = entries[entry, 2]
-                    break
             slot = slot + U(1) & mask
 
 
