@@ -190,11 +190,11 @@ async def test_a_large_transaction_is_several_bundles_in_the_order_of_its_rows(
 ) -> None:
     relay, kept = await relay_of(store)
     await write(store, *([FACTS[0]] * (BUNDLE_ROWS + 1)))
-    await write(store, FACTS[0], value=b"." * (BUNDLE_BYTES // 2), times=3)
+    await write(store, FACTS[0], value=b"." * (BUNDLE_BYTES // 5), times=6)
     sizes = [len(bundle["rows"]) for bundle in await store.db["outbox"].find({}).to_list(None)]
-    assert sizes == [BUNDLE_ROWS, 1, 2, 1]
-    assert await relay.step() == BUNDLE_ROWS + 4
-    assert [seq for _, seq in kept.rows] == list(range(1, BUNDLE_ROWS + 5))
+    assert sizes == [BUNDLE_ROWS, 1, 5, 1]
+    assert await relay.step() == BUNDLE_ROWS + 7
+    assert [seq for _, seq in kept.rows] == list(range(1, BUNDLE_ROWS + 8))
 
 
 async def test_a_missing_bundle_stops_the_relay(store: Store) -> None:

@@ -61,6 +61,17 @@ async def test_a_goal_is_made_with_its_audit_entry_its_event_and_its_control_rec
     assert (await audit.verify(door.stage.store, "shop")).whole
 
 
+async def test_a_goal_that_no_record_has_room_for_is_refused_and_nothing_is_kept(
+    door: Any,
+) -> None:
+    countries = [f"country {number}" for number in range(60_000)]
+    wide = RETAIL | {"where": [{"dim": "country", "none_of": countries}]}
+    refused = await door.call("POST", "/v1/goals", wide, status=413)
+    assert refused["error"]["code"] == "record-too-large"
+    assert await door.stage.all("outbox") == await door.stage.all("goals") == []
+    await door.call("POST", "/v1/goals", RETAIL, status=201)
+
+
 async def test_every_version_stays_with_its_reason_and_can_be_seen_as_it_was_known_then(
     door: Any,
 ) -> None:

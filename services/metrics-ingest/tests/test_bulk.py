@@ -303,6 +303,15 @@ def test_a_number_with_too_many_digits_goes_the_general_way_alone() -> None:
     assert summary(folded) == summary(plain)
 
 
+def test_a_number_that_no_decimal_holds_is_a_letter_wherever_it_stands() -> None:
+    """No door lets it through; written to the log, it must not end the fold."""
+    number = msgspec.Raw(b"1e99999999999999999999")
+    log = [order("o1", more=number), order("o2", number), order("o3")]
+    folded, plain, _ = both(log, {}, only_revenue())
+    assert summary(folded) == summary(plain)
+    assert [letter.cause for letter in plain.letters] == ["unreadable"] * 2
+
+
 def test_a_sum_beyond_64_bits_sends_the_slice_the_general_way() -> None:
     log = [order(f"p{n}", 10**14) for n in range(9)] + [order("q", Decimal("10.00000001"))]
     folded, plain, in_columns = both(log, {}, only_revenue())

@@ -17,6 +17,19 @@ from service_kit.testing.fake_mongo import Fault
 MINUTE = 21_744_727  # 2011-05-06 12:07 UTC, 13:07 in London
 
 
+async def shop(stage: Any, _: Any) -> None:
+    """Declare the shop as it is: it keeps records, so its events are folded one by one."""
+    await stage.declare()
+
+
+async def plain_shop(stage: Any, make: Any) -> None:
+    """Declare it without records: its events are folded in bulk."""
+    plain = {name: value for name, value in make.shop().items() if name != "records"}
+    await stage.done("POST", "/v1/sources", plain)
+    for metric in make.shop_metrics():
+        await stage.done("POST", "/v1/metrics", metric)
+
+
 async def test_an_order_adds_to_its_metrics_in_its_minute(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.send(
@@ -299,14 +312,15 @@ async def test_dimension_sets_beyond_the_limit_of_a_day_go_to_other_across_batch
     assert seen == {"France": 2, "Spain": 1, "Eire": 0, "Italy": 0, "other": 2, "Malta": 1}
 
 
+@pytest.mark.parametrize("declare", [shop, plain_shop])
 @pytest.mark.parametrize(
     "slices", [["ABC"], ["ABCD"], ["A", "BCD"], ["AB", "ABCD"], ["ABCDE", "F"]]
 )
 async def test_a_slice_with_new_sets_fills_a_day_up_and_no_more(
-    stage: Any, make: Any, slices: list[str], monkeypatch: pytest.MonkeyPatch
+    stage: Any, make: Any, slices: list[str], declare: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("metrics_ingest.domain.batches.SETS_A_DAY", 3)
-    await stage.declare()
+    await declare(stage, make)
     for number, lands in enumerate(slices):
         await stage.send(*(make.cloud(make.order(f"{number}{o}", 1, country=o)) for o in lands))
         await stage.pump()
@@ -322,7 +336,7 @@ async def test_a_slice_with_new_sets_fills_a_day_up_and_no_more(
 async def test_a_worker_that_starts_knows_the_plans_before_its_first_slice(
     stage: Any, make: Any
 ) -> None:
-    await stage.declare()
+    await plain_shop(stage, make)
     await stage.declare(tenant="other")
     await stage.start()
     await stage.send(make.cloud(make.order("e", 1)))
@@ -330,12 +344,16 @@ async def test_a_worker_that_starts_knows_the_plans_before_its_first_slice(
     batch = make.slice_of(Partition("raw", 0), records, 0, 1, stage.log.keys)
     ahead = stage.handler.prepare(batch)
     assert set(ahead.plans) == {"acme", "other"}
+    assert (ahead.tenants, ahead.rest) == ({"acme"}, [])
     await stage.pump()
     assert stage.handler.memory.plans == ahead.plans  # as of the transaction they are the same
 
 
-async def test_sets_that_another_worker_has_learnt_are_remembered(stage: Any, make: Any) -> None:
-    await stage.declare()
+@pytest.mark.parametrize("declare", [shop, plain_shop])
+async def test_sets_that_another_worker_has_learnt_are_remembered(
+    stage: Any, make: Any, declare: Any
+) -> None:
+    await declare(stage, make)
     await stage.send(make.cloud(make.order("a", 1, country="France")))
     await stage.pump()
     learnt = stage.handler.memory.day_sets("acme", "gross_revenue")

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from service_kit.errors import UserError
 from service_kit.records import Partition
 from service_kit.store import Document, Tx
 
+# More the producer does not take, and what is once written here it would try again for ever.
+RECORD_BYTES = 900_000
 # A bundle stays far below MongoDB's 16 MB: a record has at most 512 KB.
 BUNDLE_ROWS = 1000
 BUNDLE_BYTES = 4_000_000
@@ -91,15 +94,25 @@ class Outbox:
         return {"lanes": self.lanes, "bundles": self.bundles}
 
     def send(self, message: Message) -> None:
-        """Append the message to its lane."""
+        """Append the message to its lane; raises UserError for one that is no record's size."""
         to = message.to
+        size = len(message.key) + len(message.value or b"")
+        if size > RECORD_BYTES:
+            raise UserError(
+                "record-too-large",
+                "$",
+                f"this comes to {size} bytes in a record of {to.topic}; "
+                f"at most {RECORD_BYTES} are taken",
+                f"写入 {to.topic} 的记录为 {size} 字节；最多 {RECORD_BYTES} 字节",
+                status=413,
+            )
         counter = slot(to)
         seq = self.lanes.get(counter, 0) + 1
         self.lanes[counter] = seq
         self._rows.append([to.topic, to.number, seq, message.key, message.value])
 
     def send_all(self, messages: Iterable[Message]) -> None:
-        """Append the messages in order."""
+        """Append the messages in order; raises UserError like :meth:`send`."""
         for message in messages:
             self.send(message)
 

@@ -3,13 +3,13 @@
 import base64
 import binascii
 import re
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from metrics_ingest.domain.definitions import Mapping
 from metrics_ingest.domain.drift import steps_of
+from metrics_ingest.domain.values import exact
 
 HIDDEN = "***"
 _SECRET = re.compile(
@@ -23,7 +23,7 @@ _IN_TEXT = re.compile(
     r'("[^"]*"?|\'[^\']*\'?|[^\s,;&}]*)',
     re.IGNORECASE,
 )
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_decoder = msgspec.json.Decoder(float_hook=exact)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal, Inexact
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain.causes import BAD_TIME, OUT_OF_RANGE, WRONG_KIND, Unfit, sort_of
@@ -26,12 +26,27 @@ _PLACES = -12
 _INT64 = 2**63
 _TEXT_LIMIT = 1024
 _ZERO = Decimal(0)
+_NAN = Decimal("NaN")
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
     r"([Zz]|[+-][0-9]{2}:?[0-9]{2})?",
     re.ASCII,
 )
+
+
+def exact(text: str) -> Decimal:
+    """Return a JSON number as it stands; raises ValueError for one that no Decimal holds.
+
+    For decoders: these make their own error of a ValueError alone.
+    """
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = _NAN
+    if not number.is_finite():  # where EXACT holds, no error is raised but this
+        raise ValueError("a number has an exponent beyond all bounds")
+    return number
 
 
 def decimal_of(value: object, where: str) -> Decimal:

@@ -1,6 +1,5 @@
 """A door's mapping, compiled: from an event's JSON to what a metric can be folded from."""
 
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,7 +11,7 @@ from metrics_ingest.domain.mapping.fields import Field, in_whole_units
 from metrics_ingest.domain.mapping.finding import hash_of
 from metrics_ingest.domain.mapping.paths import RECEIVED
 from metrics_ingest.domain.schemas import Schema
-from metrics_ingest.domain.values import Received, Value, text_of
+from metrics_ingest.domain.values import Received, Value, exact, text_of
 
 ID_LIMIT = 512
 
@@ -20,7 +19,7 @@ KEEP_READERS = 1_000
 # A reader holds its mapping, so that no other mapping can have its id meanwhile.
 _readers: dict[tuple[int, str], "Reader"] = {}
 
-_decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode_json = msgspec.json.Decoder(float_hook=exact).decode
 
 
 class Mapped(msgspec.Struct, frozen=True):

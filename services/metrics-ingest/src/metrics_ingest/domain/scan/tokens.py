@@ -23,6 +23,7 @@ U = np.uint64
 _SPACE, _TAB, _LINE, _RETURN = 0x20, 0x09, 0x0A, 0x0D
 _DEEPEST = 60
 _LONGEST_NUMBER = 60
+_LONGEST_EXPONENT = 6  # of eighteen digits and more no decimal is made
 
 # What stands behind the first letter of null, true and false.
 _WORDS = np.zeros((128, 4), np.uint8)
@@ -155,7 +156,7 @@ def number_end(data: Any, at: int, end: int) -> Any:
             at += 1
         first = at
         at = digits_end(data, first, end)
-        if at == first:
+        if at == first or at - first > _LONGEST_EXPONENT:
             return NO, False
     return (at if at - start <= _LONGEST_NUMBER else NO), plain
 
