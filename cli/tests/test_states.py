@@ -5,11 +5,13 @@ from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from paceline.trial.events import DRILL, Event
 from paceline.trial.journal import Journal
 from paceline.trial.oracle import working
 from paceline.trial.states import CELL, DEAL, LOST, ORDER, ROW, standing, told
-from paceline.trial.world import START, World
+from paceline.trial.world import PRAISE_AT, REGIONS, START, World
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ORDERS = [Event(f"o{n}", AT, "north", Decimal(n + 1)) for n in range(64)]
@@ -29,6 +31,20 @@ def test_no_sum_ever_stands_above_its_last_but_for_deals_that_are_lost() -> None
     whole = sum(e.amount for e in standing(events))
     for count in range(len(events)):
         assert sum(e.amount for e in standing(events[:count])) <= whole
+
+
+@pytest.mark.parametrize("events", [7_500, 24_000, 90_000])
+@pytest.mark.parametrize("seed", [3, 7, 47])
+def test_deals_that_are_lost_earn_no_praise_while_they_stand(seed: int, events: int) -> None:
+    world = World(seed, events, 14)
+    for day in world.days:
+        told_of = [e for e in world.events(day) if e.source == DRILL and not e.flaw]
+        for region in REGIONS:
+            mine = [e for e in told_of if e.region == region]
+            last = sum(e.amount for e in standing(mine))
+            most = sum(e.amount for e in standing([e for e in mine if e.stage != LOST]))
+            assert last < most
+            assert (most >= PRAISE_AT) == (last >= PRAISE_AT)
 
 
 def test_a_slice_stands_when_all_its_parts_are_there() -> None:

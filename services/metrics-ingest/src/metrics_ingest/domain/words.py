@@ -38,6 +38,7 @@ PHRASES = {
     "years from {} to {} are taken": "只接受 {} 至 {} 年",
     "the id is an empty text": "ID 为空文本",
     "an id has at most {} characters": "ID 最多 {} 个字符",
+    "a key of at most {} characters": "键最多 {} 个字符",
     "the field {} is required": "字段 {} 为必填",
     "every event needs its {}": "每个事件都需要{}",
     "an ISO 4217 code such as CNY is wanted": "需要 ISO 4217 代码，例如 CNY",
