@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from service_kit import http_reading
 from service_kit.embedded import free_port
 from service_kit.errors import Infrastructure
 from service_kit.http_reading import HEAD_BYTES, PIPELINED
@@ -174,6 +175,53 @@ def test_what_has_no_end_before_or_behind_the_body_is_refused_soon(kind: str) ->
         assert said[:12] in (b"", b"HTTP/1.1 400")  # empty: it left before it was read
         assert not server.server_state.connections
         await ended(server, serving)
+
+    uvloop.run(body())
+
+
+class Slow(Told):
+    """An application that thinks for longer than a head may take."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.5)
+        await super().__call__(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("first", "drop"),
+    [
+        (b"", b""),
+        (b"", b"\r\n"),
+        (HEAD, b"X"),
+        (HEAD + b"Content-Length: 0\r\n\r\n" + HEAD, b"X"),
+        (HEAD + b"Content-Length: 0\r\n\r\n", b"\r\n"),
+    ],
+)
+def test_a_head_that_does_not_come_ends_its_connection_and_no_answer(
+    first: bytes, drop: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_reading, "HEAD_SECONDS", 0.2)
+
+    async def body() -> None:
+        port = free_port()
+        server = make(port, Slow())
+        serving = await started(server)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(first)
+        said, left = b"", False
+        for _ in range(60):
+            try:
+                part = await asyncio.wait_for(reader.read(4096), 0.03)
+            except TimeoutError:
+                writer.write(drop)
+                continue
+            said, left = said + part, not part
+            if left:
+                break
+        writer.close()
+        await ended(server, serving)
+        assert left
+        assert said.count(b"HTTP/1.1 200") == first.count(b"Length")
 
     uvloop.run(body())
 
