@@ -261,6 +261,25 @@ async def test_the_window_is_pruned_by_arrival_and_not_by_the_hour_of_folding(
     assert await stage.total("gross_revenue") == (Decimal(2), 12)
 
 
+async def test_a_window_is_pruned_when_its_oldest_block_is_due_and_not_at_each_start(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    begun, hour = stage.clock.ms, 3_600_000
+    for number, hours in enumerate((0, 1, 72, 74)):
+        stage.clock.ms = begun + hours * hour
+        for each in range(10):  # both partitions hear of the new time
+            await stage.send(make.cloud(make.order(f"{number}/{each}", 0)))
+        await stage.start()
+        held = stage.handler.memory.partitions.values()
+        oldest = [partition.pruned_ms for partition in held]
+        await stage.pump()
+        blocks = await stage.store.db["seen"].find({}).to_list(None)
+        kept = {(block["at_ms"] - begun) // hour for block in blocks}
+        assert kept == ({72, 74} if hours == 74 else {0, 1, 72} & set(range(hours + 1)))
+        assert oldest == [begun if number else 0] * 2
+
+
 async def test_ids_beyond_the_bound_of_memory_are_still_found(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.start(window_bytes=2 * BYTES_PER_ID * 5)  # five ids for each partition

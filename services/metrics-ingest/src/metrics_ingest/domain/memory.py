@@ -17,7 +17,8 @@ class PartitionMemory:
     """What is remembered of one partition of the raw log.
 
     ``letters`` are the keys of ids with a dead letter that is still new; ``arrived_ms`` is the
-    arrival of the newest block, ``pruned_ms`` what the window was last pruned to.
+    arrival of the newest block, ``pruned_ms`` what the window was last pruned to: the oldest
+    block's, or 0 where there is none yet.
     """
 
     window: Window = field(default_factory=Window)

@@ -302,7 +302,7 @@ async def _remember_ids(
     if len(effect.block):
         await store.write_seen(command.start, effect.block)
     before_ms = at_ms - WINDOW_MS
-    if before_ms - partition.pruned_ms >= PRUNE_EVERY_MS:
+    if before_ms - (partition.pruned_ms or at_ms) >= PRUNE_EVERY_MS:
         effect.prune_before_ms = before_ms
         await store.forget_seen(before_ms)
 
@@ -397,6 +397,7 @@ def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: 
     if effect.block is not None:
         partition.window.add(effect.block)
         partition.arrived_ms = effect.block.at_ms
+        partition.pruned_ms = partition.pruned_ms or effect.block.at_ms
     if effect.prune_before_ms is not None:
         partition.window.prune(effect.prune_before_ms)
         older.prune(effect.prune_before_ms)

@@ -69,6 +69,8 @@ class FoldHandler:
         remembered = self.memory.partitions[partition.number] = PartitionMemory()
         async for block in blocks_of(self._store, partition):
             remembered.window.add(block)
+            # All before the first block is gone: to look for more reads every block that there is.
+            remembered.pruned_ms = remembered.pruned_ms or block.at_ms
             remembered.arrived_ms = block.at_ms
             _count_spilled(spill(self.memory, remembered, older))
         remembered.window.make_room()
