@@ -1,7 +1,7 @@
 """Facts that come together in one record: all of them once, or none."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +49,19 @@ async def test_each_metric_counts_for_its_own_rules(stage: Any) -> None:
         ("country-10k", "EIRE", Decimal(10_000)),
         ("orders-5", "France", Decimal(5)),
     }
+
+
+async def test_a_day_of_a_report_is_that_day_wherever_the_rule_is(stage: Any) -> None:
+    await stage.rule(zone="Europe/London", start=date(2011, 1, 18))
+    midnight = int(datetime(2011, 1, 17, 16, tzinfo=UTC).timestamp()) // 60  # in Shanghai
+    for zone in ("Asia/Shanghai", "Moon/Base"):
+        cells = (Cell(midnight, 0, Decimal(10_000), 1),)
+        await stage.feed(
+            record(stage, facts("gross_revenue", "France", "0", cells=cells, day_zone=zone))
+        )
+    (award,) = await stage.awards()
+    assert award["day"] == "2011-01-18"
+    assert [letter["cause"] for letter in await stage.dead_letters()] == ["zone"]
 
 
 async def test_a_record_that_comes_again_counts_once_after_a_restart_too(stage: Any) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from event_contracts.raw import RawEvent
 from event_contracts.wire import encode, hash16, key_of
+from metrics_ingest.domain import bulk_reading, bulk_shapes
 from metrics_ingest.domain.bulk_fold import fold_prepared
 from metrics_ingest.domain.bulk_plans import bulk_plan
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
@@ -310,6 +311,26 @@ def test_a_number_that_no_decimal_holds_is_a_letter_wherever_it_stands() -> None
     folded, plain, _ = both(log, {}, only_revenue())
     assert summary(folded) == summary(plain)
     assert [letter.cause for letter in plain.letters] == ["unreadable"] * 2
+
+
+def test_shapes_that_never_come_again_do_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bulk_shapes, "MOST_TARGETS", 40)
+    monkeypatch.setattr(bulk_reading, "MOST_HELD", 60)
+    reader, plans = PlannedReader(), plans_of(TENANTS)
+    for turn in range(5):
+        log = [order(f"{turn}.{n}", place={"country": f"{turn}.{n}"}) for n in range(30)]
+        log += [order(f"{turn}h{n}", 5, "http", channel=f"{turn}.{n}") for n in range(30)]
+        made = [Record(RAW, n, key, value) for n, (key, value) in enumerate(log)]
+        reading = SliceRecords(Slice(RAW, 0, len(made), made), reader, NOW)
+        prepared = reading.read(TENANTS)
+        assert all(len(each.shapes.targets.dims) < 50 for each in prepared.columns)
+        folded, general = fold_prepared(prepared, reading.arrivals, plans, Window().find)
+        assert 0 < len(general) < len(made)
+        plain = fold(reading.arrivals(range(len(made))), plans, {}.get)
+        assert summary(folded) == summary(plain)
+    assert sum(plan.held for plan in reader._reader._sources) <= 60
 
 
 def test_a_sum_beyond_64_bits_sends_the_slice_the_general_way() -> None:

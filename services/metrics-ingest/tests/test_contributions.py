@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
+from event_contracts.wire import encode
 from metrics_ingest.domain.booking import Differences, batches
 from metrics_ingest.domain.causes import OUT_OF_RANGE, Unfit
+from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import (
     Condition,
     Contribution,
@@ -28,7 +30,7 @@ from metrics_ingest.domain.definitions import (
 )
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
-from metrics_ingest.domain.subjects import State, Subject
+from metrics_ingest.domain.subjects import State, Subject, booked_of
 from metrics_ingest.domain.values import Value
 from metrics_ingest.handlers.subjects import KINDS
 
@@ -268,6 +270,27 @@ def test_of_more_unfinished_slices_the_newest_wait() -> None:
     assert books.totals == {}
     books.take(part(plan, 4, 2, 2, "y", "1"))
     assert sum_of(books, "spend") == 41
+
+
+def test_a_report_of_thousands_of_ads_with_long_names_fits_into_records() -> None:
+    plan = plan_of(SLICE, SPEND, CLICKS)
+    subject, found = Subject("acme", "ads", Role.SLICE, "*", "a|d"), Differences()
+    metric = plan.metrics[0]
+    booked = {
+        str(n): (booked_of(metric, mapped(n, campaign="广告" * 100 + str(n)), Amount(Decimal(n))),)
+        for n in range(5000)
+    }
+    found.add(subject, State(), State(booked=booked))
+    sent = list(batches(found, 1, {}))
+    assert max(len(encode(batch)) for batch in sent) < 512 * 1024
+    cells = [
+        (batch.dims[cell.dims]["campaign"], cell.sum) for batch in sent for cell in batch.cells
+    ]
+    assert sorted(cells) == sorted(("广告" * 100 + str(n), Decimal(n)) for n in range(5000))
+
+
+def mapped(at: int, **fields: Value) -> Mapped:
+    return Mapped("row", START_MS + at * 60_000, None, fields)
 
 
 def test_a_slice_without_rows_zeroes_all() -> None:

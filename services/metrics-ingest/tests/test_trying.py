@@ -54,6 +54,17 @@ async def test_each_sample_says_what_it_adds_or_why_not_and_nothing_is_written(
     assert all(records == [] for records in stage.log.records.values())
 
 
+async def test_the_total_of_a_trial_is_exact(stage: Any, make: Any) -> None:
+    await stage.declare()
+    metric = BIG | {"where": []}
+    largest = "999999999999999999.999999999999"
+    samples = [
+        make.cloud(make.order(country, largest, country=country)) for country in ("a", "b", "c")
+    ]
+    found = await tried(stage, metric, *samples)
+    assert found["total"]["sum"] == "2999999999999999999.999999999997"
+
+
 async def test_a_source_that_is_not_declared_yet_can_be_tried_with_its_metric(
     stage: Any, make: Any
 ) -> None:

@@ -37,6 +37,7 @@ class Facts:
     """What one flush adds to a metric. ``history`` marks loaded history, which pays nothing.
 
     Without ``adds_up`` the cells are those of a ratio or of sketches: their sums say nothing alone.
+    ``day_zone``: each cell is a whole day of that zone, which is that day wherever the rule is.
     """
 
     tenant: str
@@ -46,6 +47,7 @@ class Facts:
     cells: Sequence[Cell]
     history: bool = False
     adds_up: bool = True
+    day_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def additions(rules: Sequence[Rule], facts: Facts) -> dict[Window, Total]:
             value = _value(facts.dims[cell.dims], rule.dim)
             if not value:
                 continue
-            day = _day(rule.zone, cell)
+            day = _day(facts.day_zone or rule.zone, cell)
             if day >= rule.start:
                 window = Window(rule.tenant, rule.id, value, day)
                 found[window] = found.get(window, Total()).plus(cell.amount, cell.events)

@@ -12,6 +12,7 @@ from event_contracts.wire import decoder_of, type_of
 from incentives import metrics
 from incentives.adapters.ledger import MongoLedger
 from incentives.adapters.rules import Known, RuleMemory, RuleReader
+from incentives.domain.days import is_zone
 from incentives.domain.praise import MOST_COUNTED, Cell, Facts
 from incentives.handlers import HANDLERS, AddFacts
 from incentives.settings import SERVICE
@@ -142,6 +143,8 @@ def _facts_of(text: bytes) -> Facts:
         raise BadRecord("dims", "a cell points outside the table of dimensions")
     if not 0 <= batch.as_of_ms <= MOST_COUNTED:
         raise BadRecord("amount", f"{batch.as_of_ms} is no instant")
+    if batch.day_zone is not None and not is_zone(batch.day_zone):
+        raise BadRecord("zone", f"{batch.day_zone!r} is no time zone")
     return Facts(
         tenant=batch.tenant,
         metric=batch.metric,
@@ -150,6 +153,7 @@ def _facts_of(text: bytes) -> Facts:
         cells=[Cell(cell.minute, cell.dims, cell.sum, cell.count) for cell in batch.cells],
         history=batch.history,
         adds_up=not (batch.over or batch.sketches),
+        day_zone=batch.day_zone,
     )
 
 

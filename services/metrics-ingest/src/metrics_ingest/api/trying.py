@@ -1,6 +1,7 @@
 """/v1/metrics/try: a metric on sample events, before it goes live."""
 
 from datetime import UTC, datetime
+from decimal import localcontext
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from metrics_ingest.domain.commands import TryMetric
 from metrics_ingest.domain.definitions import HTTP_DOOR, Metric
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.trying import Trial, Tried
+from metrics_ingest.domain.values import EXACT
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.trying import check_count
 from service_kit import strict_json
@@ -125,8 +127,9 @@ def _cell(metric: Metric, key: CellKey, cell: CellSum) -> dict[str, Any]:
 
 def _total(metric: Metric, trial: Trial) -> dict[str, Any]:
     total = CellSum()
-    for cell in trial.cells.values():
-        total.merge(cell)
+    with localcontext(EXACT):
+        for cell in trial.cells.values():
+            total.merge(cell)
     return _figures(metric, total)
 
 

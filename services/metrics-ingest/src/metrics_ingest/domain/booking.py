@@ -12,13 +12,14 @@ from event_contracts.subjects import Role
 from event_contracts.wire import hash16
 from metrics_ingest.domain.batches import OTHER
 from metrics_ingest.domain.cells import Amount, CellSum
+from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, SUM_BYTES
 from metrics_ingest.domain.subjects import Booked, Bookings, State, Subject
 
-_CELLS_A_BATCH = 3_000
 _NAMES = 20
 _ZERO = Decimal(0)
 
 Dims = tuple[tuple[str, str], ...]
+Moved = tuple[tuple[int, Dims], CellSum]
 
 
 class Sheet(NamedTuple):
@@ -103,8 +104,7 @@ def batches(
         moved = [
             (place, cell) for place, cell in cells.items() if cell.sum or cell.over or cell.count
         ]
-        for start in range(0, len(moved), _CELLS_A_BATCH):
-            part = moved[start : start + _CELLS_A_BATCH]
+        for part in _parts(moved):
             table = {dims: index for index, dims in enumerate({dims: 0 for (_, dims), _ in part})}
             over = tuple(cell.over for _, cell in part)
             yield FactBatch(
@@ -120,6 +120,24 @@ def batches(
                 day_zone=sheet.zone,
                 over=over if any(over) else (),
             )
+
+
+def _parts(moved: Iterable[Moved]) -> Iterator[list[Moved]]:
+    """Cut the cells so that each part fits into a record: of a report each may have its own ad."""
+    part: list[Moved] = []
+    named: set[Dims] = set()
+    size = 0
+    for (minute, dims), cell in moved:
+        if size > BATCH_BYTES:
+            yield part
+            part, named, size = [], set(), 0
+        if dims not in named:
+            named.add(dims)
+            size += sum(len(value) * 4 + len(name) + 8 for name, value in dims)
+        size += CELL_BYTES + SUM_BYTES
+        part.append(((minute, dims), cell))
+    if part:
+        yield part
 
 
 def _joined(names: Iterable[str]) -> str | None:

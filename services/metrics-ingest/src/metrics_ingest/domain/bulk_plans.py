@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from metrics_ingest.domain.bulk_doors import BulkDoor
-from metrics_ingest.domain.bulk_shapes import MOST_SHAPES, Adds, Shape, Shapes
+from metrics_ingest.domain.bulk_shapes import Adds, Shape, Shapes
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import Contribution, Metric, MetricKind, Source
@@ -55,9 +55,18 @@ class BulkPlan:
     def shapes_of(self, door: BulkDoor) -> Shapes:
         """Return the shapes of a door's events: new ones, when they have become too many."""
         known = self._shapes.get(door.name)
-        if known is None or len(known) >= MOST_SHAPES:
+        if known is None or known.full:
             known = self._shapes[door.name] = Shapes(self._shape, self.amounts, self._dims)
         return known
+
+    @property
+    def held(self) -> int:
+        """How many targets are remembered."""
+        return sum(len(shapes.targets.dims) for shapes in self._shapes.values())
+
+    def forget(self) -> None:
+        """Drop what is remembered; who has columns keeps what they need."""
+        self._shapes.clear()
 
     def _shape(self, raw: RawShape) -> Shape | None:
         """Return what events of this shape come to, None if they need the general reading."""

@@ -21,6 +21,8 @@ from service_kit.records import Texts
 
 Plans = Mapping[str, TenantPlan]
 
+MOST_HELD = 300_000  # targets of all sources together
+
 
 @dataclass(slots=True)
 class Prepared:
@@ -73,6 +75,9 @@ class BulkReader:
                     read[columns.rows] = True
                     prepared.columns.append(columns)
         prepared.rest = np.flatnonzero(~read).tolist()
+        if sum(plan.held for plan in self._sources) > MOST_HELD:
+            for plan in self._sources:
+                plan.forget()
         return prepared
 
 

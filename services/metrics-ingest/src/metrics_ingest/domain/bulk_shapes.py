@@ -15,6 +15,7 @@ from metrics_ingest.domain.scan.events import OTHER_SHAPE, SHAPE
 from metrics_ingest.domain.scan.groups import free_slots, number_pairs
 
 MOST_SHAPES = 100_000
+MOST_TARGETS = 100_000  # some 500 bytes each
 _ROOM = 1024
 
 
@@ -127,6 +128,11 @@ class Shapes:
     def __len__(self) -> int:
         return len(self.plain)
 
+    @property
+    def full(self) -> bool:
+        """Whether so much is remembered that further shapes are not folded in bulk."""
+        return len(self) >= MOST_SHAPES or len(self.targets.dims) >= MOST_TARGETS
+
     def look_up(
         self, found: NDArray[np.int64], read: Callable[[int], tuple[Any, ...]]
     ) -> NDArray[np.int64]:
@@ -139,7 +145,7 @@ class Shapes:
         if known > before:
             new, places = np.unique(numbers, return_index=True)
             for place in places[new >= before].tolist():
-                self._learn(self._ask(read(place)))
+                self._learn(None if self.full else self._ask(read(place)))
         return numbers
 
     def _learn(self, shape: Shape | None) -> None:

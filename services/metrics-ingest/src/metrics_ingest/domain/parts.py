@@ -16,8 +16,8 @@ from metrics_ingest.domain.plans import MetricPlan
 # A record is at most 512 KB; the rest is for the envelope and the accepted quarters.
 BATCH_BYTES = 400_000
 # At their longest: a sum has at most 60 digits, a point and a sign.
-_SUM_BYTES = 66
-CELL_BYTES = 48 + _SUM_BYTES
+SUM_BYTES = 66
+CELL_BYTES = 48 + SUM_BYTES
 
 
 class Shape(NamedTuple):
@@ -58,7 +58,7 @@ class Part:
         """Add what stands beside the cell."""
         if shape.over:
             self.over.append(cell.over)
-            self.size += _SUM_BYTES
+            self.size += SUM_BYTES
         if shape.sketches and cell.sketch is not None:
             self.sketches.append(cell.sketch.to_bytes())
             self.size += len(self.sketches[-1]) * 4 // 3 + 8  # base64 in JSON
