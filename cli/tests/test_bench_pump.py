@@ -166,7 +166,7 @@ def arrived(whole: Whole) -> list[tuple[bytes, bytes, int]]:
         _, end = consumer.get_watermark_offsets(place, timeout=20)
         consumer.assign([place])
         while place.offset < end:
-            for message in consumer.consume(1000, 20):
+            for message in consumer.consume(min(1000, end - place.offset), 20):
                 assert message.error() is None
                 records.append((message.key(), message.value(), number))
                 place.offset = message.offset() + 1
