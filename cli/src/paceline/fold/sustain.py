@@ -1,115 +1,31 @@
 """Events at a steady rate into the log, through the whole system, to the goals: does lag grow?"""
 
 import asyncio
-import threading
 import time
-from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import psutil
-from confluent_kafka import Producer
-from xxhash import xxh3_128_digest
 
-from event_contracts.topics import RAW
-from event_contracts.wire import key_of
-from paceline import bench_load, running
-from paceline.access import access_to
-from paceline.bench_load import SOURCE, Shape
+from paceline import bench_load
+from paceline.bench_load import Shape
+from paceline.fold.pump import Pump
+from paceline.fold.rows import AMOUNT
 from paceline.fold.waiting import KINDS, Look, trend, verdict
 from paceline.fold.whole import Whole
 from paceline.trial.system import System, TrialFailed, until
-from service_kit.broker import physical_name
 
 LOOK_SECONDS = 2.0
 DRAIN_SECONDS = 600
 MEBIBYTE = 2**20
-Cell = tuple[int, int, int]
-"""Tenant, type and campaign, by number."""
-
-
-class Pump:
-    """A thread that writes raw events at a rate and counts what it wrote, by cell."""
-
-    def __init__(self, whole: Whole, rate: int, seconds: float) -> None:
-        self._whole = whole
-        self._rate = rate
-        self._seconds = seconds
-        self.written = 0
-        self.took = 0.0
-        self.counts: defaultdict[Cell, int] = defaultdict(int)
-        self._made: dict[str, dict[Cell, tuple[str, str, str, str]]] = {}
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self) -> None:
-        found = running.read(self._whole.system.file)
-        access = access_to(found.kafka).librdkafka()
-        producer = Producer(
-            {**access, "acks": "all", "linger.ms": 20, "batch.num.messages": 10_000}
-        )
-        topic = physical_name(found.prefix, RAW.name)
-        begin = time.monotonic()
-        while (elapsed := time.monotonic() - begin) < self._seconds:
-            due = int(elapsed * self._rate) - self.written
-            self._write(producer, topic, found.partitions, due)
-            producer.poll(0)
-            time.sleep(0.01)
-        producer.flush(60)
-        self.took = time.monotonic() - begin
-
-    def _write(self, producer: Producer, topic: str, partitions: int, count: int) -> None:
-        """Write so many events; what they share is formatted once, for the driver costs too."""
-        shape, produce = self._whole.shape, producer.produce
-        values = self._values(datetime.now(UTC))
-        for number in range(self.written, self.written + count):
-            rest, kind = divmod(number, shape.types)
-            rest, campaign = divmod(rest, shape.campaigns)
-            cell = rest % shape.tenants, kind, campaign
-            prefix, head, middle, tail = values[cell]
-            name = f"e{number:015}"
-            key = f"{prefix}{name}".encode()
-            value = f"{head}{name}{middle}{name}{tail}"
-            partition = int.from_bytes(xxh3_128_digest(key)[:8], "big") % partitions
-            while True:
-                try:
-                    produce(topic, value, key, partition)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-            self.counts[cell] += 1
-        self.written += count
-
-    def _values(self, now: datetime) -> dict[Cell, tuple[str, str, str, str]]:
-        """Return, by cell, what stands before an id in its key, and around it in its record."""
-        shape, at, at_ms = (
-            self._whole.shape,
-            f"{now:%Y-%m-%dT%H:%M:%S}Z",
-            int(now.timestamp()) * 1000,
-        )
-        if at not in self._made:
-            self._made = {
-                at: {
-                    (tenant, kind, campaign): (
-                        key_of(who, SOURCE, ""),
-                        f'{{"type":"raw.event.v1","tenant":"{who}","source":"{SOURCE}","id":"',
-                        f'","door":"http","received_ms":{at_ms},"body":{{"specversion":"1.0","id":"',
-                        f'","source":"/bench","type":"type-{kind:02}","time":"{at}","data":'
-                        f'{{"campaign":"campaign-{campaign:03}","amount":1.25}}}}}}',
-                    )
-                    for tenant, who in enumerate(self._whole.tenants)
-                    for kind in range(shape.types)
-                    for campaign in range(shape.campaigns)
-                }
-            }
-        return self._made[at]
 
 
 async def sustain(system: System, shape: Shape, say: Any) -> dict[str, Any]:
     """Keep the rate for the shape's seconds, then wait for the rest; every goal is checked.
 
-    Raises TrialFailed when a goal is not what was written.
+    Raises TrialFailed when an event could not be written, or a goal is not what was written.
     """
     whole = await Whole.declare(system, shape)
     try:
@@ -123,6 +39,7 @@ async def sustain(system: System, shape: Shape, say: Any) -> dict[str, Any]:
             rows.append(await _row(whole, looks[-1], pump.written, before))
             say(rows[-1])
             await asyncio.sleep(LOOK_SECONDS)
+        pump.raise_failure()
         await until(whole.caught_up, DRAIN_SECONDS, "nothing is left to fold", 0.2)
         drained = time.monotonic() - began - pump.took
         cells = await _cells(system) - before
@@ -148,12 +65,12 @@ async def sustain(system: System, shape: Shape, say: Any) -> dict[str, Any]:
 
 
 def _wanted(shape: Shape, pump: Pump) -> dict[tuple[int, str], Decimal]:
-    wanted = {}
+    wanted, counts = {}, pump.events.counts(pump.written)
     for tenant in range(shape.tenants):
         for goal in bench_load.goals(shape, tenant, datetime.now(UTC).date(), 1):
             kind = int(goal["metric"].rpartition("-")[2])
             campaign = int(goal["where"][0]["any_of"][0].rpartition("-")[2])
-            wanted[tenant, goal["id"]] = Decimal("1.25") * pump.counts[tenant, kind, campaign]
+            wanted[tenant, goal["id"]] = AMOUNT * counts[tenant, kind, campaign]
     return wanted
 
 

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from service_kit.errors import Infrastructure
+from service_kit.librdkafka.client import client, configuration
 from service_kit.librdkafka.columns import PIECE, Columns
 from service_kit.librdkafka.library import (
     CONSUMER,
@@ -31,8 +32,6 @@ from service_kit.librdkafka.messages import (
     texts,
     warm,
 )
-
-_TEXT_BYTES = 512
 
 OnRebalance = Callable[[Any, list[KafkaPartition]], None]
 
@@ -61,20 +60,9 @@ class ColumnConsumer:
         self._queue = self._library.rd_kafka_queue_get_consumer(self._handle)
 
     def _made(self, config: Mapping[str, Any]) -> Any:
-        text = ctypes.create_string_buffer(_TEXT_BYTES)
-        made = self._library.rd_kafka_conf_new()
-        for name, value in config.items():
-            written = str(value).lower() if isinstance(value, bool) else str(value)
-            setting = made, name.encode(), written.encode(), text, _TEXT_BYTES
-            if self._library.rd_kafka_conf_set(*setting):
-                self._library.rd_kafka_conf_destroy(made)
-                raise Infrastructure(f"{name}: {text.value.decode()}")
+        made = configuration(config)
         self._library.rd_kafka_conf_set_rebalance_cb(made, self._rebalanced)
-        handle = self._library.rd_kafka_new(CONSUMER, made, text, _TEXT_BYTES)
-        if not handle:
-            self._library.rd_kafka_conf_destroy(made)
-            raise Infrastructure(f"a consumer: {text.value.decode()}")
-        return handle
+        return client(CONSUMER, made)
 
     def subscribe(
         self, topics: Sequence[str], *, on_assign: OnRebalance, on_revoke: OnRebalance

@@ -11,7 +11,12 @@ from typing import Any
 from confluent_kafka import cimpl
 
 MAJOR = 2
+PRODUCER = 0  # RD_KAFKA_PRODUCER
 CONSUMER = 1  # RD_KAFKA_CONSUMER
+COPY = 0x2  # RD_KAFKA_MSG_F_COPY
+TO_PARTITION = 0x8  # RD_KAFKA_MSG_F_PARTITION
+UNASSIGNED = -1  # RD_KAFKA_PARTITION_UA
+ERROR_QUEUE_FULL = -184  # RD_KAFKA_RESP_ERR__QUEUE_FULL
 ERROR_ASSIGN = -175  # RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
 ERROR_REVOKE = -174  # RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS
 
@@ -54,6 +59,7 @@ class TopicPartitions(ctypes.Structure):
 
 
 Rebalanced = ctypes.CFUNCTYPE(None, c_void_p, c_int, POINTER(TopicPartitions), c_void_p)
+Delivered = ctypes.CFUNCTYPE(None, c_void_p, POINTER(Message), c_void_p)
 
 _List = POINTER(TopicPartitions)
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {  # the result, then the arguments
@@ -63,6 +69,7 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {  # the result, then the arguments
     "rd_kafka_conf_destroy": (None, c_void_p),
     "rd_kafka_conf_set": (c_int, c_void_p, c_char_p, c_char_p, c_char_p, c_size_t),
     "rd_kafka_conf_set_rebalance_cb": (None, c_void_p, Rebalanced),
+    "rd_kafka_conf_set_dr_msg_cb": (None, c_void_p, Delivered),
     "rd_kafka_new": (c_void_p, c_int, c_void_p, c_char_p, c_size_t),
     "rd_kafka_poll_set_consumer": (c_int, c_void_p),
     "rd_kafka_consumer_close": (c_int, c_void_p),
@@ -73,6 +80,11 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {  # the result, then the arguments
     "rd_kafka_last_error": (c_int,),
     "rd_kafka_message_errstr": (c_char_p, c_void_p),
     "rd_kafka_message_destroy": (None, c_void_p),
+    "rd_kafka_topic_new": (c_void_p, c_void_p, c_char_p, c_void_p),
+    "rd_kafka_topic_destroy": (None, c_void_p),
+    "rd_kafka_produce_batch": (c_int, c_void_p, c_int32, c_int, c_void_p, c_int),
+    "rd_kafka_poll": (c_int, c_void_p, c_int),
+    "rd_kafka_flush": (c_int, c_void_p, c_int),
     "rd_kafka_topic_name": (c_char_p, c_void_p),
     "rd_kafka_topic_partition_list_new": (_List, c_int),
     "rd_kafka_topic_partition_list_destroy": (None, _List),
