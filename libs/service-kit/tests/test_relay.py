@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from service_kit.errors import Infrastructure
-from service_kit.outbox import BUNDLE_BYTES, BUNDLE_ROWS, Message, Origin
+from service_kit.errors import Infrastructure, UserError
+from service_kit.outbox import BUNDLE_BYTES, BUNDLE_ROWS, RECORD_BYTES, Message, Origin, Outbox
 from service_kit.records import Partition
 from service_kit.relay import CURSOR_SECONDS, LOOK_SECONDS, STEP, Relay
 from service_kit.relay_hints import Teller, place_of
@@ -270,3 +270,13 @@ async def test_a_relay_killed_before_its_cursor_is_written_has_trimmed_nothing_b
     assert len(kept.rows) == 3
     _, again = await relay_of(store)
     assert again.rows == kept.rows
+
+
+def test_what_kafka_does_not_take_never_stands_in_an_outbox() -> None:
+    outbox = Outbox("o", {})
+    with pytest.raises(UserError) as raised:
+        outbox.send(Message(FACTS[0], b"k", b"." * RECORD_BYTES))
+    assert (raised.value.code, raised.value.status) == ("record-too-large", 413)
+    assert len(outbox) == 0
+    outbox.send(Message(FACTS[0], b"k", b"." * (RECORD_BYTES - 1)))
+    assert outbox.lanes == {"facts:0": 1}

@@ -67,7 +67,7 @@ async def test_a_goal_that_no_record_has_room_for_is_refused_and_nothing_is_kept
     countries = [f"country {number}" for number in range(60_000)]
     wide = RETAIL | {"where": [{"dim": "country", "none_of": countries}]}
     refused = await door.call("POST", "/v1/goals", wide, status=413)
-    assert refused["error"]["code"] == "record-too-large"
+    assert refused["error"]["code"] == "body-too-large"
     assert await door.stage.all("outbox") == await door.stage.all("goals") == []
     await door.call("POST", "/v1/goals", RETAIL, status=201)
 

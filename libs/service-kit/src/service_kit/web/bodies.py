@@ -83,13 +83,13 @@ def _inflater(request: Request) -> _Gunzip | None:
     )
 
 
-async def read_body(request: Request, type: type[T]) -> T:
-    """Return the JSON body as ``type``, a msgspec struct or anything made of them.
+async def read_body(request: Request, type: type[T], most: int = MAX_BODY) -> T:
+    """Return the JSON body of at most ``most`` bytes as ``type``, anything made of msgspec structs.
 
     Raises UserError: ``where`` is the JSON path of what is wrong, and the message says what
     would be right. Fields that the type does not know are refused.
     """
-    return convert(strict_json.loads(await read_bytes(request)), type)
+    return convert(strict_json.loads(await read_bytes(request, most)), type)
 
 
 def convert(value: Any, type: type[T]) -> T:

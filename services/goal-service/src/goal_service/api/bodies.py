@@ -23,6 +23,8 @@ from service_kit.errors import UserError
 from service_kit.web.answers import language_of
 
 MOST_REASON = 1_000
+# Of a goal, which is a record: what follows its parent, a policy or leave is not much larger.
+MOST_BYTES = 256 * 1024
 
 
 class ShareBody(msgspec.Struct, frozen=True):

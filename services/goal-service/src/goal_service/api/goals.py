@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from goal_service.adapters.goals import GoalReader
 from goal_service.api.bodies import (
+    MOST_BYTES,
     GoalBody,
     GoalChangeBody,
     language,
@@ -88,7 +89,7 @@ def _write_routes(router: APIRouter, runtime: Runtime, reader: GoalReader, seein
 
     @router.post("/v1/goals")
     async def create_goal(request: Request, caller: Writes) -> Response:
-        body = await read_body(request, GoalBody)
+        body = await read_body(request, GoalBody, MOST_BYTES)
         draft = body.draft()
         await seeing.check_parent(caller, draft)
         command = CreateGoal(
@@ -109,7 +110,7 @@ def _write_routes(router: APIRouter, runtime: Runtime, reader: GoalReader, seein
         parts no longer fit.
         """
         before = await seeing.current(caller, goal)
-        body = await read_body(request, GoalChangeBody)
+        body = await read_body(request, GoalChangeBody, MOST_BYTES)
         if body.id not in (None, goal):
             raise _other_id(goal)
         draft = body.draft()
