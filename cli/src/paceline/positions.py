@@ -39,8 +39,17 @@ class Positions:
         return max(self.end - self.next, 0)
 
 
-async def positions(found: Running) -> list[Positions]:
-    """Return every offset document of all services; raises Infrastructure, PyMongoError."""
+def broker_of(found: Running) -> Broker:
+    """Return a client of the broker for ``positions``."""
+    return Broker(access_to(found.kafka), found.prefix, {"log_level": 0})
+
+
+async def positions(found: Running, broker: Broker | None = None) -> list[Positions]:
+    """Return every offset document of all services; raises Infrastructure, PyMongoError.
+
+    Who asks again and again keeps the ``broker``: librdkafka's first answer may take three seconds,
+    and what arrives meanwhile looks as if it waited.
+    """
     documents = []
     for service in SERVICES:
         store = Store.connect(found.mongodb, found.database_prefix + service.replace("-", "_"))
@@ -49,8 +58,7 @@ async def positions(found: Running) -> list[Positions]:
         finally:
             await store.close()
     keys = [_split(document["_id"]) for document in documents]
-    broker = Broker(access_to(found.kafka), found.prefix, {"log_level": 0})
-    ends = await broker.ends(sorted({partition for _, partition in keys}))
+    ends = await (broker or broker_of(found)).ends(sorted({partition for _, partition in keys}))
     return [
         Positions(group, partition, document["next"], ends[partition], document["halted"])
         for (group, partition), document in zip(keys, documents, strict=True)

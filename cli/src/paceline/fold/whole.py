@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from paceline import bench_load, running
 from paceline.bench_load import Shape
-from paceline.positions import positions
+from paceline.positions import broker_of, positions
 from paceline.trial.api import Api
 from paceline.trial.replay import make_key
 from paceline.trial.system import System, TrialFailed, until
+from service_kit.broker import Broker
 
 KNOWN_SECONDS = 120
 GOAL_DAYS = 3
@@ -25,6 +26,7 @@ class Whole:
     today: date
     tenants: list[str]
     apis: list[Api]
+    broker: Broker | None = None
 
     @classmethod
     async def declare(cls, system: System, shape: Shape) -> "Whole":
@@ -62,7 +64,9 @@ class Whole:
         By ``group:topic``, over all partitions; raises TrialFailed where one is halted.
         """
         found: dict[str, tuple[int, int]] = {}
-        for each in await positions(running.read(self.system.file)):
+        system = running.read(self.system.file)
+        self.broker = self.broker or broker_of(system)
+        for each in await positions(system, self.broker):
             name = f"{each.group}:{each.partition.topic}"
             lag, end = found.get(name, (0, 0))
             found[name] = lag + each.lag, end + each.end
