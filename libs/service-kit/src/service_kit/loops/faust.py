@@ -96,23 +96,23 @@ class FaustLoop:
 
     async def _apply_all(self, gathered: Gathered) -> None:
         """Apply, then acknowledge. Events of a halted partition are acknowledged all the same."""
-        while True:
-            events = await gathered.take()
-            await self._apply(events)
-            for event in events:
-                event.ack()
+        try:
+            while True:
+                events = await gathered.take()
+                await self._apply(events)
+                for event in events:
+                    event.ack()
+        except Exception as error:
+            self._leave(error)
 
     async def _apply(self, events: Sequence[Any]) -> None:
         found: dict[Partition, list[Record]] = {}
-        try:
-            for event in events:
-                record = self._record(event.message)
-                found.setdefault(record.partition, []).append(record)
-            gapless = self._applier.gapless
-            for wave in light_waves(slices_of(p, r, p.topic in gapless) for p, r in found.items()):
-                await apply_guarded(self._applier, wave, self._guards)
-        except Exception as error:
-            self._leave(error)
+        for event in events:
+            record = self._record(event.message)
+            found.setdefault(record.partition, []).append(record)
+        gapless = self._applier.gapless
+        for wave in light_waves(slices_of(p, r, p.topic in gapless) for p, r in found.items()):
+            await apply_guarded(self._applier, wave, self._guards)
 
     async def take(self, assigned: Iterable[TP]) -> None:
         """Take the partitions over before Faust seeks."""
