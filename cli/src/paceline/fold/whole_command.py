@@ -20,6 +20,9 @@ from paceline.fold.waiting import SAID
 from paceline.show import console, fail
 from paceline.trial.system import System, TrialFailed
 
+EVENT_BYTES = 500  # on the disk: its record, its id in the window, its part of what comes of it
+GIBIBYTE = 2**30
+
 JsonFile = Annotated[Path | None, typer.Option(help="Write the result here.")]
 BasePort = Annotated[int, typer.Option(help="Where to look for free ports.")]
 
@@ -59,6 +62,7 @@ def sustain(
 
     Exit code 1: a goal's total is not what was written. What waits and grows is said, and is 0.
     """
+    check_room(int(rate * seconds) * EVENT_BYTES, Path(tempfile.gettempdir()))
     shape = Shape(rate, seconds, goals, types, campaigns, tenants, 0)
     found = _on_a_system(base_port, lambda system: keep_up(system, shape, _say))
     for kind, each in found["waiting"].items():
@@ -70,6 +74,16 @@ def sustain(
         soft_wrap=True,
     )
     _write(json, found)
+
+
+def check_room(needed: int, folder: Path) -> None:
+    """Leave with code 1 where so many bytes have no room: a full disk ends the broker first."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        fail(
+            f"{needed / GIBIBYTE:.0f} GiB may be written to {folder}, which has "
+            f"{free / GIBIBYTE:.0f} free: set TMPDIR, or ask for fewer events"
+        )
 
 
 def _on_a_system(
