@@ -1,36 +1,24 @@
 """One slice of the raw log is folded: everything it comes to is written in its transaction."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from event_contracts.facts import FactBatch
 from event_contracts.wire import hash16
 from metrics_ingest.domain import pausing
-from metrics_ingest.domain.batches import (
-    Limited,
-    days_with_unknown_sets,
-    fact_batches,
-    limit,
-    sets_a_day,
-    sets_met,
-)
 from metrics_ingest.domain.bulk_fold import Find, fold_prepared
 from metrics_ingest.domain.bulk_reading import Prepared
-from metrics_ingest.domain.cells import DaySets
 from metrics_ingest.domain.contributions import ROLES
-from metrics_ingest.domain.folding import Arrival, Folded, SourceFold
+from metrics_ingest.domain.folding import Arrival, Folded
 from metrics_ingest.domain.generations import Mask, Words
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
-from metrics_ingest.domain.parts import Part, WrittenPart, parts_of
-from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
+from metrics_ingest.domain.plans import SourcePlan, TenantPlan
 from metrics_ingest.domain.window import Block, pack
 from metrics_ingest.handlers import drifting
-from metrics_ingest.ports import DaySet, FoldPost, FoldStore, OlderIds, RawRecords, SourceName
-
-KnownSets = dict[SourceName, dict[int, set[bytes]]]
+from metrics_ingest.handlers.publishing import Published, publish
+from metrics_ingest.ports import FoldPost, FoldStore, OlderIds, RawRecords, SourceName
 
 WINDOW_MS = 72 * 3600 * 1000
 PRUNE_EVERY_MS = 3600 * 1000
@@ -60,15 +48,13 @@ class Effect:
     plans: dict[str, TenantPlan] = field(default_factory=dict)
     block: Block | None = None
     prune_before_ms: int | None = None
-    day_sets: dict[DaySet, set[bytes]] = field(default_factory=dict)
-    sets_found: dict[DaySet, set[bytes]] = field(default_factory=dict)
+    published: Published = field(default_factory=Published)
     new_letters: set[bytes] = field(default_factory=set)
     superseded: set[bytes] = field(default_factory=set)
     quality: dict[SourceName, pausing.Record] = field(default_factory=dict)
     drift: drifting.Looked = field(default_factory=drifting.Looked)
     told_ms: int | None = None
     folded: Folded = field(default_factory=Folded)
-    others: int = 0
 
 
 async def fold_slice(
@@ -112,7 +98,7 @@ async def _fold(
     command = replace(command, arrivals=arrivals, newest_ms=prepared.received_ms)
     effect.folded = folded
     as_of_ms = _as_of_ms(command, partition.arrived_ms, now_ms)
-    await _publish(store, facts, memory, folded, as_of_ms, effect)
+    effect.published = await publish(store, facts, memory, folded, as_of_ms)
     await _remember_ids(command, store, partition, folded, now_ms, effect)
     await _write_letters(command, store, partition, folded, now_ms, effect)
     for source in folded.sources.values():
@@ -170,118 +156,6 @@ def _find(partition: PartitionMemory, older: OlderIds) -> Find:
         return here, stamps
 
     return find
-
-
-async def _publish(
-    store: FoldStore, facts: FoldPost, memory: Memory, folded: Folded, as_of_ms: int, effect: Effect
-) -> None:
-    for source, metric in _metrics(folded):
-        _merge_unless_alone(source, metric.definition.name)
-    known = await _known_sets(store, memory, folded, effect)
-    for source, metric in _metrics(folded):
-        _keep_columns_if_all_fit(source, metric, known, effect)
-    for name, source in sorted(folded.sources.items()):
-        facts.divert(name, source.plan.head, as_of_ms, source.diverted)
-    facts.publish(_batches(folded, known, as_of_ms, effect))
-    if effect.day_sets:
-        await store.write_day_sets(effect.day_sets)
-
-
-def _batches(
-    folded: Folded, known: KnownSets, as_of_ms: int, effect: Effect
-) -> Iterator[FactBatch]:
-    for source, metric in _metrics(folded):
-        columns = source.columns.get(metric.definition.name)
-        parts: Iterator[Part | WrittenPart]
-        if columns is not None:
-            parts = columns[0].parts()
-        else:
-            parts = parts_of(metric, _limited(source, metric, known, effect).cells)
-        yield from fact_batches(source, metric, parts, as_of_ms)
-
-
-def _merge_unless_alone(source: SourceFold, name: str) -> None:
-    """Let a metric's columns be: cells that came the general way are added up one by one."""
-    columns = source.columns.get(name)
-    if columns is not None and (len(columns) > 1 or name in source.cells):
-        source.merge_columns(name)
-
-
-def _metrics(folded: Folded) -> list[tuple[SourceFold, MetricPlan]]:
-    return [
-        (source, metric)
-        for _, source in sorted(folded.sources.items())
-        for metric in source.plan.metrics
-    ]
-
-
-async def _known_sets(
-    store: FoldStore, memory: Memory, folded: Folded, effect: Effect
-) -> KnownSets:
-    """Return the known dimension sets by (tenant, metric) and day, where memory lacks some.
-
-    The store is asked for all at once: a slice of a new day lacks those of every metric. What
-    another worker has learnt is found there, and remembered like what is learnt here.
-    """
-    known: KnownSets = {}
-    doubtful: list[DaySet] = []
-    for source, metric in _metrics(folded):
-        tenant, name = source.plan.tenant, metric.definition.name
-        remembered = memory.day_sets(tenant, name)
-        met = _met(source, metric, remembered)
-        days = days_with_unknown_sets(met, remembered)
-        if days:
-            known[tenant, name] = {day: remembered.get(day, set()) for day in met}
-            doubtful += [(tenant, name, day) for day in days]
-    effect.sets_found = await store.day_sets(doubtful)
-    for (tenant, name, day), sets in effect.sets_found.items():
-        known[tenant, name][day] = sets
-    return known
-
-
-def _met(source: SourceFold, metric: MetricPlan, remembered: DaySets) -> dict[int, set[bytes]]:
-    """Return the dimension sets that a metric's cells have by day; {}: all are remembered."""
-    name = metric.definition.name
-    columns = source.columns.get(name)
-    if not metric.dims or (columns is not None and columns[0].known(remembered)):
-        return {}
-    return sets_met(source.cells.get(name, {})) if columns is None else columns[0].met()
-
-
-def _keep_columns_if_all_fit(
-    source: SourceFold, metric: MetricPlan, known: KnownSets, effect: Effect
-) -> None:
-    """Learn the sets of a metric's columns; where a day is too full for them, cell by cell."""
-    tenant, name = source.plan.tenant, metric.definition.name
-    columns, there = source.columns.get(name), known.get((tenant, name))
-    if columns is None or there is None:
-        return
-    grown = {day: there[day] | keys for day, keys in columns[0].met().items()}
-    if max(map(len, grown.values())) > sets_a_day(metric.definition.kind):
-        source.merge_columns(name)
-        return
-    for day, sets in grown.items():
-        if len(sets) > len(there[day]):
-            effect.day_sets[tenant, name, day] = sets
-
-
-def _limited(
-    source: SourceFold,
-    metric: MetricPlan,
-    known: KnownSets,
-    effect: Effect,
-) -> Limited:
-    """Return the metric's cells within the limit: all of them, if every set is known."""
-    tenant, name = source.plan.tenant, metric.definition.name
-    cells = source.cells.get(name, {})
-    sets = known.get((tenant, name))
-    if sets is None:
-        return Limited(cells=cells)
-    limited = limit(cells, sets, sets_a_day(metric.definition.kind))
-    effect.others += limited.others
-    for day, new in limited.new.items():
-        effect.day_sets[tenant, name, day] = new | sets[day]
-    return limited
 
 
 async def _remember_ids(
@@ -393,7 +267,7 @@ async def _judge(
 def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: OlderIds) -> int:
     """Take the effect of a committed slice into memory; return how many ids had to leave it."""
     memory.plans.update(effect.plans)
-    memory.learn_day_sets(effect.sets_found | effect.day_sets)
+    memory.learn_day_sets(effect.published.sets)
     if effect.block is not None:
         partition.window.add(effect.block)
         partition.arrived_ms = effect.block.at_ms

@@ -100,7 +100,7 @@ class FoldHandler:
         spilled = remember(effect, self.memory, self.memory.partitions[number], self._older[number])
         _count_spilled(spilled)
         self._count(effect.folded)
-        OTHER_SETS.inc(effect.others)
+        OTHER_SETS.inc(effect.published.others)
         if effect.told_ms is not None:
             WATERMARK.labels(number).set(effect.told_ms / 1000)
         if len(batch.records):
