@@ -313,7 +313,9 @@ async def test_dimension_sets_beyond_the_limit_of_a_day_go_to_other_across_batch
     stage: Any, make: Any, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("metrics_ingest.domain.batches.SETS_A_DAY", most)
-    monkeypatch.setattr("metrics_ingest.handlers.publishing.limit.__defaults__", (most,), raising=True)
+    monkeypatch.setattr(
+        "metrics_ingest.handlers.publishing.limit.__defaults__", (most,), raising=True
+    )
     await stage.declare()
     lands = ["France", "Spain", "Eire", "Italy", "France"]
     for number, land in enumerate(lands):
