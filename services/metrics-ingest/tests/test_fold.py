@@ -385,21 +385,26 @@ async def test_sets_that_another_worker_has_learnt_are_remembered(
     assert stage.handler.memory.day_sets("acme", "gross_revenue") == learnt
 
 
+async def log_one(stage: Any, name: str, body: Any) -> None:
+    """Write an event into the first partition, wherever its id belongs."""
+    sent = {
+        "type": "raw.event.v1",
+        "tenant": "acme",
+        "source": "shop",
+        "id": name,
+        "door": "http",
+        "received_ms": stage.clock.ms,
+        "body": body,
+    }
+    await stage.log.send("raw", [(0, b"k", msgspec.json.encode(sent))])
+
+
 async def test_a_slice_that_is_too_large_for_a_record_is_split(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.applier.drop([Partition("raw", 1)])
     for number in range(1500):
         event = make.order(f"e{number}", 1, country="X" * 700 + str(number))
-        sent = {
-            "type": "raw.event.v1",
-            "tenant": "acme",
-            "source": "shop",
-            "id": f"e{number}",
-            "door": "http",
-            "received_ms": stage.clock.ms,
-            "body": make.cloud(event),
-        }
-        await stage.log.send("raw", [(0, b"k", msgspec.json.encode(sent))])
+        await log_one(stage, f"e{number}", make.cloud(event))
     records = stage.log.records[0]
     await stage.applier.apply([make.slice_of(Partition("raw", 0), records, 0, len(records))])
     rows = await stage.rows("facts")
@@ -419,16 +424,8 @@ async def test_years_of_history_in_one_slice_fit_into_records(stage: Any, make: 
     begin = datetime(2007, 1, 1)
     for number in range(45_000):
         at = begin + timedelta(minutes=15 * number)
-        sent = {
-            "type": "raw.event.v1",
-            "tenant": "acme",
-            "source": "shop",
-            "id": f"e{number}",
-            "door": "http",
-            "received_ms": stage.clock.ms,
-            "body": make.cloud(make.order(f"e{number}", 1, at=f"{at.isoformat()}Z")),
-        }
-        await stage.log.send("raw", [(0, b"k", msgspec.json.encode(sent))])
+        body = make.cloud(make.order(f"e{number}", 1, at=f"{at.isoformat()}Z"))
+        await log_one(stage, f"e{number}", body)
     records = stage.log.records[0]
     await stage.applier.apply([make.slice_of(Partition("raw", 0), records, 0, len(records))])
     rows = await stage.rows("facts")

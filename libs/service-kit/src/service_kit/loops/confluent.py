@@ -117,8 +117,10 @@ class ConfluentLoop:
         return Consumer(config)
 
     def _read(self, consumer: "Consumer | ColumnConsumer") -> list[list[Slice]]:
-        """In the worker thread: wait for records, at most ``within``, or as long as
-        earlier ones are applied; return slices to apply."""
+        """In the worker thread: wait for records; return slices to apply.
+
+        It waits at most ``within``, or as long as earlier ones are applied.
+        """
         self._commit(consumer)
         budget = Budget(self._most, self._settings.within, lambda: self._busy)
         if isinstance(consumer, Consumer):
