@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service_kit.loops.pieces import Budget, next_size
+from service_kit.loops.pieces import Budget, next_size, next_wait
 
 
 def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller() -> None:
@@ -11,6 +11,19 @@ def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller()
     assert next_size(10_000, 50_000, took=1.5) == 10_000
     assert next_size(10_000, 50_000, took=2.5) == 5000
     assert next_size(1, 50_000, took=60.0) == 1
+
+
+def test_where_many_records_come_a_transaction_waits_for_more_of_them() -> None:
+    assert next_wait(0.05, records_a_second=5_000) == 0.05
+    assert next_wait(0.05, records_a_second=60_000) == 0.5
+    assert next_wait(2.0, records_a_second=60_000) == 2.0
+
+
+def test_a_budget_knows_how_fast_records_came() -> None:
+    budget = Budget(100, 0.05)
+    assert budget.records_a_second == 0
+    assert pieces(budget, iter([30, 0])) == [30]
+    assert 0 < budget.records_a_second <= 3_000
 
 
 def pieces(budget: Budget, arriving: Iterator[int]) -> list[int]:
