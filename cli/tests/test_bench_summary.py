@@ -63,6 +63,14 @@ def test_each_report_is_a_line_with_its_figures(tmp_path: Path) -> None:
     }
 
 
+def test_a_steady_rate_is_told_beside_what_was_folded_at_that_time(tmp_path: Path) -> None:
+    folding = {"folding": {"before": 40_000, "after": 50_000}}
+    write(tmp_path, *REPORTS)
+    (tmp_path / "sustain.json").write_text(json.dumps(REPORTS["sustain"] | folding))
+    said = told(tmp_path)[1]
+    assert "0.50 of what one process folded before, 0.40 of what one process folded after" in said
+
+
 def test_a_report_that_is_not_there_is_no_success(tmp_path: Path) -> None:
     write(tmp_path, "fold", "latency", "cost")
     code, said = told(tmp_path)

@@ -11,6 +11,7 @@ import typer
 from paceline.fold import cost as costs
 from paceline.fold import report
 from paceline.fold.job import MANY, Job
+from paceline.fold.ours import OURS
 from paceline.fold.outcome import Outcome
 from paceline.fold.place import Place
 from paceline.fold.plot import svg
@@ -108,6 +109,17 @@ def measure(variants: list[Variant], slow_events: int, spoil: bool) -> list[Meas
             found.append(runs.measure(variant))
             console.print(report.table(found[-1]))
     return found
+
+
+def one_process() -> int:
+    """Return how many events a second one process folds now: the faster of two runs.
+
+    The topic is that of ``bench fold``. Leaves with code 1 if a run was not the truth.
+    """
+    alone = Variant("one process", Job(MANY, 14.0), TEN_MILLION, 2, ("one",))
+    found = measure([alone], MANY, spoil=False)
+    _refuse(found)
+    return max(round(rate) for each in found[0].rounds if (rate := each.rate(OURS[1])))
 
 
 def _refuse(found: list[Measured]) -> None:

@@ -52,10 +52,14 @@ def latency(found: dict[str, Any]) -> str:
 def sustain(found: dict[str, Any]) -> str:
     """Return the rate, and whether what waited meanwhile grew, and of what kind."""
     kinds = ", ".join(kind for kind, each in found["waiting"].items() if each["grows"])
+    shares = ", ".join(
+        f"{found['rate']['reached'] / speed:.2f} of what one process folded {when}"
+        for when, speed in found.get("folding", {}).items()
+    )
     return (
         f"{found['rate']['reached']:,} of {found['rate']['asked']:,} events/s for "
         f"{found['seconds']} s: what waits: {SAID[found['lag_grows']]}{kinds and f' ({kinds})'}; "
-        f"caught up {found['caught_up_after_seconds']} s later"
+        f"caught up {found['caught_up_after_seconds']} s later{shares and f'; {shares}'}"
     )
 
 

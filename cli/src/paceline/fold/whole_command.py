@@ -14,6 +14,7 @@ import typer
 from paceline.bench_load import Shape
 from paceline.demo.place import free_base_port
 from paceline.fold import report
+from paceline.fold.command import one_process
 from paceline.fold.facts import limit
 from paceline.fold.sustain import sustain as keep_up
 from paceline.fold.waiting import SAID
@@ -51,6 +52,10 @@ def facts(
 def sustain(
     json: JsonFile = None,
     rate: Annotated[int, typer.Option(min=1, help="Events a second.")] = 20_000,
+    of_folding: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Instead: this share of what one process folds now."),
+    ] = 0,
     seconds: Annotated[float, typer.Option(min=5, help="How long.")] = 180,
     goals: Annotated[int, typer.Option(min=1, help="How many goals.")] = 1000,
     types: Annotated[int, typer.Option(min=1, help="Types of event, a metric each.")] = 20,
@@ -61,10 +66,18 @@ def sustain(
     """Keep a rate of raw events through the whole system; every goal is checked in the end.
 
     Exit code 1: a goal's total is not what was written. What waits and grows is said, and is 0.
+    With --of-folding one process folds the topic of `bench fold` before and after, as a measure of
+    the machine at that time.
     """
+    folded = [one_process()] if of_folding else []
+    if folded:
+        rate = round(of_folding * folded[0])
     check_room(int(rate * seconds) * EVENT_BYTES, Path(tempfile.gettempdir()))
     shape = Shape(rate, seconds, goals, types, campaigns, tenants, 0)
     found = _on_a_system(base_port, lambda system: keep_up(system, shape, _say))
+    if folded:
+        folded.append(one_process())
+        found["folding"] = {"before": folded[0], "after": folded[1]}
     for kind, each in found["waiting"].items():
         console.print(f"{kind} waiting: {each}", soft_wrap=True)
     console.print(
@@ -73,6 +86,10 @@ def sustain(
         f"{found['caught_up_after_seconds']} s later; {found['cells_per_second']:,} cells/s",
         soft_wrap=True,
     )
+    for when, speed in zip(("before", "after"), folded, strict=False):
+        console.print(
+            f"{found['rate']['reached'] / speed:.2f} of what one process folded {when}: {speed:,}"
+        )
     _write(json, found)
 
 
