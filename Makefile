@@ -10,7 +10,7 @@ DRILL ?= --kills 60
 GUARDS ?= cas,head,exit,lane
 FOLD ?= --variants
 LATENCY ?= --rate 5000 --seconds 60 --goals 1000 --tenants 3 --runs 5
-SUSTAIN ?= --rate 190000 --seconds 60
+SUSTAIN ?= --of-folding 0.5 --seconds 60
 COST ?= --plot .benchmarks/cost.svg
 LOCKER := .cache/locker
 
@@ -92,7 +92,7 @@ bench-long: setup ## Memory under a backlog, one metric's limit, ten minutes sus
 	@mkdir -p .benchmarks
 	@$(BIN)/paceline bench fold --events 8000000 --window 30000000 --rounds 1 --peers one --json .benchmarks/backlog.json
 	@$(BIN)/paceline bench facts --json .benchmarks/facts.json
-	@$(BIN)/paceline bench sustain --rate 190000 --seconds 600 --json .benchmarks/sustain-long.json
+	@$(BIN)/paceline bench sustain --of-folding 0.5 --seconds 600 --json .benchmarks/sustain-long.json
 
 drill: setup ## Kill under load (DRILL='--kills 60'), then without each guard (GUARDS): nothing may be lost, each of these must be seen
 	@mkdir -p .benchmarks

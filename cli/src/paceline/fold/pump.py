@@ -25,7 +25,7 @@ MOST = 5_000  # events handed over at once
 TURN_SECONDS = 0.01
 PATIENCE = 60.0
 # As senders of many records are set: large batches, and compressed, for what is copied and kept
-# (330 bytes an event, 34 as lz4) costs the broker more than unpacking costs us (decision 0037).
+# (330 bytes an event, 34 as lz4) costs the broker more than unpacking costs us (decision 0039).
 SETTINGS = {
     "acks": "all",
     "linger.ms": 50,

@@ -21,7 +21,7 @@ from paceline.fold.waiting import SAID
 from paceline.show import console, fail
 from paceline.trial.system import System, TrialFailed
 
-EVENT_BYTES = 500  # on the disk: its record, its id in the window, its part of what comes of it
+EVENT_BYTES = 250  # on the disk: its record, its id in the window, its part of what comes of it
 GIBIBYTE = 2**30
 
 JsonFile = Annotated[Path | None, typer.Option(help="Write the result here.")]

@@ -37,7 +37,7 @@ def next_wait(within: float, records_a_second: float) -> float:
     """How long to collect records after so many came in a second.
 
     What many records come to is written by the cell, each cell once a transaction: from some rate
-    on every transaction holds all of them, and fewer transactions cost less (decision 0037).
+    on every transaction holds all of them, and fewer transactions cost less (decision 0039).
     """
     return max(within, _PATIENT_SECONDS) if records_a_second > _MANY else within
 
