@@ -14,16 +14,9 @@ def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller()
 
 
 def test_where_many_records_come_a_transaction_waits_for_more_of_them() -> None:
-    assert next_wait(0.05, records_a_second=5_000) == 0.05
-    assert next_wait(0.05, records_a_second=60_000) == 0.5
-    assert next_wait(2.0, records_a_second=60_000) == 2.0
-
-
-def test_a_budget_knows_how_fast_records_came() -> None:
-    budget = Budget(100, 0.05)
-    assert budget.records_a_second == 0
-    assert pieces(budget, iter([30, 0])) == [30]
-    assert 0 < budget.records_a_second <= 3_000
+    assert next_wait(0.05, records=5_000) == 0.05
+    assert next_wait(0.05, records=20_000) == 0.5
+    assert next_wait(2.0, records=20_000) == 2.0
 
 
 def pieces(budget: Budget, arriving: Iterator[int]) -> list[int]:
@@ -46,4 +39,6 @@ def test_while_the_applier_is_busy_reading_goes_on() -> None:
 
 
 def test_a_busy_applier_gets_no_more_than_it_may_take_at_once() -> None:
-    assert pieces(Budget(8, 0.05, lambda: True), iter([3, 3, 3, 3])) == [3, 3, 2]
+    budget = Budget(8, 0.05, lambda: True)
+    assert pieces(budget, iter([3, 3, 3, 3])) == [3, 3, 2]
+    assert budget.taken == 8

@@ -128,7 +128,7 @@ class ConfluentLoop:
             slices = self._slices_of_messages(consumer, budget)
         else:
             slices = self._slices_of_columns(consumer, budget)
-        self._wait = next_wait(self._settings.within, budget.records_a_second)
+        self._wait = next_wait(self._settings.within, budget.taken)
         return [list(map(self._prepared, some)) for some in slices]
 
     def _prepared(self, batch: Slice) -> Slice:

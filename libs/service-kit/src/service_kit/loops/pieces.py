@@ -14,7 +14,7 @@ _MOST_BYTES = 64 * 2**20  # of one transaction's records, whatever the size of e
 _SHORT_SECONDS = 1.0
 _LONG_SECONDS = 2.0
 _BUSY_SECONDS = 0.01
-_MANY = 50_000  # records a second
+_MANY = 20_000
 _PATIENT_SECONDS = 0.5
 
 
@@ -33,13 +33,13 @@ def next_size(size: int, most: int, took: float) -> int:
     return min(most, size * 2) if took < _SHORT_SECONDS else size
 
 
-def next_wait(within: float, records_a_second: float) -> float:
-    """How long to collect records after so many came in a second.
+def next_wait(within: float, records: int) -> float:
+    """How long to collect records for a transaction after one of so many.
 
     What many records come to is written by the cell, each cell once a transaction: from some rate
     on every transaction holds all of them, and fewer transactions cost less (decision 0039).
     """
-    return max(within, _PATIENT_SECONDS) if records_a_second > _MANY else within
+    return max(within, _PATIENT_SECONDS) if records >= _MANY else within
 
 
 class Budget:
@@ -48,15 +48,14 @@ class Budget:
     def __init__(self, records: int, seconds: float, busy: Callable[[], bool] = _never) -> None:
         """As long as the applier is ``busy`` with earlier ones, time is of no matter."""
         self._records = self._left = records
-        self._began = time.monotonic()
-        self._until = self._began + seconds
+        self._until = time.monotonic() + seconds
         self._busy = busy
         self.bytes = 0
 
     @property
-    def records_a_second(self) -> float:
-        """How fast records have come so far."""
-        return (self._records - self._left) / max(time.monotonic() - self._began, _BUSY_SECONDS)
+    def taken(self) -> int:
+        """How many records came so far."""
+        return self._records - self._left
 
     def pieces(self, take: Callable[[int, float], tuple[int, T]]) -> Iterator[T]:
         """Yield pieces until something is used up, or nothing is left.
