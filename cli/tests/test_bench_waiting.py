@@ -60,6 +60,19 @@ def test_a_few_wild_looks_do_not_make_it_grow() -> None:
     assert trend(looks(lambda at: 2_000 + saw(at, 500), 1_000, wild=5)).grows is False
 
 
+def test_bursts_that_happen_to_end_high_are_no_growth() -> None:
+    """Progress records of the run of 2026-11-26 on ten-steady, 310 a second, taken twice a second.
+
+    By its slope alone it rose by 360 in the second half.
+    """
+    seen = [0, 285, 189, 0, 0, 0, 731, 189, 0, 542, 0, 474, 0, 0, 0, 0, 474, 189, 0, 285, 542]
+    seen += [0, 0, 0, 285, 731, 474]
+    at = 60 / len(seen)
+    found = trend([Look(at * n, each, round(310 * at * n)) for n, each in enumerate(seen)])
+    assert found.rises_per_second * 30 > 310
+    assert found.grows is False
+
+
 def test_what_falls_behind_slowly_shows_in_a_longer_run() -> None:
     def slowly(at: float) -> float:
         return 10 * at + saw(at, 500)
