@@ -1,4 +1,4 @@
-"""HubSpot tells one property at a time: what is known of a deal counts, whatever is still missing."""
+"""HubSpot tells one property at a time: what is known of a deal counts, whatever is missing."""
 
 from typing import Any
 

@@ -75,7 +75,8 @@ WINDOW_SPILLED = counter(
 )
 FOREIGN_TOPICS = gauge(
     "ingest_foreign_topics",
-    "Foreign topics by state: read, absent from the broker, or waiting for the schema registry.",
+    "Foreign topics by state: read, absent from the broker (or not to be read by our user), or "
+    "waiting for the schema registry.",
     ["state"],
 )
 SCHEMAS = counter(
