@@ -30,6 +30,7 @@ PHRASES = {
     "at most {} digits before the point": "小数点前最多 {} 位",
     "at most {} digits after the point": "小数点后最多 {} 位",
     "at most 64 bits": "最多 64 位二进制",
+    "at most {} rows in a slice": "一个切片最多 {} 行",
     "at most {} characters": "最多 {} 个字符",
     "a text like {} is wanted": "需要形如 {} 的文本",
     "a number like {} is wanted": "需要形如 {} 的数字",
