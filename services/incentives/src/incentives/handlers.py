@@ -95,9 +95,9 @@ async def learn_metric(command: LearnMetric, shelf: MetricShelf) -> None:
 
 
 async def make_rule(command: MakeRule, desk: RuleDesk) -> Rule:
-    """Keep a new rule; raises UserError when it is not right, cannot be counted, has a taken id, or is
-    one too many.
+    """Keep a new rule.
 
+    Raises UserError when it is not right, cannot be counted, has a taken id, or is one too many.
     A metric that is not known may have been defined a moment ago: who asks may ask again.
     """
     rule = command.rule
