@@ -120,3 +120,30 @@ def test_posthogs_key_is_taken_out_by_all_of_its_names(run: Start) -> None:
     kept += run("posthog").kept(json.dumps({"token": "phc_x", "batch": [call]}).encode())
     assert len(kept) == 2
     assert all("phc_x" not in text for text in kept)
+
+
+def test_of_two_changes_in_one_salesforce_transaction_the_later_one_is_newer(run: Start) -> None:
+    """A flow that runs after a record is made changes it once more, by the same commit."""
+
+    def changed(commit: int, sequence: int) -> int:
+        header = {
+            "entityName": "Opportunity",
+            "recordIds": ["006A"],
+            "changeType": "UPDATE",
+            "transactionKey": "0000b87b",
+            "sequenceNumber": sequence,
+            "commitTimestamp": 1794298934000,
+            "commitNumber": commit,
+        }
+        body = json.dumps({"ChangeEventHeader": header, "StageName": "Closed Won"}).encode()
+        source = run("salesforce-pubsub")
+        (raw,) = source.raw(body)
+        reader = source.plan.reader(raw.door)
+        return int(reader.fields_of(json.loads(bytes(raw.body)))["commit"])
+
+    made, again, later = (
+        changed(2207430918264, 9),
+        changed(2207430918264, 10),
+        changed(2207430918265, 1),
+    )
+    assert made < again < later

@@ -26,6 +26,7 @@ PHRASES = {
     "a JSON object is wanted": "需要 JSON 对象",
     "a number is wanted, this is a {}": "需要数字，此处为{}",
     "a text is wanted, this is a {}": "需要文本，此处为{}",
+    "a whole number of at most {} digits is wanted": "需要最多 {} 位的整数",
     "a whole number is wanted, this has a fraction": "需要整数，此处有小数部分",
     "at most {} digits before the point": "小数点前最多 {} 位",
     "at most {} digits after the point": "小数点后最多 {} 位",
