@@ -37,3 +37,14 @@ async def test_nothing_is_taken_while_nothing_is_there() -> None:
     gathered = Gathered(most=2, within=0.01)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(gathered.take(), 0.05)
+
+
+async def test_fat_events_fill_it_by_their_bytes() -> None:
+    gathered = Gathered(most=500, within=60, most_bytes=100, weigh=len)
+    for event in ("a" * 60, "b" * 60):
+        await gathered.put(event)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(gathered.put("c"), 0.05)
+    assert len(await asyncio.wait_for(gathered.take(), 1)) == 2
+    await gathered.put("c" * 101)  # alone it fits whatever it weighs
+    assert len(await asyncio.wait_for(gathered.take(), 1)) == 1

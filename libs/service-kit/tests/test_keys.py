@@ -1,9 +1,10 @@
+import contextlib
 import hashlib
 
 from service_kit import audit, keys
 from service_kit.keys import Keys
 from service_kit.store import Store
-from service_kit.testing.fake_mongo import FakeMongo
+from service_kit.testing.fake_mongo import FakeMongo, Fault
 
 
 class HandClock:
@@ -86,6 +87,30 @@ async def test_after_a_rotation_both_are_valid_for_the_overlap() -> None:
     clock.ms += 1
     assert await kept.verify(old) is None
     assert await kept.verify(new)
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+async def test_a_rotation_that_is_cut_off_leaves_no_two_keys_without_an_end() -> None:
+    kept, store, _ = make()
+    identity = (await kept.create("demo", ["*"])).split("_")[1]
+    commits = 0
+
+    async def cut(call: str) -> Fault | None:
+        nonlocal commits
+        commits += call == "commit:"
+        if commits > 1:
+            raise Killed
+        return None
+
+    store.client.point = cut
+    with contextlib.suppress(Killed):
+        await kept.rotate("demo", identity, overlap_seconds=60)
+    store.client.point = None
+    ends = {key.id: key.revoked_ms for key in await kept.list("demo")}
+    assert len(ends) == 1 or ends[identity] is not None
 
 
 async def test_a_later_end_does_not_replace_an_earlier_one() -> None:

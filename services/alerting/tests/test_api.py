@@ -1,10 +1,12 @@
 """The HTTP door on an in-memory store: lights, goal events, and events as they come."""
 
+import asyncio
 from decimal import Decimal
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from fastapi import Request
 
 from alerting import api
 from alerting.adapters.deeds import Cursor, Terms
@@ -14,6 +16,7 @@ from service_kit.keys import Keys
 from service_kit.settings import Settings
 from service_kit.store import Store
 from service_kit.web import Caller
+from service_kit.web.auth import caller_of
 
 
 @pytest.fixture
@@ -173,3 +176,18 @@ async def test_followers_get_each_event_with_the_position_behind_it(shop):
     assert deeds[1].id in (await anext(again)).decode()
     await stream.aclose()
     await again.aclose()
+
+
+async def test_who_follows_is_heard_no_longer_than_the_key_holds(shop):
+    _, runtime = shop
+    text = await runtime.keys.create("acme", ("lights:read",))
+    headers = [(b"authorization", f"Bearer {text}".encode()), (b"accept", b"text/event-stream")]
+    app = SimpleNamespace(state=SimpleNamespace(runtime=runtime))
+    request = Request({"type": "http", "headers": headers, "app": app})
+    caller = await caller_of(request, text)
+    feed = events.Feed(runtime, check_seconds=0)
+    answer = await feed.list_events(request, caller, limit=100)
+    stream = aiter(answer.body_iterator)
+    assert await anext(stream)
+    await runtime.keys.revoke("acme", caller.key)
+    assert await asyncio.wait_for(anext(stream, None), 5) is None

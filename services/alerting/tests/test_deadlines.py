@@ -89,3 +89,10 @@ def test_the_goal_of_a_person_is_an_individual_one_with_an_owner(make_goal):
     assert mine.is_a_persons
     assert not replace(mine, owner="").is_a_persons
     assert not replace(mine, level="team").is_a_persons
+
+
+def test_behind_the_last_of_single_days_the_next_day_counts(make_goal):
+    """A correction may turn a run red on the evening of the campaign's last day."""
+    last = make_goal(calendar=Calendar(weekdays=frozenset(), on=frozenset([date(2026, 6, 5)])))
+    assert ends(last, "2026-06-05T01:00+01:00") == "2026-06-05T17:00"
+    assert ends(last, "2026-06-05T18:00+01:00") == "2026-06-06T17:00"

@@ -1,10 +1,11 @@
 """Records that nobody can use, sources that are silent, and what a slice leaves behind."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 import pytest
 
+from alerting.adapters.values import alive_in
 from event_contracts.progress import SourceAlive
 from event_contracts.wire import encode, partition_of
 from service_kit.metrics import REGISTRY
@@ -127,3 +128,19 @@ async def test_the_partitions_watermark_is_shown_while_it_is_held_and_is_the_low
     assert shown() == 3
     team.stream.forget(partition)
     assert shown() is None
+
+
+async def test_the_signs_of_life_of_years_are_few_documents_and_all_are_known(stage):
+    """History that is loaded tells of thousands of days in one slice."""
+    team = await stage()
+    await team.goal(policy=SILENCE_COUNTS)
+    days = [date(2023, 6, 1) + timedelta(days=number) for number in range(3 * 366)]
+    told = [msgspec.structs.replace(alive(), day=day) for day in days]
+    await team.apply("progress", HERE, *told)
+    assert len(await team.store.db["alive"].find({}).to_list(None)) == 37  # months
+    known = await alive_in(team.store, HERE, "acme", "leads", days[0], days[-1])
+    assert known == dict.fromkeys(days, 1 << 40)
+    await team.apply("progress", HERE, alive(version=2, quarters=1), alive(version=1, quarters=2))
+    await team.apply("progress", HERE, alive(version=2, quarters=4))
+    known = await alive_in(team.store, HERE, "acme", "leads", days[0], days[-1])
+    assert known == dict.fromkeys(days, 1 << 40) | {date(2026, 6, 1): 1 << 40 | 3}

@@ -228,6 +228,15 @@ def stage_end() -> Any:
     return datetime(2011, 12, 9, tzinfo=UTC).date()
 
 
+@pytest.mark.parametrize("minute", ["x", "9" * 19, "-" + "9" * 19, "9" * 5000])
+async def test_a_place_in_a_series_that_is_none_is_refused(door: Any, minute: str) -> None:
+    await door.stage.feed(door.stage.cells((TEN, "France", "1")))
+    span = {"from": "2011-01-18", "to": "2011-01-18"}
+    path = "/v1/metrics/gross_revenue/series"
+    refused = await door.call("GET", path, after=f"{minute}|", status=422, **span)
+    assert refused["error"]["code"] == "after-unreadable"
+
+
 async def test_a_series_reads_loose_documents_and_blocks_and_says_how_complete_it_is(
     door: Any,
 ) -> None:

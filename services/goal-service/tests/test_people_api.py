@@ -239,7 +239,9 @@ async def test_a_look_at_a_persons_page_by_somebody_else_is_there_for_the_person
     refused = await door.call("GET", path, person=("cho", "lead"), status=403)
     assert refused["error"]["code"] == "not-yours"
     assert await door.call("GET", path, person=("eva", "admin")) == seen
-    await door.call("GET", path, person=("anna", "member"), after="x", status=422)
+    for wrong in ("x", "9" * 19, "9" * 5000, "-1", "٣"):
+        after = f"{wrong}|x"
+        await door.call("GET", path, person=("anna", "member"), after=after, status=422)
 
 
 async def test_lists_show_no_mail_no_leave_and_no_consent(door: Door) -> None:

@@ -153,6 +153,17 @@ async def test_an_id_is_taken_once_and_a_stopped_rule_stays_stopped(door: Door) 
     assert again.status_code == 409
 
 
+async def test_a_metric_has_a_hundred_running_rules_at_most(door: Door) -> None:
+    """Every cell of a metric is looked at for each of its rules."""
+    for number in range(100):
+        assert (await door.call("POST", "/v1/rules", RULE | {"id": f"r{number}"})).is_success
+    refused = await door.call("POST", "/v1/rules", RULE)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["where"]) == (422, "rules-many", "$.metric")
+    await door.call("DELETE", "/v1/rules/r7")
+    assert (await door.call("POST", "/v1/rules", RULE)).is_success
+
+
 async def test_what_a_rule_sums_cannot_change(door: Door) -> None:
     await door.call("POST", "/v1/rules", RULE)
     refused = await door.call("PUT", "/v1/rules/country-10k", {"metric": "net_revenue"})

@@ -25,6 +25,8 @@ GOOD: dict[str, Any] = {
     "skip": [{"field": "f", "op": "gt", "value": "7"}],
 }
 
+MINOR = {"paths": ["a"], "kind": "decimal", "minor": True, "currency": "CNY"}
+
 
 def test_a_sound_mapping_passes() -> None:
     check_mapping(msgspec.convert(GOOD, Mapping), "$")
@@ -60,6 +62,18 @@ def test_a_sound_mapping_passes() -> None:
         (
             {"fields": {"f": {"paths": ["a"], "kind": "decimal", "minor": True, "currency": "x"}}},
             "$.fields.f.currency",
+        ),
+        (
+            {"fields": {"f": {"paths": ["a"], "kind": "decimal", "digits": {"ISK": 2}}}},
+            "$.fields.f.digits.ISK",
+        ),
+        (
+            {"fields": {"f": MINOR | {"digits": {"ISK": 5}}}},
+            "$.fields.f.digits.ISK",
+        ),
+        (
+            {"fields": {"f": MINOR | {"digits": {"isk": 2}}}},
+            "$.fields.f.digits.isk",
         ),
         ({"fields": {"f": {"paths": ["a"], "values": {"k": "v" * 201}}}}, "$.fields.f.values"),
         ({"skip": [{"field": "x", "op": "eq", "value": 1}]}, "$.skip[0].field"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
 from event_contracts.wire import encode
+from metrics_ingest.domain import slices
 from metrics_ingest.domain.booking import Differences, batches
 from metrics_ingest.domain.causes import OUT_OF_RANGE, Unfit
 from metrics_ingest.domain.cells import Amount
@@ -312,6 +313,37 @@ def test_a_row_that_names_no_cell_and_brings_something_is_a_row_all_the_same() -
     assert (sum_of(books, "spend"), sum_of(books, "clicks")) == (12, 2)
     books.take(told(plan, as_of=2, spend=Decimal(0), **slice_of))
     assert books.totals == {}
+
+
+def rows_of(plan: SourcePlan, as_of: int, names: str, **more: Value) -> list[SubjectEvent]:
+    """Return rows of one slice; it is whole with the first, unless ``more`` says otherwise."""
+    slice_of: dict[str, Value] = {"account": "771", "day": "d", "row": "1", "rows": 1} | more
+    return [told(plan, as_of=as_of, campaign=n, spend=Decimal(1), **slice_of) for n in names]
+
+
+def test_a_slice_has_a_bound_beyond_which_it_takes_no_row() -> None:
+    plan = plan_of(SLICE, SPEND)
+    only = plan.diverter.plans["*"]
+    step = slices.take(slices.SliceState(), rows_of(plan, 1, "xyzw"), only, 3)
+    assert step.outcomes == ["applied", "applied", "applied", "beyond"]
+    step = slices.take(step.state, rows_of(plan, 1, "xw"), only, 3)
+    assert step.outcomes == ["repeated", "beyond"]
+    assert sorted(step.state.booked) == ["x", "y", "z"]
+    step = slices.take(step.state, rows_of(plan, 2, "w"), only, 3)  # a newer one has room again
+    assert (step.outcomes, sorted(step.state.booked)) == (["applied"], ["w"])
+
+
+def test_slices_that_wait_for_parts_have_one_bound_and_the_newest_keeps_its_rows() -> None:
+    plan = plan_of(SLICE, SPEND)
+    only, two = plan.diverter.plans["*"], {"rows": 2}
+    step = slices.take(slices.SliceState(), rows_of(plan, 1, "xy", **two), only, 3)
+    step = slices.take(step.state, rows_of(plan, 2, "xy", **two), only, 3)
+    assert step.outcomes == ["waiting", "waiting"]
+    assert list(step.state.waiting) == [2]
+    step = slices.take(step.state, rows_of(plan, 2, "zw", **two), only, 3)
+    assert step.outcomes == ["waiting", "beyond"]
+    step = slices.take(step.state, rows_of(plan, 2, "v", **two | {"row": "2"}), only, 3)
+    assert sorted(step.state.booked) == ["x", "y", "z"]
 
 
 def test_a_row_that_comes_behind_the_last_part_still_belongs_to_its_slice() -> None:

@@ -99,6 +99,17 @@ async def test_a_topic_belongs_to_one_source_until_its_door_is_closed(
     await stage.done("POST", "/v1/sources", second)
 
 
+async def test_a_definition_has_a_bound_as_every_event_is_held_against_it(
+    stage: Any, make: Any
+) -> None:
+    await stage.declare()
+    source = make.shop() | {"name": "second", "reason": "x" * 2**20}
+    metric = {"name": "many", "source": "shop", "types": [f"t{n}" for n in range(40_000)]}
+    for path, body in (("/v1/sources", source), ("/v1/metrics", metric)):
+        refused = await stage.call("POST", path, body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (413, "body-too-large")
+
+
 async def test_tenants_do_not_see_each_other(stage: Any, make: Any) -> None:
     await stage.declare()
     await stage.send(make.cloud(make.order("a", 1)))

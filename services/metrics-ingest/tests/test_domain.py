@@ -247,6 +247,7 @@ def with_path(document: Any, path: list[Any], value: Any) -> Any:
         (["doors"], {}, "$.doors"),
         (["doors", "ftp"], "http", '$.doors["ftp"]'),
         (["doors", "topic:paceline.raw"], "http", '$.doors["topic:paceline.raw"]'),
+        (["doors", "topic:__consumer_offsets"], "http", '$.doors["topic:__consumer_offsets"]'),
         (["doors", "topic:a b"], "http", '$.doors["topic:a b"]'),
         (["doors", "http", "id"], [], '$.doors["http"].id'),
         (["doors", "http", "id"], ["a..b"], '$.doors["http"].id[0]'),

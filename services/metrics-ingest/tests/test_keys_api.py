@@ -55,6 +55,29 @@ async def test_nobody_gives_away_what_he_has_not(stage: Any) -> None:
     assert stolen.status_code == 403
 
 
+async def test_a_key_of_one_source_changes_and_ends_no_key_of_another(stage: Any) -> None:
+    whole = await stage.done("POST", "/v1/keys", {"scopes": ["*"]})
+    own = await stage.done("POST", "/v1/keys", {"source": "shop"})
+    stage.keys["acme"] = await stage.key("acme", "keys:write", source="shop")
+    for method, body in (("PUT", {"events_per_second": 1}), ("DELETE", None)):
+        refused = await stage.call(method, f"/v1/keys/{whole['id']}", body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "source-forbidden")
+        await stage.done(method, f"/v1/keys/{own['id']}", body)
+
+
+async def test_a_key_with_a_limit_gives_none_beyond_it_not_even_itself(stage: Any) -> None:
+    limited = await stage.done(
+        "POST", "/v1/keys", {"scopes": ["keys:write", "events:write"], "events_per_second": 10}
+    )
+    stage.keys["acme"] = {"Authorization": f"Bearer {limited['key']}"}
+    for limit, status in ((None, 403), (11, 403), (10, 201)):
+        made = await stage.call("POST", "/v1/keys", {"events_per_second": limit})
+        assert made.status_code == status
+    for limit, status in ((None, 403), (11, 403), (9, 200)):
+        path = f"/v1/keys/{limited['id']}"
+        assert (await stage.call("PUT", path, {"events_per_second": limit})).status_code == status
+
+
 async def test_no_tenant_sees_or_changes_anothers_keys(stage: Any) -> None:
     made = await stage.done("POST", "/v1/keys", {})
     for method, path, body in (

@@ -51,6 +51,8 @@ def mapping(**parts: Any) -> Mapping:
         ("=meta.lead", "meta.lead"),
         ("{id}/{big}/{yes}", "7/7571846093258817536/true"),
         ("{id}/{null}", None),
+        ("{id}{list.1.values.0:000}", "7001"),
+        ("id:0", "7"),
         ("v{list[name=n].values.1}", "v2"),
         ("null", None),
         ("id.x", None),
@@ -58,6 +60,13 @@ def mapping(**parts: Any) -> Mapping:
 )
 def test_a_path_finds_what_it_names(path: str, expected: Any) -> None:
     assert getter([path])(BODY) == expected
+
+
+@pytest.mark.parametrize("number", [1000, -1, "x", True, 1.5])
+def test_what_is_not_of_so_many_digits_fits_no_place_for_them(number: Any) -> None:
+    with pytest.raises(Unfit) as refused:
+        getter(["n:000"])({"n": number})
+    assert refused.value.cause == "wrong-kind"
 
 
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a[b]", "a[=b]", "{a", "a}", "{}", "a\x00"])

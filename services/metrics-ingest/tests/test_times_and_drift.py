@@ -130,6 +130,9 @@ async def test_a_quarantined_source_keeps_out_what_has_a_field_nobody_knows(
         ("@received", []),
         ("#", []),
         (r"a\.b.c", [["a.b", "c"]]),
+        ("{a[b=c.d].e}/{f}", [["a", "b"], ["a", "e"], ["f"]]),
+        ("people[].phone", [["people", "phone"]]),
+        ("header.number:0000", [["header", "number"]]),
     ],
 )
 def test_the_names_that_a_path_reads(path: str, steps: list[list[str]]) -> None:

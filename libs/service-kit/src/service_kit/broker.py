@@ -39,8 +39,20 @@ PASSING = {
     KafkaError._NOENT,
     KafkaError._TRANSPORT,
 }
+DENIED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
 
 T = TypeVar("T")
+
+
+def is_denied(error: Infrastructure) -> bool:
+    """Whether the cluster does not let our user do it: both clients' errors carry Kafka's code."""
+    cause = error.__cause__
+    code = _code(cause) if isinstance(cause, KafkaException) else getattr(cause, "errno", None)
+    return code in DENIED
 
 
 def physical_name(prefix: str, topic: str) -> str:

@@ -74,17 +74,8 @@ class Keys:
         actor: str = HOUSE,
     ) -> str:
         """Make a key and return its text, which nobody can read again afterwards."""
+        key = self._made(tenant, frozenset(scopes), name, source, events_per_second)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        key = Key(
-            id=secrets.token_hex(_ID_BYTES),
-            tenant=tenant,
-            name=name,
-            scopes=frozenset(scopes),
-            source=source,
-            created_ms=self._clock.now_ms(),
-            revoked_ms=None,
-            events_per_second=events_per_second,
-        )
 
         async def body(tx: Tx) -> None:
             await self._insert(tx, key, secret, actor)
@@ -135,19 +126,21 @@ class Keys:
 
         Both are valid for the overlap.
         """
-        old = await self.find(tenant, identity)
-        if old is None or self._over(old.revoked_ms):
-            return None
-        text = await self.create(
-            tenant,
-            old.scopes,
-            name=old.name,
-            source=old.source,
-            events_per_second=old.events_per_second,
-            actor=actor,
-        )
-        await self.revoke(tenant, identity, after_seconds=overlap_seconds, actor=actor)
-        return text
+        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        end = self._clock.now_ms() + round(overlap_seconds * 1000)
+
+        async def body(tx: Tx) -> str | None:
+            found = await self._live(tx, tenant, identity)
+            if found is None:
+                return None
+            old = _key(found)
+            key = self._made(tenant, old.scopes, old.name, old.source, old.events_per_second)
+            await self._insert(tx, key, secret, actor)
+            if old.revoked_ms is None or old.revoked_ms > end:
+                await self._change(tx, found, {"revoked_ms": end}, actor, "key.revoked")
+            return _text(key, secret)
+
+        return await self._run(body, identity)
 
     async def find(self, tenant: str, identity: str) -> Key | None:
         """Return a key of the tenant by its id, an ended one too."""
@@ -185,6 +178,26 @@ class Keys:
                 self._cache.clear()
             self._cache[identity] = (now + CACHE_SECONDS, document)
         return document
+
+    def _made(
+        self,
+        tenant: str,
+        scopes: frozenset[str],
+        name: str,
+        source: str | None,
+        events_per_second: int | None,
+    ) -> Key:
+        """Return a new key, not yet kept."""
+        return Key(
+            id=secrets.token_hex(_ID_BYTES),
+            tenant=tenant,
+            name=name,
+            scopes=scopes,
+            source=source,
+            created_ms=self._clock.now_ms(),
+            revoked_ms=None,
+            events_per_second=events_per_second,
+        )
 
     async def _insert(self, tx: Tx, key: Key, secret: str, actor: str) -> None:
         told: Document = {

@@ -20,16 +20,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # typed, not 
     ResourceType,
 )
 
-from service_kit.broker import change_configs
+from service_kit.broker import DENIED, change_configs
 from service_kit.errors import Infrastructure
 from service_kit.security import KafkaAccess
 
 TIMEOUT = 15.0
-DENIED = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
 
 T = TypeVar("T")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterable
 
 from alerting import metrics
@@ -14,11 +15,15 @@ from alerting.handlers import JudgeGoal, handle, origins_of
 from alerting.ports import Docket
 from alerting.settings import AlertingSettings
 from service_kit.clock import Clock
+from service_kit.errors import PacelineError
 from service_kit.guards import Guards
 from service_kit.outbox import Origin
 from service_kit.store import Session, Store, Tx
 
 Held = Callable[[], Iterable[int]]
+PUT_OFF_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class Judge:
@@ -26,7 +31,8 @@ class Judge:
 
     It takes turns with the loop, which increments the same heads: apart they collided under load
     until the judge gave up. Two judges of one goal (a partition has just moved) meet at the goal's
-    head; one runs again and finds the work done.
+    head; one runs again and finds the work done. A goal that cannot be judged is put off for a
+    minute, and keeps no other from being judged.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class Judge:
         self._turn = turn
         self._looked_at = looked_at
         self._seen: dict[GoalKey, float] = {}
+        self._failed: dict[GoalKey, float] = {}
 
     async def run(self) -> None:
         """Judge for ever: when something has moved, and now and then, because clocks do."""
@@ -79,11 +86,28 @@ class Judge:
             watermark_ms = lowest(marks, docket.partition, origins)
             patient = self._patient(docket.key)
             if _ready(docket, watermark_ms, now_ms) or not patient:
-                decided += await self._judge(docket, now_ms, patient) is not None
+                decided += await self._try(docket, now_ms, patient)
             if docket.at_ms <= now_ms:
                 lagging[docket.key] = self._seen.get(docket.key, _monotonic())
         self._seen = lagging
         metrics.WAITING.set(len(lagging))
+        return decided
+
+    async def _try(self, docket: Docket, now_ms: int, patient: bool) -> bool:
+        """Judge; return whether something was decided. Raises what is not the goal's own fault."""
+        key, now = docket.key, _monotonic()
+        if now - self._failed.get(key, now - PUT_OFF_SECONDS) < PUT_OFF_SECONDS:
+            return False
+        try:
+            decided = await self._judge(docket, now_ms, patient) is not None
+        except PacelineError:
+            raise
+        except Exception:
+            log.exception("the goal %s of %s cannot be judged", key.goal, key.tenant)
+            metrics.FAILED.inc()
+            self._failed[key] = now
+            return False
+        self._failed.pop(key, None)
         return decided
 
     async def _judge(self, docket: Docket, now_ms: int, patient: bool) -> Outcome | None:

@@ -12,6 +12,11 @@ WAITING = gauge(
     "Goals whose span has closed but whose facts are not complete; above 0 for minutes, the "
     "pipeline lags: see `paceline doctor`.",
 )
+FAILED = counter(
+    "alerting_failed_judgements",
+    "Judgements of single goals that ended in an error of ours, which the log has; each is tried "
+    "again after a minute, and the other goals are judged.",
+)
 GOALS = gauge(
     "alerting_goals",
     "Running goals of the partitions held here, by level and by the colour of both their lights at "

@@ -112,7 +112,7 @@ class Stream:
         await handle(NoteAlive(alive, number), books)
         for message in others:
             if isinstance(message, GoalChanged):
-                await books.goals.put(message, number)
+                await books.goals.put(message)
             await handle(_command(message, number, now_ms), books)
         await handle(NoteWatermarks(number, marks), books)
         await dead_letters.write(tx, letters)

@@ -95,8 +95,9 @@ async def learn_metric(command: LearnMetric, shelf: MetricShelf) -> None:
 
 
 async def make_rule(command: MakeRule, desk: RuleDesk) -> Rule:
-    """Keep a new rule; raises UserError when it is not right, cannot be counted or has a taken id.
+    """Keep a new rule.
 
+    Raises UserError when it is not right, cannot be counted, has a taken id, or is one too many.
     A metric that is not known may have been defined a moment ago: who asks may ask again.
     """
     rule = command.rule
@@ -107,6 +108,7 @@ async def make_rule(command: MakeRule, desk: RuleDesk) -> Rule:
     if metric is None:
         raise unknown_metric(rule.metric)
     check_countable(metric)
+    rules.check_number(await desk.running_on(rule.tenant, rule.metric), rule.metric)
     await desk.save(command.rule, command.actor, "rule.made")
     return command.rule
 

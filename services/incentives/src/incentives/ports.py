@@ -46,6 +46,10 @@ class RuleDesk(Protocol):
         """Return the metric, or None when nobody has defined it."""
         ...
 
+    async def running_on(self, tenant: str, metric: str) -> int:
+        """Return how many rules run on the metric."""
+        ...
+
     async def save(self, rule: Rule, actor: str, action: str) -> None:
         """Keep a new version with its audit entry, and let every reader of the rules see it."""
         ...

@@ -28,7 +28,8 @@ SUBJECT_EVENTS = counter(
     "ingest_subject_events",
     "Events by what they are to their subject (snapshot, slice, entity, units, conversion) and by "
     "what became of them: applied, repeated, stale, conflict, waiting (a part of a slice that is "
-    "not whole), unmatched; copy: a batch that came twice.",
+    "not whole), beyond (a row of a slice with no room for more), unmatched; copy: a batch that "
+    "came twice.",
     ["role", "outcome"],
 )
 SUBJECT_MISSING = gauge(
@@ -75,7 +76,8 @@ WINDOW_SPILLED = counter(
 )
 FOREIGN_TOPICS = gauge(
     "ingest_foreign_topics",
-    "Foreign topics by state: read, absent from the broker, or waiting for the schema registry.",
+    "Foreign topics by state: read, absent from the broker (or not to be read by our user), or "
+    "waiting for the schema registry.",
     ["state"],
 )
 SCHEMAS = counter(

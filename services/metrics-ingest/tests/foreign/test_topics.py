@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from metrics_ingest.adapters.definitions import StoredSources
+from metrics_ingest.adapters.foreign import ForeignTopics
 from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.stream.rekeying import GROUP, Rekeyer
 from metrics_ingest.stream.watermarks import Prober
@@ -140,3 +142,46 @@ async def test_a_door_that_is_taken_away_holds_no_watermark_back(
     await prober.probe()
     await stage.applier.tick()
     assert len(await stage.messages()) == 4  # the clock has not moved
+
+
+def denied() -> Infrastructure:
+    """Return what a broker's refusal becomes."""
+    error = Infrastructure("Kafka: not authorised")
+    error.__cause__ = KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    return error
+
+
+async def test_a_topic_that_may_not_be_seen_stops_no_other(foreign: Any, stage: Any) -> None:
+    class Guarded(foreign.Broker):  # type: ignore[misc]
+        async def partition_count(self, topic: str) -> int:
+            raise denied()
+
+    topics = ForeignTopics(stage.store, Guarded(), GROUP)
+    assert await topics.partitions("somebody.elses") == []
+
+
+async def test_a_topic_that_may_not_be_read_is_tried_again_and_stops_no_other(
+    foreign: Any, stage: Any
+) -> None:
+    broker = foreign.Broker()
+    broker.topics[TOPIC] = 1
+    tried: list[int] = []
+
+    class Refused:
+        async def run(self) -> None:
+            tried.append(len(tried))
+            if len(tried) < 3:
+                raise denied()
+            await asyncio.sleep(3600)
+
+    async def make_loop(_: Any, topic: str) -> Refused:
+        return Refused()
+
+    await stage.declare()
+    topics = foreign.topics_of(stage, broker)
+    rekeyer = Rekeyer(stage.store, topics, stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01)
+    task = asyncio.create_task(rekeyer.run())
+    await asyncio.sleep(0.2)
+    assert (len(tried), task.done()) == (3, False)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -163,7 +163,7 @@ class ConfluentLoop:
             elif error.code() == KafkaError._PARTITION_EOF:
                 position = message.offset() or 0
             else:
-                raise Infrastructure(f"reading {partition}: {error}")
+                raise Infrastructure(f"reading {partition}: {error}") from KafkaException(error)
         return slices_of(partition, records, gapless, position)
 
     def _assigned(
@@ -205,7 +205,8 @@ class ConfluentLoop:
     def _partition(self, message: Message) -> Partition:
         topic, number = message.topic(), message.partition()
         if topic is None or number is None:
-            raise Infrastructure(f"reading: {message.error()}")
+            error = message.error()
+            raise Infrastructure(f"reading: {error}") from KafkaException(error)
         return Partition(self._logical[topic], number)
 
 

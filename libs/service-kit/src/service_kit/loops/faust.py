@@ -16,6 +16,7 @@ import faust.transport.drivers.aiokafka as driver
 from faust.contrib.asgi import faust_app_running
 from faust.sensors import Monitor
 from faust.types import TP
+from mode.utils.queues import ThrowableQueue
 
 from service_kit.batch import Applier
 from service_kit.broker import FOREIGN
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 0.2
 # Below several batches Faust sleeps a second whenever every partition's buffer is full.
 BUFFERED_BATCHES = 8
+# Of what Faust holds for a stream, and again of what is gathered from it: records may be fat.
+BUFFERED_BYTES = 64 * 1024 * 1024
 NEVER = 10**9
 
 
@@ -86,7 +89,8 @@ class FaustLoop:
 
     async def _agent(self, stream: Any) -> None:
         """Receive events while earlier ones are applied, which Faust's noack_take does not."""
-        gathered = Gathered(self._settings.batch, self._settings.within)
+        settings = self._settings
+        gathered = Gathered(settings.batch, settings.within, BUFFERED_BYTES, _weight)
         applying = asyncio.create_task(self._apply_all(gathered))
         try:
             async for event in stream.noack().events():
@@ -195,8 +199,47 @@ class _QuietMonitor(Monitor):  # type: ignore[misc]  # an untyped base
         pass
 
 
+class Buffer(ThrowableQueue):  # type: ignore[misc]  # an untyped base
+    """What Faust holds for a stream, bounded by its records' bytes as well as by their number."""
+
+    def __init__(self, most: int, most_bytes: int, **more: Any) -> None:
+        """At most ``most`` records; beyond ``most_bytes`` no further one is taken."""
+        self._place = max(most_bytes // most, 1)
+        self._bytes = 0
+        super().__init__(most, **more)
+
+    def qsize(self) -> int:
+        """Return how many places are used up, by number or by bytes: by this reading is paused."""
+        return max(len(self._queue), self._bytes // self._place)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        super().clear()
+        self._bytes = 0
+
+    def _put(self, item: Any) -> None:
+        self._bytes += _weight(item)
+        super()._put(item)
+
+    def _get(self) -> Any:
+        item = super()._get()
+        self._bytes -= _weight(item)
+        return item
+
+
+def _weight(event: Any) -> int:
+    return len(event.message.value or b"")
+
+
+def _buffer(app: Any, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Buffer:
+    flow = app.flow_control
+    return Buffer(maxsize or 1, BUFFERED_BYTES, flow_control=flow, clear_on_resume=clear_on_resume)
+
+
 class _App(faust.App):  # type: ignore[misc]  # an untyped base
-    """A Faust app that keeps nothing on disk."""
+    """A Faust app that keeps nothing on disk, and little of each stream in memory."""
+
+    FlowControlQueue = _buffer
 
     def _create_directories(self) -> None:
         pass

@@ -71,25 +71,25 @@ class MongoDockets:
         """Mark goals that may have judged a day silent before its first new quarter hour (ms)."""
         if not late:
             return
+        first: dict[tuple[str, str], tuple[int, date]] = {}
+        for place, quarter_ms in late.items():
+            named = place.tenant, place.metric
+            first[named] = min((quarter_ms, place.day), first.get(named, (NEVER, date.max)))
         query = {
             "partition": partition,
-            "tenant": {"$in": sorted({place.tenant for place in late})},
+            "tenant": {"$in": sorted({tenant for tenant, _ in first})},
             "always_alive": False,
             "judged_close_ms": {"$gt": min(late.values())},
         }
+        corrections = {}
         for row in await self._due.find(query):
-            touched = [
-                place.day
-                for place, quarter_ms in late.items()
-                if place.tenant == row["tenant"]
-                and place.metric in row["metrics"]
-                and row["judged_close_ms"] > quarter_ms
-            ]
-            if touched:
-                since = min(touched) - timedelta(days=1)  # local days reach over UTC days
-                await self._due.update_one(
-                    {"_id": row["_id"]}, _mark(Correction.at(since, self._now_ms))
-                )
+            own = [(row["tenant"], metric) for metric in row["metrics"]]
+            quarter_ms, day = min(first.get(one, (NEVER, date.max)) for one in own)
+            if quarter_ms < row["judged_close_ms"]:
+                # Local days reach over UTC days.
+                one = Correction.at(day - timedelta(days=1), self._now_ms)
+                corrections[GoalKey(row["tenant"], row["goal"])] = one
+        await self.correct(corrections)
 
     async def close(self, docket: Docket) -> None:
         """Write the row after a judgement."""

@@ -1,4 +1,10 @@
-"""Goals in all their versions, kept as they came."""
+"""Goals in all their versions, kept as they came.
+
+    goals          {_id: key_of(tenant, goal), tenant, goal, version, body}: the newest version
+    goal_versions  {_id: key_of(tenant, goal, version), of: key_of(tenant, goal), body}
+
+All of them in one document would be more than a document holds, some day.
+"""
 
 from collections.abc import Collection, Iterable
 from decimal import Decimal
@@ -18,6 +24,9 @@ from event_contracts.facts import Condition
 from event_contracts.goals import GoalChanged
 from event_contracts.wire import decoder_of, encode, key_of
 from service_kit.store import Document, Store, Tx
+
+GOALS = "goals"
+VERSIONS = "goal_versions"
 
 _read = decoder_of(GoalChanged)
 
@@ -116,43 +125,49 @@ class MongoGoals:
     """The Goals port inside one transaction, but for ``put``, which takes the event."""
 
     def __init__(self, tx: Tx) -> None:
-        self._goals = tx["goals"]
+        self._goals = tx[GOALS]
+        self._versions = tx[VERSIONS]
 
     async def versions(self, key: GoalKey) -> list[Goal]:
         """Return the versions, ascending."""
-        return _versions(await self._goals.find_one({"_id": key_of(*key)}))
+        return _versions(await self._versions.find({"of": key_of(*key)}))
 
-    async def put(self, event: GoalChanged, partition: int) -> None:
+    async def put(self, event: GoalChanged) -> None:
         """Keep a version."""
-        fields = {
-            "tenant": event.tenant,
-            "goal": event.goal,
-            "partition": partition,
-            f"versions.{event.version}": encode(event),
-        }
-        key = key_of(event.tenant, event.goal)
-        await self._goals.update_one({"_id": key}, {"$set": fields}, upsert=True)
+        key, body = key_of(event.tenant, event.goal), encode(event)
+        version = key_of(event.tenant, event.goal, f"{event.version:08d}")
+        await self._versions.update_one(
+            {"_id": version}, {"$set": {"of": key, "body": body}}, upsert=True
+        )
+        known = await self._goals.find_one({"_id": key})
+        if known is None or known["version"] <= event.version:
+            fields = {
+                "tenant": event.tenant,
+                "goal": event.goal,
+                "version": event.version,
+                "body": body,
+            }
+            await self._goals.update_one({"_id": key}, {"$set": fields}, upsert=True)
 
 
 async def versions_of(store: Store, key: GoalKey) -> list[Goal]:
     """Return the versions, ascending, outside of any transaction."""
-    return _versions(await store.db["goals"].find_one({"_id": key_of(*key)}))
+    return _versions(await store.db[VERSIONS].find({"of": key_of(*key)}).to_list(None))
 
 
 async def newest_of(store: Store, keys: Collection[GoalKey]) -> dict[GoalKey, Goal]:
     """Return the newest version of those goals that are known."""
     query = {"_id": {"$in": [key_of(*key) for key in sorted(keys)]}}
-    rows = await store.db["goals"].find(query).to_list(None)
-    newest = (max(row["versions"].items(), key=lambda one: int(one[0]))[1] for row in rows)
-    return {goal.key: goal for goal in (goal_of(_read(body)) for body in newest)}
+    rows = await store.db[GOALS].find(query).to_list(None)
+    return {goal.key: goal for goal in (goal_of(_read(row["body"])) for row in rows)}
 
 
 async def keys_of(store: Store, tenant: str) -> list[GoalKey]:
     """Return the tenant's goals."""
-    rows = await store.db["goals"].find({"tenant": tenant}, projection=["goal"]).to_list(None)
+    rows = await store.db[GOALS].find({"tenant": tenant}, projection=["goal"]).to_list(None)
     return sorted(GoalKey(tenant, row["goal"]) for row in rows)
 
 
-def _versions(document: Document | None) -> list[Goal]:
-    found = [] if document is None else list(document["versions"].values())
-    return sorted((goal_of(_read(body)) for body in found), key=lambda goal: goal.version)
+def _versions(rows: Iterable[Document]) -> list[Goal]:
+    found = (goal_of(_read(row["body"])) for row in rows)
+    return sorted(found, key=lambda goal: goal.version)

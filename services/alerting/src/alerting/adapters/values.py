@@ -1,8 +1,10 @@
 """How complete the days are: back-fills, signs of life, watermarks.
 
+alive: {_id: "PARTITION|tenant|metric|2026-06", days: {"2026-06-01": {quarters, version}}}
 watermarks: {_id: "PARTITION", at_ms: {ORIGIN: until when everything of it is known}}
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from urllib.parse import quote, unquote
@@ -39,25 +41,28 @@ class MongoValues:
 
     async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
         """Return the source's quarter hours by UTC day, both days inclusive."""
-        ids = _alive_ids(self._partition, tenant, metric, start, end)
-        rows = await self._tx["alive"].find_ids(list(ids))
-        return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
+        ids = _months(self._partition, tenant, metric, start, end)
+        return _between(await self._tx["alive"].find_ids(ids), start, end)
 
     async def join_alive(self, quarters: Mapping[MetricDay, Quarters]) -> dict[MetricDay, int]:
         """Keep the quarter hours whose version is new; return those known before."""
-        ids = {_alive_id(self._partition, place): place for place in quarters}
-        rows = await self._tx["alive"].find_ids(sorted(ids))
-        known = {
-            ids[row["_id"]]: Quarters(int(row["quarters"], 16), row["version"]) for row in rows
-        }
-        news = []
-        for identity, place in sorted(ids.items()):
-            now, before = quarters[place], known.get(place, Quarters(0, -1))
-            if before.version < now.version:
-                fields = {"quarters": f"{now.bits | before.bits:x}", "version": now.version}
-                news.append(UpdateOne({"_id": identity}, {"$set": fields}, upsert=True))
-        await self._tx["alive"].bulk_write(news)
-        return {place: before.bits for place, before in known.items()}
+        ids = {place: _month(self._partition, place) for place in quarters}
+        rows = await self._tx["alive"].find_ids(sorted(set(ids.values())))
+        days = {row["_id"]: row["days"] for row in rows}
+        known: dict[MetricDay, int] = {}
+        news: dict[str, Document] = defaultdict(dict)
+        for place, now in sorted(quarters.items()):
+            day, version = days.get(ids[place], {}).get(place.day.isoformat()), -1
+            if day is not None:
+                known[place], version = int(day["quarters"], 16), day["version"]
+            if version < now.version:
+                joined = f"{now.bits | known.get(place, 0):x}"
+                fields = {"quarters": joined, "version": now.version}
+                news[ids[place]][f"days.{place.day.isoformat()}"] = fields
+        await self._tx["alive"].bulk_write(
+            [UpdateOne({"_id": i}, {"$set": f}, upsert=True) for i, f in sorted(news.items())]
+        )
+        return known
 
     async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
@@ -95,19 +100,27 @@ async def alive_in(
     store: Store, partition: int, tenant: str, metric: str, start: date, end: date
 ) -> dict[date, int]:
     """Return the source's quarter hours as one progress partition knows them, like ``alive``."""
-    ids = _alive_ids(partition, tenant, metric, start, end)
-    rows = await find_ids(store.db["alive"], list(ids))
-    return {ids[row["_id"]]: int(row["quarters"], 16) for row in rows}
+    ids = _months(partition, tenant, metric, start, end)
+    return _between(await find_ids(store.db["alive"], ids), start, end)
 
 
-def _alive_ids(partition: int, tenant: str, metric: str, start: date, end: date) -> dict[str, date]:
+def _between(months: Iterable[Document], start: date, end: date) -> dict[date, int]:
+    found = {
+        date.fromisoformat(day): int(fields["quarters"], 16)
+        for month in months
+        for day, fields in month["days"].items()
+    }
+    return {day: bits for day, bits in found.items() if start <= day <= end}
+
+
+def _months(partition: int, tenant: str, metric: str, start: date, end: date) -> list[str]:
     days = (start + timedelta(days=number) for number in range((end - start).days + 1))
-    return {_alive_id(partition, MetricDay(tenant, metric, day)): day for day in days}
+    return sorted({_month(partition, MetricDay(tenant, metric, day)) for day in days})
 
 
-def _alive_id(partition: int, place: MetricDay) -> str:
+def _month(partition: int, place: MetricDay) -> str:
     # Every partition hears of it by itself, and has goals of its own to correct.
-    return key_of(str(partition), place.tenant, place.metric, place.day.isoformat())
+    return key_of(str(partition), place.tenant, place.metric, place.day.isoformat()[:7])
 
 
 def _source_id(key: GoalKey, source: Source) -> str:

@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -22,8 +23,12 @@ POLL_SECONDS = 0.25
 HEARTBEAT_POLLS = 40
 MOST_READ = 10_000  # deeds that one request walks past, in the hope of some that may be shown
 
+CHECK_SECONDS = 10.0  # how often a stream looks whether its caller may still be told
+
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Reader = Annotated[Caller, Depends(require("lights:read"))]
+_may_read = require("lights:read")
+Reader = Annotated[Caller, Depends(_may_read)]
+Holds = Callable[[], Awaitable[bool]]
 
 
 class Step(NamedTuple):
@@ -47,10 +52,11 @@ class Feed:
     Numbers in ``seq`` that a caller never gets are of deeds that are not shown.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, check_seconds: float = CHECK_SECONDS) -> None:
         self._clock = runtime.clock
         self._store = runtime.store
         self._seeing = Seeing(runtime.store, runtime.clock)
+        self._check_seconds = check_seconds
 
     async def list_events(
         self,
@@ -70,7 +76,7 @@ class Feed:
         cursor = read_cursor(request.headers.get("last-event-id") or after)
         terms = Terms(caller.tenant, kind, goal)
         if "text/event-stream" in request.headers.get("accept", ""):
-            stream = self.follow(caller, terms, cursor)
+            stream = self.follow(caller, terms, cursor, lambda: _holds(request))
             return StreamingResponse(stream, media_type="text/event-stream")
         items: list[msgspec.Raw] = []
         token, read = None, 0
@@ -83,11 +89,20 @@ class Feed:
             token = write_cursor(cursor)
         return page(items, token)
 
-    async def follow(self, caller: Caller, terms: Terms, cursor: Cursor) -> AsyncIterator[bytes]:
-        """Yield server-sent events for ever; a comment now and then keeps the line open."""
-        quiet = 0
+    async def follow(
+        self, caller: Caller, terms: Terms, cursor: Cursor, holds: Holds | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield server-sent events; a comment now and then keeps the line open.
+
+        They end when ``holds`` says that the caller's key or token does not any more.
+        """
+        quiet, checked = 0, time.monotonic()
         yield b": goal events\n\n"
         while True:
+            if time.monotonic() - checked >= self._check_seconds:
+                if holds is not None and not await holds():
+                    return
+                checked = time.monotonic()
             steps = await self._read(caller, terms, cursor, 100)
             for kind, behind, body in steps:
                 cursor = behind
@@ -130,6 +145,15 @@ class Feed:
         for row in fresh:
             cursor = take(row, cursor.past(row, now_ms), shown=True)
         return steps
+
+
+async def _holds(request: Request) -> bool:
+    """Whether who asked may still read."""
+    try:
+        await _may_read(request)
+    except UserError:
+        return False
+    return True
 
 
 def write_cursor(cursor: Cursor) -> str:

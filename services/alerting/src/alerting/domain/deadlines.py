@@ -1,7 +1,6 @@
 """When somebody has to have done something, and from when somebody may be told."""
 
 from datetime import datetime, time, timedelta
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from alerting.domain.calendar import DAY, days_between, is_working, local_day
@@ -16,14 +15,14 @@ def working_day_end_ms(goal: Goal, at_ms: int) -> int:
     """Return when the working day of an instant ends; outside of one, the end of the next one.
 
     The day that is over at its last instant: what comes exactly then has the next one. A calendar
-    without a working day in a year counts all days.
+    without a further working day in a year counts all days.
     """
     today = local_day(goal.zone, at_ms)
-    coming = list(islice(days_between(today, today + _LONGEST * DAY), _LONGEST))
-    worked = [day for day in coming if is_working(goal.calendar, day)] or coming
+    coming = list(days_between(today, today + _LONGEST * DAY))
+    worked = [day for day in coming if is_working(goal.calendar, day)]
     hours = timedelta(hours=goal.policy.working_day_ends)
     zone = ZoneInfo(goal.zone)
-    ends = (datetime.combine(day, time.min, zone) + hours for day in worked)
+    ends = (datetime.combine(day, time.min, zone) + hours for day in (*worked, *coming))
     return next(end for end in (int(end.timestamp() * 1000) for end in ends) if end > at_ms)
 
 

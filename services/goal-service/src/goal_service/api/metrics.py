@@ -34,6 +34,8 @@ from service_kit.web import Caller, answer, page, require
 
 Reads = Annotated[Caller, Depends(require("metrics:read"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+LAST = 2**53
+_BEGINNING = (-LAST, "")
 RESERVED = ("from", "to", "grain", "zone", "by", "after", "limit")
 
 
@@ -128,7 +130,10 @@ def _last(after: str) -> tuple[int, str]:
     """Return the bucket that the page before ended with."""
     minute, _, by = after.partition("|")
     try:
-        return (int(minute), by) if after else (-(2**62), "")
+        place = (int(minute), by) if after else _BEGINNING
+        if not abs(place[0]) <= LAST:
+            raise ValueError("nothing has such a place")
+        return place
     except ValueError as error:
         raise UserError(
             "after-unreadable",

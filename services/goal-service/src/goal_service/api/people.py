@@ -1,5 +1,6 @@
 """/v1/people: who works here, and what each sets for oneself; looks at a page are noted."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -27,6 +28,7 @@ Reads = Annotated[Caller, Depends(require("people:read"))]
 Writes = Annotated[Caller, Depends(require("people:write"))]
 Oneself = Annotated[Caller, Depends(require("people:self"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+_INSTANT = re.compile(r"[0-9]{1,16}", re.ASCII)
 
 
 def people_routes(runtime: Runtime) -> APIRouter:
@@ -135,7 +137,7 @@ def _position(after: str) -> tuple[int, str]:
     at_ms, _, viewer = after.partition("|")
     if not after:
         return -1, ""
-    if not at_ms.isdecimal():
+    if not _INSTANT.fullmatch(at_ms):
         raise UserError(
             "cursor",
             "query.after",

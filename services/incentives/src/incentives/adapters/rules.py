@@ -77,6 +77,11 @@ class MongoRuleDesk:
         """Return the metric, or None when nobody has defined it."""
         return await MongoMetrics(self._tx).find(tenant, name)
 
+    async def running_on(self, tenant: str, metric: str) -> int:
+        """Return how many rules run on the metric."""
+        query = {"tenant": tenant, "metric": metric, "stopped": False}
+        return len(await self._tx["rules"].find(query, projection=["_id"]))
+
     async def save(self, rule: Rule, actor: str, action: str) -> None:
         """Keep a new version with its audit entry, and move the tenant's head."""
         fields = _fields(rule)

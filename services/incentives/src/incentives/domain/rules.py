@@ -15,6 +15,7 @@ TEAM: Final = "team"
 OTHER: Final = "other"
 DIMENSIONS: Final = (PERSON, TEAM, OTHER)
 MAX_TEXT = 200
+MOST_RULES = 100  # on one metric: each of its cells is looked at for every one of them
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIMIT = Decimal(10) ** 30
 _DIGITS = 34  # what the store keeps exactly
@@ -119,6 +120,17 @@ def taken(rule_id: str) -> UserError:
         f"id {rule_id} 已被占用；请另选一个，或用 PUT 修改该规则",
         status=409,
     )
+
+
+def check_number(running: int, metric: str) -> None:
+    """Raise UserError when as many rules run on the metric as may."""
+    if running >= MOST_RULES:
+        raise UserError(
+            "rules-many",
+            "$.metric",
+            f"{running} rules run on {metric}, at most {MOST_RULES} may; stop some first",
+            f"指标 {metric} 上已有 {running} 条规则，最多 {MOST_RULES} 条；请先停用一些",
+        )
 
 
 def ended(rule_id: str) -> UserError:

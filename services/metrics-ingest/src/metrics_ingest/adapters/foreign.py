@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import KafkaError, KafkaException
 
 from service_kit import offsets
-from service_kit.broker import FOREIGN, Broker
+from service_kit.broker import FOREIGN, Broker, is_denied
 from service_kit.errors import Infrastructure
 from service_kit.records import Partition
 from service_kit.store import Store, find_ids
@@ -20,12 +20,15 @@ class ForeignTopics:
         self._group = group
 
     async def partitions(self, topic: str) -> list[Partition]:
-        """Return the topic's partitions, none without such a topic; raises Infrastructure."""
+        """Return the topic's partitions; raises Infrastructure.
+
+        None without such a topic, or while we may not see it: whoever names it stops nobody else.
+        """
         name = FOREIGN + topic
         try:
             count = await self._broker.partition_count(name)
         except Infrastructure as error:
-            if _unknown(error):
+            if _unknown(error) or is_denied(error):
                 return []
             raise
         return [Partition(name, number) for number in range(count)]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from metrics_ingest.adapters.connectors import connectors, document
 from metrics_ingest.adapters.definitions import MongoDefinitions, StoredSources
 from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
+from metrics_ingest.api.definitions import MOST_OF_SOURCE
 from metrics_ingest.domain.commands import AddConnector
 from metrics_ingest.domain.connectors import Connector, Wanted
 from metrics_ingest.handlers import HANDLERS
@@ -40,7 +41,7 @@ def routes(runtime: Runtime, counts: Counts, sources: StoredSources, registry: b
     async def post_connector(name: str, request: Request, caller: SourceWriter) -> Response:
         """Write the connector's source and its metrics, all or none; needs metrics:write too."""
         _check_metrics_too(caller)
-        wanted = await read_body(request, Wanted)
+        wanted = await read_body(request, Wanted, MOST_OF_SOURCE)
         command = AddConnector(caller.tenant, caller.actor, _connector(name), wanted)
 
         async def body(tx: Tx, outbox: Outbox) -> Added:

@@ -20,6 +20,10 @@ from service_kit.runtime import Runtime
 from service_kit.store import Tx
 from service_kit.web import Caller, answer, page, read_body, require
 
+# Every event of a source is held against it and its metrics.
+MOST_OF_SOURCE = 2**20
+MOST_OF_METRIC = 2**18
+
 Limit = Annotated[int, Query(ge=1, le=1000)]
 SourceReader = Annotated[Caller, Depends(require("sources:read"))]
 SourceWriter = Annotated[Caller, Depends(require("sources:write"))]
@@ -70,12 +74,13 @@ def _source_routes(
     @router.post("/v1/sources", status_code=201)
     async def post_source(request: Request, caller: SourceWriter) -> Response:
         """Declare a source; ``version`` and ``paused`` are ours and not read."""
-        return answer(await define(caller, await read_body(request, SourceBody), False), 201)
+        wanted = await read_body(request, SourceBody, MOST_OF_SOURCE)
+        return answer(await define(caller, wanted, False), 201)
 
     @router.put("/v1/sources/{name}")
     async def put_source(name: str, request: Request, caller: SourceWriter) -> Response:
         """Write the next version of a source; a paused one runs again."""
-        wanted = await read_body(request, SourceBody)
+        wanted = await read_body(request, SourceBody, MOST_OF_SOURCE)
         _check_same(name, wanted.name)
         return answer(await define(caller, wanted, True))
 
@@ -139,12 +144,13 @@ def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:
     @router.post("/v1/metrics", status_code=201)
     async def post_metric(request: Request, caller: MetricWriter) -> Response:
         """Define a metric; ``version`` is ours and not read."""
-        return answer(await define(caller, await read_body(request, MetricBody), False), 201)
+        wanted = await read_body(request, MetricBody, MOST_OF_METRIC)
+        return answer(await define(caller, wanted, False), 201)
 
     @router.put("/v1/metrics/{name}")
     async def put_metric(name: str, request: Request, caller: MetricWriter) -> Response:
         """Write the next version of a metric: it holds for what is folded from now on."""
-        wanted = await read_body(request, MetricBody)
+        wanted = await read_body(request, MetricBody, MOST_OF_METRIC)
         _check_same(name, wanted.name)
         return answer(await define(caller, wanted, True))
 

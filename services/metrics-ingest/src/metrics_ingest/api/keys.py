@@ -1,6 +1,6 @@
 """/v1/keys: the API keys of the tenant, each with its scopes and, if it needs one, its own limit.
 
-Nobody can give a key what the giver has not: scopes beyond one's own, or another source.
+Nobody can give a key what the giver has not: scopes or a limit beyond one's own, or another source.
 """
 
 from typing import Annotated, Any
@@ -57,6 +57,7 @@ def routes(runtime: Runtime) -> APIRouter:
         """Make a key; its text is in this answer and nowhere else."""
         wanted = await read_body(request, KeyBody)
         _check_scopes(wanted.scopes, caller)
+        _check_limit(wanted.events_per_second, caller)
         source = _source_of(wanted.source, caller)
         text = await keys.create(
             caller.tenant,
@@ -72,6 +73,8 @@ def routes(runtime: Runtime) -> APIRouter:
     async def put_key(key_id: str, request: Request, caller: Writer) -> Response:
         """Change a key's own limit; it holds everywhere within five seconds."""
         wanted = await read_body(request, LimitBody)
+        await _changed(key_id, caller)
+        _check_limit(wanted.events_per_second, caller)
         done = await keys.limit(caller.tenant, key_id, wanted.events_per_second, actor=caller.actor)
         if done is None:
             raise _unknown(key_id)
@@ -81,11 +84,9 @@ def routes(runtime: Runtime) -> APIRouter:
     async def post_rotate(key_id: str, request: Request, caller: Writer) -> Response:
         """Make a successor with the same rights; the old key ends with the overlap (a day)."""
         wanted = await read_body(request, RotateBody)
-        old = await keys.find(caller.tenant, key_id)
-        if old is None:
-            raise _unknown(key_id)
+        old = await _changed(key_id, caller)
         _check_scopes(old.scopes, caller)
-        _source_of(old.source, caller)
+        _check_limit(old.events_per_second, caller)
         text = await keys.rotate(
             caller.tenant, key_id, overlap_seconds=wanted.overlap_seconds, actor=caller.actor
         )
@@ -96,11 +97,17 @@ def routes(runtime: Runtime) -> APIRouter:
     @router.delete("/v1/keys/{key_id}")
     async def delete_key(key_id: str, caller: Writer) -> Response:
         """End a key; it is refused everywhere within five seconds."""
+        await _changed(key_id, caller)
         await keys.revoke(caller.tenant, key_id, actor=caller.actor)
+        return answer(_shown(await _changed(key_id, caller)))
+
+    async def _changed(key_id: str, caller: Caller) -> Key:
+        """Return the key that is to be changed; raises UserError unless the caller may do that."""
         found = await keys.find(caller.tenant, key_id)
         if found is None:
             raise _unknown(key_id)
-        return answer(_shown(found))
+        _source_of(found.source, caller)
+        return found
 
     async def _with_text(text: str) -> dict[str, Any]:
         made = await keys.verify(text)
@@ -144,15 +151,29 @@ def _check_scopes(scopes: tuple[str, ...] | frozenset[str], caller: Caller) -> N
         )
 
 
+def _check_limit(events_per_second: int | None, caller: Caller) -> None:
+    """Raise UserError for a limit beyond the caller's own."""
+    own = caller.events_per_second
+    if own is None or (events_per_second is not None and events_per_second <= own):
+        return
+    raise UserError(
+        "limit-beyond-ones-own",
+        "$.events_per_second",
+        f"this key may send {own} events a second and gives no key more",
+        f"该密钥每秒最多发送 {own} 个事件，不能授予更高的上限",
+        status=403,
+    )
+
+
 def _source_of(source: str | None, caller: Caller) -> str | None:
-    """Return the source to bind a key to; a key that is bound makes none beyond its own."""
+    """Return the source of a key; a key that is bound makes and changes those of its own."""
     if caller.source is None or source == caller.source:
         return source
     raise UserError(
         "source-forbidden",
         "$.source",
-        f"this key is bound to {caller.source} and makes keys of that source only",
-        f"该密钥绑定数据源 {caller.source}，只能创建该数据源的密钥",
+        f"this key is bound to {caller.source} and makes and changes keys of that source only",
+        f"该密钥绑定数据源 {caller.source}，只能创建和修改该数据源的密钥",
         status=403,
     )
 

@@ -31,6 +31,7 @@ _MOST = 64
 _LONG = 200
 _VALUES = 1000
 _DIGITS = 12
+_MINOR_DIGITS = 4
 
 
 def check_mapping(mapping: Mapping, where: str) -> None:
@@ -120,6 +121,13 @@ def _is_scale(scale: Decimal) -> bool:
 
 
 def _check_minor(field: FieldMapping, mapping: Mapping, where: str) -> None:
+    for code, digits in field.digits.items():
+        if not field.minor or not is_currency(code) or not 0 <= digits <= _MINOR_DIGITS:
+            _refuse(
+                f"{where}.digits.{code}",
+                f"of a field with minor: an ISO 4217 code, and 0 to {_MINOR_DIGITS} digits",
+                f"仅用于 minor 字段：ISO 4217 代码及 0 到 {_MINOR_DIGITS} 位小数",
+            )
     if not field.minor:
         return
     named = mapping.fields.get(field.currency or "")

@@ -204,6 +204,12 @@ def _check_door(door: str, prefix: str) -> None:
             "a door is http, segment, hook, or topic: and the name of a Kafka topic",
             "入口必须是 http、segment、hook，或 topic: 加 Kafka 主题名",
         )
+    if topic.startswith("__"):
+        _refuse(
+            where,
+            "topics that begin with __ are Kafka's own",
+            "以 __ 开头的主题属于 Kafka 自身",
+        )
     if prefix and topic.startswith(prefix):
         _refuse(
             where,

@@ -31,7 +31,8 @@ class Connector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Wanted(msgspec.Struct, frozen=True):
     """What is to be one's own: each left out is as in the file.
 
-    ``currency`` takes the place of the file's currency codes, ``topic`` that of its topic.
+    ``currency`` takes the place of the file's currency codes, also of that which holds where an
+    event names none; ``topic`` that of its topic.
     ``prefix`` begins the metrics' names: two accounts of a vendor are two sources. ``overrides`` is
     a merge patch (RFC 7396) on ``{"source": ..., "metrics": {NAME: ...}}``, by the file's names.
     """
@@ -51,22 +52,23 @@ def made(connector: Connector, wanted: Wanted) -> tuple[Source, tuple[Metric, ..
     )
     _take_over(document, wanted)
     document = merged(document, wanted.overrides)
-    name = document.get("source", {}).get("name")
+    source = document.get("source")
+    name = source.get("name") if isinstance(source, dict) else None
     metrics = document.get("metrics", {})
     for metric in metrics.values() if isinstance(metrics, dict) else ():
         if isinstance(metric, dict):
             metric |= {"source": name, "name": wanted.prefix + str(metric.get("name", ""))}
     try:
-        source = msgspec.convert(document["source"], Source)
+        declared = msgspec.convert(source, Source)
         found = msgspec.convert(metrics, dict[str, Metric])
-    except (msgspec.ValidationError, KeyError) as error:
+    except msgspec.ValidationError as error:
         raise UserError(
             "invalid-value",
             "$.overrides",
             f"with these the document is none: {error}",
             f"应用这些覆盖后文档无效：{error}",
         ) from None
-    return source, tuple(found.values())
+    return declared, tuple(found.values())
 
 
 def _take_over(document: dict[str, Any], wanted: Wanted) -> None:
@@ -78,10 +80,23 @@ def _take_over(document: dict[str, Any], wanted: Wanted) -> None:
     if wanted.topic is not None:
         source["doors"] = _with_topic(source["doors"], wanted.topic)
     if wanted.currency is not None:
-        fields = [f for door in source["doors"].values() for f in door["fields"].values()]
-        for part in [*fields, *document["metrics"].values()]:
-            if part["currency"] is not None and is_currency(part["currency"]):
-                part["currency"] = wanted.currency
+        for door in source["doors"].values():
+            _pay_in(wanted.currency, door["fields"])
+        for metric in document["metrics"].values():
+            metric["currency"] = metric["currency"] and wanted.currency
+
+
+def _pay_in(currency: str, fields: dict[str, Any]) -> None:
+    """Put a currency in the place of those that fields are in, also where an event names none."""
+    for field in [field for field in fields.values() if field["currency"] is not None]:
+        if is_currency(field["currency"]):
+            field["currency"] = currency
+        elif field["currency"] in fields:
+            holder = fields[field["currency"]]
+            holder["paths"] = [
+                f"={currency}" if path[:1] == "=" and is_currency(path[1:]) else path
+                for path in holder["paths"]
+            ]
 
 
 def _with_topic(doors: dict[str, Any], topic: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ they come. An event that a unit-threshold or conversion metric looks at is diver
 beside whatever else becomes of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ from metrics_ingest.domain.definitions import (
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.subjects import Bookings, booked_of
+from metrics_ingest.domain.subjects import Booked, Bookings, booked_of
 from metrics_ingest.domain.values import Value
 
 if TYPE_CHECKING:
@@ -143,15 +143,30 @@ class ContributionPlan:
 
     def book(self, event: Mapped) -> Bookings:
         """Return what the metrics get of this state, nothing if it is no more; raises Unfit."""
+        return tuple(self._booked(event, None))
+
+    def book_again(self, event: Mapped, held: Bookings) -> Bookings:
+        """Return the same of a merged state.
+
+        What cannot be had of it now (an amount whose currency was not told) stays as ``held``, and
+        takes nothing else with it.
+        """
+        return tuple(self._booked(event, held))
+
+    def _booked(self, event: Mapped, held: Bookings | None) -> Iterator[Booked]:
         if any(gone(event.fields) for gone in self._gone):
-            return ()
+            return
         placed = self._placed(event)
-        found = []
         for metric, types in self._metrics:
-            amount = _amount(metric, placed, types)
+            try:
+                amount = _amount(metric, placed, types)
+            except Unfit:
+                if held is None:
+                    raise
+                yield from (each for each in held if each.metric == metric.definition.name)
+                continue
             if amount is not None:
-                found.append(booked_of(metric, placed, amount, self._zone))
-        return tuple(found)
+                yield booked_of(metric, placed, amount, self._zone)
 
 
 def _with_types(

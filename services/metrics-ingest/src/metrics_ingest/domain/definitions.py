@@ -42,7 +42,8 @@ class FieldMapping(Part, frozen=True):
     Paths: domain.mapping.paths. ``format`` says how a time is written (domain.times) or a
     decimal with thousands (domain.written), or that a text is to be in ``upper`` or ``lower`` case.
     ``scale`` is what a decimal is multiplied by: 0.01 for cents, 0.000001 for micros; with
-    ``minor`` it is in the smallest unit of its currency.
+    ``minor`` it is in the smallest unit of its currency, which has as many digits as ISO 4217
+    says, or ``digits`` for a sender who sees it differently.
     ``values`` translates texts; what it does not name stays. Texts in ``absent`` count as null.
     ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds it.
     """
@@ -55,6 +56,7 @@ class FieldMapping(Part, frozen=True):
     values: dict[str, str] = {}
     currency: str | None = None
     minor: bool = False
+    digits: dict[str, int] = {}
     absent: tuple[str, ...] = ()
 
 

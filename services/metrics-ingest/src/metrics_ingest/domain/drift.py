@@ -25,8 +25,8 @@ _ENVELOPE = (
 _AROUND = ("root", "query")
 # The marks that a path may have beside names: see the language of paths in the mapping.
 _PIECE = re.compile(r"\{#?([^{}]*)\}")
-_ENDS = re.compile(r"\[([^\[\]=]*)=[^\]]*\]|:json|:list")
-_DOT = re.compile(r"(?<!\\)\.")
+_ENDS = re.compile(r"\[([^\[\]=]*)=[^\]]*\]|\[\]|:json|:list|:0+")
+_DOT = re.compile(r"(?<!\\)\.(?![^\[\]]*\])")  # but none of a value in brackets
 
 _Tree = dict[str, Any]
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 import msgspec
 
 from event_contracts.subjects import SubjectEvent
-from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.contributions import ContributionPlan
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.snapshots import newest_of
@@ -61,13 +60,10 @@ def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: Contributio
         if outcome == APPLIED:  # told again at another time, a version stays where it landed
             versions.append((event.as_of, event.at_ms, event.type))
     as_of, at_ms, kind = max(versions)
-    try:
-        booked = {"": plan.book(Mapped(kind, at_ms, None, fields))}
-    except Unfit:  # merged, its amount cannot be had now: it stays as booked, its fields are kept
-        booked = state.booked
+    booked = plan.book_again(Mapped(kind, at_ms, None, fields), state.booked.get("", ()))
     return Step(
         EntityState(
-            booked=booked,
+            booked={"": booked},
             as_of=as_of,
             type=kind,
             at_ms=at_ms,

@@ -8,6 +8,7 @@ from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.contributions import ContributionPlan
 from metrics_ingest.domain.subjects import (
     APPLIED,
+    BEYOND,
     CONFLICT,
     REPEATED,
     STALE,
@@ -20,6 +21,8 @@ from metrics_ingest.domain.subjects import (
 )
 
 MOST_WAITING = 4
+MOST_ROWS = 100_000
+"""Of a slice, and of those that wait together: a state of some 25 MB, read and written whole."""
 
 
 class Collected(msgspec.Struct, kw_only=True):
@@ -29,13 +32,15 @@ class Collected(msgspec.Struct, kw_only=True):
     parts: set[str] = set()
     rows: dict[str, SubjectEvent] = msgspec.field(default_factory=dict)
 
-    def add(self, event: SubjectEvent) -> str:
-        """Take a part; return what became of it."""
+    def add(self, event: SubjectEvent, most: int) -> str:
+        """Take a part, with its row while there are no more than ``most``; return what became."""
         known = event.part in self.parts
         self.parts.add(event.part)
         self.total = max(self.total, event.parts)
         if event.cell is None:
             return REPEATED if known else WAITING
+        if len(self.rows) >= most and event.cell not in self.rows:
+            return BEYOND
         first = self.rows.setdefault(event.cell, event)
         if first is event:
             return WAITING
@@ -55,9 +60,17 @@ class SliceState(State, frozen=True):
     waiting: dict[int, Collected] = msgspec.field(default_factory=dict)
 
 
-def take(state: SliceState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
-    """Collect parts; the newest slice of which all are there holds, whatever order they came in."""
-    taking = _Taking(state)
+def take(
+    state: SliceState,
+    events: Sequence[SubjectEvent],
+    plan: ContributionPlan,
+    most: int = MOST_ROWS,
+) -> Step:
+    """Collect parts; the newest slice of which all are there holds, whatever order they came in.
+
+    A slice has at most ``most`` rows; what comes beyond them is refused.
+    """
+    taking = _Taking(state, most)
     outcomes = [taking.take(event) for event in events]
     return Step(taking.result(plan), outcomes)
 
@@ -65,8 +78,9 @@ def take(state: SliceState, events: Sequence[SubjectEvent], plan: ContributionPl
 class _Taking:
     """A state that is being changed."""
 
-    def __init__(self, state: SliceState) -> None:
+    def __init__(self, state: SliceState, most: int) -> None:
         self._before = state
+        self._most = most
         self._as_of = state.as_of
         self._stamps = dict(state.stamps)
         self._waiting = {
@@ -82,13 +96,17 @@ class _Taking:
         if event.as_of == self._as_of:
             return self._late(event)
         collected = self._waiting.setdefault(event.as_of, Collected(parts=set(), rows={}))
-        outcome = collected.add(event)
+        outcome = collected.add(event, self._most)
         if collected.whole:
             self._switch(event.as_of, collected)
             return APPLIED if outcome == WAITING else outcome
-        for oldest in sorted(self._waiting)[:-MOST_WAITING]:
-            del self._waiting[oldest]
+        while len(self._waiting) > 1 and self._is_too_much():
+            del self._waiting[min(self._waiting)]
         return outcome
+
+    def _is_too_much(self) -> bool:
+        rows = sum(len(each.rows) for each in self._waiting.values())
+        return len(self._waiting) > MOST_WAITING or rows > self._most
 
     def _late(self, event: SubjectEvent) -> str:
         """Take a row of the slice that holds: nothing said how many rows a part has."""
@@ -98,6 +116,8 @@ class _Taking:
         known = self._stamps.get(event.cell)
         if known is not None:
             return REPEATED if known == stamp else CONFLICT
+        if len(self._stamps) >= self._most:
+            return BEYOND
         self._stamps[event.cell] = stamp
         self._rows[event.cell] = event
         return APPLIED

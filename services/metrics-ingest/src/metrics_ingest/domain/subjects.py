@@ -22,6 +22,7 @@ REPEATED = "repeated"  # known already, with this content
 STALE = "stale"  # older than what holds
 CONFLICT = "conflict"  # another content of one version: the first holds
 WAITING = "waiting"  # a part of a slice that is not whole yet
+BEYOND = "beyond"  # a row of a slice that has no room for more
 UNMATCHED = "unmatched"  # nothing of it counts
 
 MINUTE_MS = 60_000

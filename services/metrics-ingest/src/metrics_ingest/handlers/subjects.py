@@ -12,11 +12,12 @@ from event_contracts.subjects import Role, SubjectBatch, SubjectEvent
 from metrics_ingest.domain import conversions, entities, slices, snapshots, units
 from metrics_ingest.domain.batches import days_with_unknown_sets, limit, sets_met
 from metrics_ingest.domain.booking import Differences, batches, in_other
-from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.causes import OUT_OF_RANGE, Unfit
 from metrics_ingest.domain.cells import CellKey, CellSum
 from metrics_ingest.domain.memory import MOST_SETS
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.subjects import (
+    BEYOND,
     CONFLICT,
     UNMATCHED,
     Booked,
@@ -168,6 +169,9 @@ def _step(
     effect.outcomes.update((subject.role, outcome) for outcome in step.outcomes)
     if conflicts := step.outcomes.count(CONFLICT):
         effect.conflicts[subject.tenant, subject.source] += conflicts
+    if BEYOND in step.outcomes:  # told once of many
+        full = Unfit(OUT_OF_RANGE, subject.name, f"at most {slices.MOST_ROWS} rows in a slice")
+        effect.refused.append(Refused(subject, events[step.outcomes.index(BEYOND)], full))
     return _with_moved(subject, state, step.state, plans)
 
 

@@ -19,8 +19,9 @@ from metrics_ingest.handlers.rekeying import ForeignDoor, RekeySlice
 from metrics_ingest.metrics import FOREIGN_TOPICS, REKEYED
 from metrics_ingest.ports import RawLog, RegistryDown, Schemas
 from service_kit.batch import Handler
-from service_kit.broker import FOREIGN
+from service_kit.broker import FOREIGN, is_denied
 from service_kit.clock import Clock
+from service_kit.errors import Infrastructure
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Slice
 from service_kit.store import Store, Tx
@@ -100,8 +101,8 @@ class Waits(Protocol):
 class Rekeyer:
     """Keeps one loop running for every foreign topic that a source declares.
 
-    A topic whose schemas cannot be fetched waits, and only that one: its position stays where it
-    is, and with it the watermark of what it feeds.
+    A topic whose schemas cannot be fetched, or that our user may not read, waits, and only that
+    one: its position stays where it is, and with it the watermark of what it feeds.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Rekeyer:
         self._schemas = schemas
         self._waits = waits
         self._waiting: set[str] = set()
+        self._denied: set[str] = set()
         self._make_loop = make_loop
         self._look_seconds = look_seconds
         self._running: dict[tuple[str, str, str], asyncio.Task[None]] = {}
@@ -146,9 +148,10 @@ class Rekeyer:
         absent = 0
         for door in sorted(wanted - self._running.keys()):
             absent += not await self._begin(*door)
-        FOREIGN_TOPICS.labels("read").set(len(self._running) - len(self._waiting))
+        held = len(self._waiting) + len(self._denied)
+        FOREIGN_TOPICS.labels("read").set(len(self._running) - held)
         FOREIGN_TOPICS.labels("waiting").set(len(self._waiting))
-        FOREIGN_TOPICS.labels("absent").set(absent)
+        FOREIGN_TOPICS.labels("absent").set(absent + len(self._denied))
 
     async def _begin(self, topic: str, tenant: str, source: str) -> bool:
         partitions = await self._topics.partitions(topic)
@@ -164,13 +167,26 @@ class Rekeyer:
         return True
 
     async def _read(self, loop: Runs, topic: str) -> None:
-        """Run the loop, again and again while it stops for want of a schema."""
+        """Run the loop, again and again while it stops for want of a schema or of a right."""
         while True:
             try:
                 await loop.run()
                 return
             except RegistryDown as down:
                 await self._registry(topic, down)
+            except Infrastructure as error:
+                if not is_denied(error):
+                    raise
+                await self._right(topic, error)
+
+    async def _right(self, topic: str, error: Infrastructure) -> None:
+        """Return when it is time to try again."""
+        log.warning("topic %s may not be read: %s", topic, error)
+        self._denied.add(topic)
+        try:
+            await asyncio.sleep(self._look_seconds)
+        finally:
+            self._denied.discard(topic)
 
     async def _registry(self, topic: str, down: RegistryDown) -> None:
         """Return when the registry answers again."""

@@ -101,5 +101,6 @@ def in_whole_units(fields: dict[str, Value], field: Field) -> None:
     currency = named if is_currency(named) else fields.get(named)
     if type(currency) is not str or not is_currency(currency):
         raise Unfit(WRONG_KIND, field.where, f"minor units need an ISO 4217 currency ({named})")
-    scale = Decimal(1).scaleb(-minor_exponent(currency))
+    digits = field.mapping.digits.get(currency, minor_exponent(currency))
+    scale = Decimal(1).scaleb(-digits)
     fields[field.name] = bounded(EXACT.multiply(Decimal(amount), scale), field.where)

@@ -10,6 +10,8 @@ from metrics_ingest.domain.mapping.paths import (
     PLACE,
     RECEIVED,
     Constant,
+    Digits,
+    End,
     Hash,
     Mark,
     Names,
@@ -104,13 +106,15 @@ def _steps(takers: list[_Take], where: str) -> Getter:
     return get
 
 
-def _taker(step: str | Select | Mark) -> _Take:
+def _taker(step: str | End) -> _Take:
     if step is Mark.JSON:
         return _inner_json
     if step is Mark.LIST:
         return _texts
     if isinstance(step, Select):
         return _selected(step)
+    if isinstance(step, Digits):
+        return _digits(step)
     return _member(step)
 
 
@@ -143,6 +147,19 @@ def _says(found: object, text: str) -> bool:
     if type(found) is bool:
         return text == ("true" if found else "false")
     return found == text if type(found) is str else type(found) is int and str(found) == text
+
+
+def _digits(wanted: Digits) -> _Take:
+    most = wanted.number
+
+    def take(node: object, where: str) -> object:
+        text = text_of(node, where)
+        if not (text.isascii() and text.isdigit()) or len(text) > most:
+            detail = f"a whole number of at most {most} digits is wanted"
+            raise Unfit(WRONG_KIND, where, detail)
+        return text.zfill(most)
+
+    return take
 
 
 def _inner_json(node: object, where: str) -> object:

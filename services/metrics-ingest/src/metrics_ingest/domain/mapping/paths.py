@@ -5,6 +5,7 @@ a[name=email].value          of the list ``a`` the first item whose ``name`` is 
                              the object ``a`` itself, if its ``name`` is
 a:json.b                     ``a`` is a text that holds JSON
 a:list                       a list of texts, joined by commas
+a:0000                       a whole number with four digits, zeros before it
 a\\.b                         a backslash takes the next character as it stands
 =meta.lead                   this text
 {a}/{b.c}/{#d}               composed: all parts are needed
@@ -23,9 +24,10 @@ STEPS = 16
 
 _NAME = r"(?:\\.|[^\\.\[\]{}\x00-\x1f])"
 _SELECT = r"\[(?P<key>(?:\\.|[^\\\[\]={}\x00-\x1f])+)=(?P<value>(?:\\.|[^\\\[\]\x00-\x1f])*)\]"
-_ENDS = re.compile(rf"{_SELECT}|(?P<json>:json)|(?P<list>:list)")
+_ENDS = re.compile(rf"{_SELECT}|(?P<json>:json)|(?P<list>:list)|:(?P<zeros>0{{1,18}})")
 _STEP = re.compile(
-    rf"(?P<name>{_NAME}+?)(?P<ends>(?:{re.sub(r'P<[a-z]+>', ':', _SELECT)}|:json|:list)*)(?:\.|\Z)"
+    rf"(?P<name>{_NAME}+?)"
+    rf"(?P<ends>(?:{re.sub(r'P<[a-z]+>', ':', _SELECT)}|:json|:list|:0{{1,18}})*)(?:\.|\Z)"
 )
 _PIECE = re.compile(r"\{(?P<path>(?:\\.|[^\\{}])*)\}|(?P<text>(?:\\.|[^\\{}])+)")
 PLACE = re.compile(r"[0-9]{1,6}", re.ASCII)
@@ -54,10 +56,19 @@ class Mark(Enum):
     LIST = "list"
 
 
+class Digits(NamedTuple):
+    """A whole number, written with so many digits: composed numbers are in order then."""
+
+    number: int
+
+
+End = Select | Mark | Digits
+
+
 class Names(NamedTuple):
     """Steps from the event inwards; a text is the name of a member."""
 
-    steps: tuple[str | Select | Mark, ...]
+    steps: tuple[str | End, ...]
 
 
 class Constant(NamedTuple):
@@ -116,7 +127,7 @@ def _pieces(text: str) -> list[str | Names | Hash]:
 
 
 def _names(text: str) -> Names:
-    steps: list[str | Select | Mark] = []
+    steps: list[str | End] = []
     place, open_end = 0, True
     while place < len(text):
         found = _STEP.match(text, place)
@@ -137,7 +148,9 @@ def _names(text: str) -> Names:
     return Names(tuple(steps))
 
 
-def _end(found: re.Match[str]) -> Select | Mark:
+def _end(found: re.Match[str]) -> End:
+    if found["zeros"]:
+        return Digits(len(found["zeros"]))
     if found["json"]:
         return Mark.JSON
     if found["list"]:
