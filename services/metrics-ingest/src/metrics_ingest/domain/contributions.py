@@ -62,6 +62,7 @@ class ContributionPlan:
     ) -> None:
         self.contribution = contribution
         self.name = name_of(contribution)
+        self._version = source.version
         self.records = key_text([self.name])
         self.role = ROLES[contribution.kind]
         self.by_arrival = contribution.as_of is None
@@ -92,6 +93,7 @@ class ContributionPlan:
             self.name,
             self._key(fields),
             as_of=self._as_of(raw, fields),
+            mapping=self._version,
             cell=cell,
             part="" if wanted.part is None else str(_there(fields, wanted.part)),
             parts=1 if wanted.parts is None else _count(fields, wanted.parts),
@@ -155,13 +157,22 @@ class ContributionPlan:
     def _is_gone(self, state: Mapped) -> bool:
         return any(gone(state.fields) for gone in self._gone)
 
-    def book(self, event: Mapped) -> Bookings:
-        """Return what the metrics get of this state, nothing if it is no more; raises Unfit."""
+    def book(self, event: Mapped, kept: Bookings = ()) -> Bookings:
+        """Return what the metrics get of this state, nothing if it is no more; raises Unfit.
+
+        Of ``kept``, what they got of the same state, that of a metric stays that is as it was: a
+        rate that was revised since restates nothing.
+        """
         if self._is_gone(event):
             return ()
         placed = self._placed(event)
+        stays = {(booked.metric, booked.version): booked for booked in kept}
         found = []
         for metric, types in self._metrics:
+            booked = stays.get((metric.definition.name, metric.definition.version))
+            if booked is not None:
+                found.append(booked)
+                continue
             amount = _amount(metric, placed, types)
             if amount is not None:
                 found.append(booked_of(metric, placed, amount, self._zone))

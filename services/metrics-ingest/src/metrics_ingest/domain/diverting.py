@@ -6,7 +6,7 @@ beside whatever else becomes of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
@@ -109,10 +109,11 @@ class Diverter:
         own = plan.event_of(raw, event)
         plan.check(event)
         found = [own]
+        record = f"{plan.records}|{own.key}"
         for name, (metric, _) in plan.conversions.items():
             unit = event.fields.get(metric.definition.of or "")
             if unit is not None:
-                record = f"{plan.records}|{own.key}"
-                to = Role.CONVERSION, name, key_text([unit])
-                found.append(subject_event(raw, event, *to, as_of=own.as_of, cell=record))
+                about: dict[str, Any] = {"as_of": own.as_of, "mapping": own.mapping, "cell": record}
+                key = key_text([unit])
+                found.append(subject_event(raw, event, Role.CONVERSION, name, key, **about))
         return found

@@ -26,15 +26,21 @@ MOST_VERSIONS = 30
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one version said of the fields that the metric looks at."""
+    """What one version said of the fields that the metric looks at, as the ``mapping`` read it."""
 
     as_of: int
+    mapping: int = 0
     at_ms: int
     type: str
     decimals: dict[str, Decimal] = {}
     texts: dict[str, str] = {}
     integers: dict[str, int] = {}
     emptied: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands among others."""
+        return self.as_of, self.mapping
 
     @property
     def said(self) -> dict[str, Value | None]:
@@ -88,11 +94,13 @@ class RecordPlan:
         told = self._version(event)
         if record.since is not None and told.as_of <= record.versions[0].as_of:
             return record, STALE
-        versions = {version.as_of: version for version in record.versions}
-        held = versions.get(told.as_of)
-        versions[told.as_of], outcome = (told, APPLIED) if held is None else self._met(held, told)
-        ordered = tuple(versions[as_of] for as_of in sorted(versions))
-        return self._bounded(Record(ordered, record.since)), outcome
+        versions = {version.place: version for version in record.versions}
+        held = versions.get(told.place)
+        versions[told.place], outcome = (told, APPLIED) if held is None else self._met(held, told)
+        ordered = [versions[place] for place in sorted(versions)]
+        if not self._partial:  # of two readings the later is all there is
+            ordered = list({version.as_of: version for version in ordered}.values())
+        return self._bounded(Record(tuple(ordered), record.since)), outcome
 
     def standing(self, record: Record) -> tuple[Standing, dict[str, str]]:
         """Return since when the record is what it is, and the dimensions that it has."""
@@ -104,7 +112,9 @@ class RecordPlan:
         said: dict[str, Value | None] = {n: v for n, v in fields.items() if n in self._wanted}
         if self._partial:
             said |= dict.fromkeys(self._contribution.emptied(fields) & self._wanted)
-        return Version(as_of=event.as_of, at_ms=event.at_ms, type=event.type).saying(said)
+        as_of, mapping, at_ms = event.as_of, event.mapping, event.at_ms
+        version = Version(as_of=as_of, mapping=mapping, at_ms=at_ms, type=event.type)
+        return version.saying(said)
 
     def _met(self, held: Version, told: Version) -> tuple[Version, str]:
         """Return what holds of two tellings of one version: the first; by arrival the last.
@@ -140,7 +150,8 @@ class RecordPlan:
             said = said | version.said if self._partial else version.said
             fields = {n: v for n, v in said.items() if v is not None}
             newest = Mapped(version.type, version.at_ms, None, fields)
-            if number or since is None:
+            read_again = any(v.as_of == version.as_of for v in versions[number + 1 : number + 2])
+            if (number or since is None) and not read_again:
                 standing = self._next(standing, newest)
         return standing, newest
 
