@@ -9,13 +9,37 @@ from typing import Any
 import pytest
 
 from paceline.trial.stage import Stage, Tenant, noon
+from paceline.trial.system import until
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 async def _platform(team: Tenant) -> None:
     """Declare a platform with reports by cell, reports by day, and deals."""
-    text = ("account", "day", "campaign", "deal", "stage")
+    await team.api.call("POST", "metrics-ingest", "/v1/sources", _source())
+    won = [{"field": "stage", "op": "eq", "value": "won"}]
+    for name, kind, where in (("cells", "cell", []), ("rows", "row", []), ("won", "deal", won)):
+        await team.metric(
+            name,
+            source="platform",
+            types=[kind],
+            value="amount",
+            dims=["campaign"] if name != "won" else [],
+            where=where,
+        )
+    await team.metric(
+        "customers",
+        source="platform",
+        kind="conversion",
+        types=["lead"],
+        of="person",
+        over={"types": ["deal"], "where": won},
+        window_days=30,
+    )
+
+
+def _source() -> dict[str, Any]:
+    text = ("account", "day", "campaign", "deal", "stage", "person")
     fields: dict[str, Any] = {name: {"paths": [f"data.{name}"]} for name in text}
     fields |= {
         name: {"paths": [f"data.{name}"], "kind": "integer"} for name in ("as_of", "row", "rows")
@@ -23,7 +47,7 @@ async def _platform(team: Tenant) -> None:
     fields["amount"] = {"paths": ["data.amount"], "kind": "decimal"}
     mapping = {"id": ["id"], "type": ["type"], "time": ["time"], "fields": fields}
     slice_ = {"kind": "slice", "types": ["row"], "key": ["account", "day"], "cell": ["campaign"]}
-    source = {
+    return {
         "name": "platform",
         "zone": "UTC",
         "records": ["deal"],
@@ -35,17 +59,6 @@ async def _platform(team: Tenant) -> None:
             {"kind": "entity", "types": ["deal"], "key": ["deal"], "as_of": "as_of"},
         ],
     }
-    await team.api.call("POST", "metrics-ingest", "/v1/sources", source)
-    won = [{"field": "stage", "op": "eq", "value": "won"}]
-    for name, kind, where in (("cells", "cell", []), ("rows", "row", []), ("won", "deal", won)):
-        await team.metric(
-            name,
-            source="platform",
-            types=[kind],
-            value="amount",
-            dims=["campaign"] if name != "won" else [],
-            where=where,
-        )
 
 
 async def _tell(team: Tenant, day: date, *bodies: dict[str, Any]) -> None:
@@ -165,6 +178,64 @@ async def test_won_to_lost_takes_the_deal_back_where_it_landed(stage: Stage) -> 
     await team.total_becomes(goal, 200)
     page = await team.api.get("goal-service", f"/v1/goals/{goal}/progress")
     assert {d["day"]: Decimal(d["value"]) for d in page["items"]}[str(monday)] == 200
+
+
+@pytest.mark.row("M3", "conversion-reverses")
+async def test_a_customer_whose_deal_is_lost_again_is_a_lead_again(stage: Stage) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant("UTC")
+    await _platform(team)
+
+    async def converted(*wanted: int) -> None:
+        async def look() -> bool:
+            path = "/v1/metrics/customers/series"
+            span = {"from": str(monday), "to": str(monday), "zone": "UTC", "grain": "day"}
+            points = await team.api.all("goal-service", path, **span)
+            found = [(int(p["numerator"]), int(p["denominator"])) for p in points]
+            return found == [wanted]
+
+        await until(look, 60, f"{wanted} converted")
+
+    def deal(name: str, as_of: int, state: str) -> dict[str, Any]:
+        told = {"deal": name, "as_of": as_of, "stage": state, "amount": 5}
+        return {"type": "deal", "person": "p"} | told
+
+    await _tell(team, monday, *({"type": "lead", "person": person} for person in "pq"))
+    await converted(0, 2)
+    await _tell(team, monday, deal("7", 1, "won"), deal("8", 1, "won"))
+    await converted(1, 2)
+    tuesday = monday + timedelta(days=1)
+    stage.clock(noon(tuesday))
+    await _tell(team, tuesday, deal("7", 2, "lost"))
+    await team.settled()
+    await converted(1, 2)  # the other deal is won
+    await _tell(team, tuesday, deal("8", 2, "lost"))
+    await converted(0, 2)
+    await _tell(team, tuesday, deal("7", 3, "won"))
+    await converted(1, 2)
+
+
+@pytest.mark.row("M3", "mended-mapping")
+async def test_a_report_sent_again_after_its_mapping_was_mended_is_right(stage: Stage) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant()
+    await _platform(team)
+    goal = await team.goal(monday, monday + timedelta(days=4), 100, metric="cells")
+    report = [_cell(monday, 1, "100"), _cell(monday, 1, "50", "d")]
+    events = [
+        team.event(noon(monday), 0) | {"source": "/platform", "type": "cell", "data": body}
+        for body in report
+    ]
+    await team.api.send(events, "platform")
+    await team.total_becomes(goal, 150)
+    mended = _source()
+    mended["doors"]["http"]["fields"]["amount"]["scale"] = "0.01"  # it was in cents
+    change = mended | {"reason": "cents"}
+    await team.api.call("PUT", "metrics-ingest", "/v1/sources/platform", change)
+    await team.api.send(events, "platform")
+    await team.total_becomes(goal, "1.5")
 
 
 @pytest.mark.row("M3", "state-restates-a-light")

@@ -16,7 +16,7 @@ from event_contracts.facts import Accepted, Cell, Condition
 from goal_service.domain import blocks
 from goal_service.domain.alive import Quarters, quarters_of
 from goal_service.domain.days import first_minute, local_day, windows
-from goal_service.domain.matching import Index, Use, meets
+from goal_service.domain.matching import Filter, Index, Use
 from goal_service.domain.series import Question, label, minute_of, series
 from goal_service.domain.sheets import GoalDay, Sheet, day_sums
 from goal_service.domain.tallies import Tally
@@ -83,10 +83,39 @@ def test_windows_cover_every_day_once() -> None:
 def test_a_missing_dimension_is_in_no_list() -> None:
     abroad = (Condition(dim="country", none_of=("United Kingdom",)),)
     home = (Condition(dim="country", any_of=("United Kingdom",)),)
-    assert meets(abroad, {"country": "France"})
-    assert not meets(abroad, {"country": "United Kingdom"})
-    assert meets(abroad, {})
-    assert not meets(home, {})
+    assert Filter(abroad).meets({"country": "France"})
+    assert not Filter(abroad).meets({"country": "United Kingdom"})
+    assert Filter(abroad).meets({})
+    assert not Filter(home).meets({})
+
+
+class Name(str):
+    """A value that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Name.compared += 1
+        return str(self) == other
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+@pytest.mark.parametrize("named", ["any_of", "none_of"])
+def test_a_long_list_of_values_is_not_searched_one_by_one(named: str) -> None:
+    names = tuple(Name(f"c{n}") for n in range(1000))
+    filters: list[dict[str, Any]] = [{"any_of": ("x",)}, {named: names}]
+    where = tuple(
+        Condition(dim=dim, **each) for dim, each in zip(("kind", "campaign"), filters, strict=True)
+    )
+    index = Index.of([use("g", where=where)])
+    Name.compared = 0
+    for n in range(1000):
+        met = index.matching({"kind": "x", "campaign": Name(f"c{n}")})
+        assert bool(met) is (named == "any_of")
+        assert bool(index.matching({"kind": "x", "campaign": Name(f"d{n}")})) is not bool(met)
+    assert Name.compared < 5000
 
 
 def test_the_index_looks_only_at_goals_that_name_one_of_the_cells_values() -> None:
@@ -120,7 +149,7 @@ def test_an_index_changed_step_by_step_is_the_index_built_at_once(
     for a in ("1", "2", "3"):
         for b in ("x", "y"):
             dims = {"a": a, "b": b}
-            wanted = {k for k, u in last.items() if not u.stopped and meets(u.where, dims)}
+            wanted = {k for k, u in last.items() if not u.stopped and Filter(u.where).meets(dims)}
             found = [u.key for u in index.matching(dims)]
             assert (set(found), len(found)) == (wanted, len(wanted))
             assert {u.key for u in Index.of(last.values()).matching(dims)} == wanted

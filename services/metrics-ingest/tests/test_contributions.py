@@ -121,10 +121,7 @@ class Books:
         for subject, some in by_subject.items():
             kind, take = KINDS[subject.role]
             before = self.states.get(subject) or kind()
-            diverter = self.plan.diverter
-            metric = subject.role in (Role.UNITS, Role.CONVERSION)
-            plan = diverter.metrics[subject.name] if metric else diverter.plans[subject.name]
-            step = take(before, some, plan)
+            step = take(before, some, self.plan.diverter.plan_of(subject.role, subject.name))
             self.outcomes.update(step.outcomes)
             found.add(subject, before, step.state)
             # As it is stored and read again.

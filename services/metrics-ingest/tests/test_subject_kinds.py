@@ -133,3 +133,34 @@ async def test_a_metric_names_any_of_the_types_that_tell_of_an_entity(stage: Any
     assert await totals(stage, "won") == {LEAD_MINUTE: (700, 0)}
     await send(stage, ("c", "deal", {"person": "p", "as_of": 3, "stage": "lost"}))
     assert await totals(stage, "won") == {}
+
+
+LIFE = SHARE | {
+    "over": {
+        "types": ["deal", "deal.closed"],
+        "where": [{"field": "stage", "op": "eq", "value": "won"}],
+    }
+}
+
+
+async def test_a_customer_whose_deal_is_lost_again_is_taken_back_and_may_be_won_anew(
+    stage: Any,
+) -> None:
+    await declare(stage, LIFE)
+    stage.clock.ms += 30 * 86_400_000
+    deal = {"person": "p1"} | WON_AT
+    await send(
+        stage,
+        ("a", "lead", {"person": "p1", "channel": "sem"}),
+        ("b", "deal", deal | {"as_of": 1, "stage": "won"}),
+    )
+    assert await totals(stage, "share") == {LEAD_MINUTE: (1, 1)}
+    assert all(batch.corrects is None for batch in await stage.facts())
+    await send(stage, ("c", "deal.closed", deal | {"as_of": 3, "stage": "lost"}))
+    assert await totals(stage, "share") == {LEAD_MINUTE: (0, 1)}
+    back = [batch for batch in await stage.facts() if batch.corrects is not None]
+    assert [(b.corrects[:11], [c.sum for c in b.cells]) for b in back] == [("conversion:", [-1])]
+    await send(stage, ("d", "deal", deal | {"as_of": 2, "stage": "won"}))  # an older one
+    assert await totals(stage, "share") == {LEAD_MINUTE: (0, 1)}
+    await send(stage, ("e", "deal", deal | {"as_of": 4, "stage": "won"}))
+    assert await totals(stage, "share") == {LEAD_MINUTE: (1, 1)}

@@ -13,7 +13,7 @@ from event_contracts.subjects import Role, SubjectEvent
 from metrics_ingest.domain import conversions, units
 from metrics_ingest.domain.booking import Differences, batches
 from metrics_ingest.domain.cells import Amount
-from metrics_ingest.domain.conversions import ConversionState
+from metrics_ingest.domain.conversions import ConversionPlan, ConversionState
 from metrics_ingest.domain.definitions import Metric, MetricKind
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.subjects import Booked, State, Subject
@@ -57,6 +57,10 @@ def event(type: str, minute: int, **fields: Any) -> SubjectEvent:
         decimals=numbers,
         texts={n: v for n, v in fields.items() if n != "n"},
     )
+
+
+def share_of(**more: Any) -> Any:
+    return ConversionPlan(metric(MetricKind.CONVERSION, **more), ())
 
 
 def after(kind: Any, state: State, events: list[SubjectEvent], metric: Any) -> State:
@@ -141,7 +145,7 @@ def test_units_come_to_the_same_in_every_order(
 
 
 def test_a_cohort_has_both_in_the_minute_of_the_first_event() -> None:
-    share = metric(MetricKind.CONVERSION, window_days=30)
+    share = share_of(window_days=30)
     lead, won = event("lead", 5), event("won", 5 + 30 * DAY)
     state = conversions.take(ConversionState(), [lead], share).state
     assert booked_in(state) == [(5, Decimal(0), Decimal(1))]
@@ -152,7 +156,7 @@ def test_a_cohort_has_both_in_the_minute_of_the_first_event() -> None:
 
 
 def test_by_period_the_win_stands_in_its_own_minute_with_the_leads_dimensions() -> None:
-    share = metric(MetricKind.CONVERSION, window_days=30, by="period", dims=("channel",))
+    share = share_of(window_days=30, by="period", dims=("channel",))
     events = [event("won", 900, channel="shop"), event("lead", 5, channel="sem")]
     state = conversions.take(ConversionState(), events, share).state
     assert booked_in(state) == [(5, Decimal(0), Decimal(1)), (900, Decimal(1), Decimal(0))]
@@ -160,7 +164,7 @@ def test_by_period_the_win_stands_in_its_own_minute_with_the_leads_dimensions() 
 
 
 def test_a_win_before_the_lead_is_none_and_a_second_lead_is_no_second_chance() -> None:
-    share = metric(MetricKind.CONVERSION, window_days=1)
+    share = share_of(window_days=1)
     events = [event("won", 1), event("lead", 5), event("lead", 5 + 3 * DAY)]
     events.append(event("won", 6 + 3 * DAY))
     state = conversions.take(ConversionState(), events, share).state
@@ -177,7 +181,7 @@ MOMENTS = st.lists(
 def test_conversions_come_to_the_same_in_every_order(
     moments: list[tuple[str, int]], by: str, random: Any
 ) -> None:
-    share = metric(MetricKind.CONVERSION, window_days=1, by=by)
+    share = share_of(window_days=1, by=by)
     wide = [(kind, at * DAY // 8) for kind, at in moments]
     leads = [at for kind, at in wide if kind == "lead"]
     expected: list[tuple[int, Decimal, Decimal]] = []

@@ -13,6 +13,8 @@ class RawEvent(Event, frozen=True, kw_only=True, tag="raw.event.v1"):
     clock at acceptance, epoch milliseconds. ``body`` is the event as strict JSON; where the door
     could not read it (only foreign topics), ``error`` says why and ``body`` is a JSON string with
     the bytes in base64. ``replay_of`` is the id of the dead letter that this record repeats.
+    ``place`` is where it stood in its request, from 0, where arrival tells which of two states is
+    newer; of other sources it is left out.
     """
 
     tenant: str
@@ -23,3 +25,4 @@ class RawEvent(Event, frozen=True, kw_only=True, tag="raw.event.v1"):
     body: msgspec.Raw
     error: str | None = None
     replay_of: str | None = None
+    place: int = 0

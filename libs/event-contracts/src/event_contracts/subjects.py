@@ -28,8 +28,10 @@ class SubjectEvent(Part, frozen=True, kw_only=True):
 
     The subject is (tenant, source, ``role``, ``name``, ``key``): ``name`` is that of the source's
     contribution (its first type, ``*`` for the one without types) or of the metric. ``as_of`` says
-    which of two versions is newer. Of a slice, ``cell`` names the row (None: a part without one)
-    and ``part`` is one of ``parts``. Fields stand apart by what they hold, so that each comes back
+    which of two versions is newer, ``mapping`` (the version of the source that read it) which of
+    two readings of one version. Of a slice, ``cell`` names the row (None: a part without one) and
+    ``part`` is one of ``parts``; for a conversion ``cell`` names the record that the event says
+    something of (None: it happened). Fields stand apart by what they hold, so that each comes back
     as what it was: an amount never as a text.
     """
 
@@ -41,6 +43,7 @@ class SubjectEvent(Part, frozen=True, kw_only=True):
     at_ms: int
     received_ms: int
     as_of: int = 0
+    mapping: int = 0
     subject: str | None = None
     cell: str | None = None
     part: str = ""

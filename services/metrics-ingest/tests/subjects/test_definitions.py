@@ -69,3 +69,35 @@ async def test_units_and_conversions_do_not_look_at_states(ads: Any, stage: Any,
     more = {"threshold": 5} if kind == "unit-threshold" else {"over": {"types": ["click"]}}
     answer = await stage.call("POST", "/v1/metrics", metric | more)
     assert (answer.status_code, answer.json()["error"]["where"]) == (422, "$.types")
+
+
+CHANGES = {"kind": "entity", "partial": True, "as_of": "as_of"}
+STATES: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
+    ({"types": ["deal"], "key": ["lead"]}, {"types": ["deal"]}, None),
+    ({"types": ["deal"], "key": ["deal"]}, {"types": ["deal"]}, "$.of"),
+    ({"types": ["deal"], "key": ["deal"], "partial": False}, {"types": ["deal"]}, None),
+    ({"types": ["deal", "won"], "key": ["lead"]}, {"types": ["won"]}, "$.over.types"),
+    ({"types": ["deal", "won"], "key": ["lead"]}, {"types": ["won", "deal"]}, None),
+    ({"types": [], "key": ["lead"]}, {"types": ["won"]}, "$.over.types"),
+    (
+        {"types": ["deal", "won"], "key": ["lead"]},
+        {"types": ["won"], "where": [{"field": "stage", "op": "eq", "value": "won"}]},
+        None,
+    ),
+    ({"types": [], "key": ["deal"], "partial": False}, {"types": ["won"]}, None),
+]
+
+
+@pytest.mark.parametrize(("entity", "over", "where"), STATES, ids=str)
+async def test_a_conversion_looks_at_records_that_say_whose_and_what_they_are(
+    ads: Any, stage: Any, entity: dict[str, Any], over: dict[str, Any], where: str | None
+) -> None:
+    click = {"kind": "delta", "types": ["click"]}
+    source = ads.source(contributions=[CHANGES | entity, click])
+    await stage.done("POST", "/v1/sources", source)
+    metric = {"name": "m", "source": "ads", "unit": "", "kind": "conversion", "types": ["click"]}
+    answer = await stage.call(
+        "POST", "/v1/metrics", metric | {"of": "lead", "over": over, "window_days": 30}
+    )
+    refused = answer.json()["error"]["where"] if answer.status_code == 422 else None
+    assert refused == where, answer.text

@@ -278,3 +278,39 @@ async def test_what_cannot_name_its_subject_is_a_dead_letter_and_counts_once_it_
     assert (letter["cause"], letter["where"]) == ("missing-field", "deal")
     await ads.send(stage, ads.event("a", "deal", deal="7", stage="won", spend=1, as_of=1))
     assert await stage.total("won") == (Decimal(1), 1)
+
+
+async def test_the_months_report_sent_again_after_the_mapping_was_mended_is_right(
+    ads: Any, stage: Any
+) -> None:
+    source = ads.source()
+    spend = source["doors"]["http"]["fields"]["spend"]
+    spend["scale"] = "0.01"  # it comes in whole pounds
+    await stage.done("POST", "/v1/sources", source)
+    for metric in ads.METRICS:
+        await stage.done("POST", "/v1/metrics", metric | {"source": "ads", "unit": "GBP"})
+    report = [ads.cell(f"{day}", 7, 100 + day, f"c{day}") for day in range(30)]
+    await ads.send(stage, *report)
+    assert await stage.total("spend") == (Decimal("34.35"), 30)
+    del spend["scale"]
+    await stage.done("PUT", "/v1/sources/ads", source | {"reason": "whole pounds"})
+    for _ in range(2):
+        await ads.send(stage, *report)
+        assert await stage.total("spend") == (Decimal(3435), 30)
+    assert not (await stage.stats("ads")).get("conflicts")
+
+
+async def test_a_metric_that_was_mended_is_right_once_the_report_is_sent_again(
+    ads: Any, stage: Any
+) -> None:
+    await ads.declare(stage)
+    await ads.send(stage, ads.cell("a", 7, 10))
+    mended = ads.METRICS[0] | {
+        "where": [{"field": "campaign", "op": "ne", "value": "c"}],
+        "source": "ads",
+        "unit": "GBP",
+        "reason": "c is a test",
+    }
+    await stage.done("PUT", "/v1/metrics/spend", mended)
+    await ads.send(stage, ads.cell("a", 7, 10))
+    assert await stage.total("spend") == (0, 0)

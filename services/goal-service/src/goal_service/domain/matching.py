@@ -17,6 +17,21 @@ class UseKey(NamedTuple):
     part: str = ""
 
 
+class Filter:
+    """Conditions, compiled: a list may name thousands of values, and every cell is looked up."""
+
+    __slots__ = ("_conditions",)
+
+    def __init__(self, where: Iterable[Condition]) -> None:
+        self._conditions = [
+            (each.dim, frozenset(each.any_of or each.none_of), bool(each.any_of)) for each in where
+        ]
+
+    def meets(self, dims: Dims) -> bool:
+        """Whether the dimensions fulfil every condition; a missing dimension is in no list."""
+        return all((dims.get(dim) in values) is wanted for dim, values, wanted in self._conditions)
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """A use of one metric by one part of a goal.
@@ -36,6 +51,11 @@ class Use:
     stopped: bool = False
     part: str = ""
     denominator: bool = False
+    filter: Filter = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile the filter."""
+        object.__setattr__(self, "filter", Filter(self.where))
 
     @property
     def key(self) -> UseKey:
@@ -48,17 +68,6 @@ class Use:
 
     def _counted(self) -> tuple[object, ...]:
         return self.zone, self.start, self.end, self.where, self.stopped, self.denominator
-
-
-def meets(where: Iterable[Condition], dims: Dims) -> bool:
-    """Whether the dimensions fulfil every condition; a missing dimension is in no list."""
-    return all(_fulfils(condition, dims.get(condition.dim)) for condition in where)
-
-
-def _fulfils(condition: Condition, value: str | None) -> bool:
-    if condition.any_of:
-        return value in condition.any_of
-    return value not in condition.none_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class Index:
 
     def matching(self, dims: Dims) -> Sequence[Use]:
         """Return the running uses whose filter the dimensions meet."""
-        return [use for use in self._candidates(dims) if meets(use.where, dims)]
+        return [use for use in self._candidates(dims) if use.filter.meets(dims)]
 
     def _candidates(self, dims: Dims) -> Iterator[Use]:
         yield from self.unnamed.values()

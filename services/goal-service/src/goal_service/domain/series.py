@@ -9,7 +9,7 @@ from event_contracts.facts import Condition
 from goal_service.domain.amounts import Sum
 from goal_service.domain.buckets import GRAINS, OF_DAYS
 from goal_service.domain.days import first_minute, local_day
-from goal_service.domain.matching import meets
+from goal_service.domain.matching import Filter
 from goal_service.domain.sheets import Sheet
 from goal_service.domain.tallies import Tally, tallies_of
 from service_kit.errors import UserError
@@ -49,9 +49,10 @@ def series(sheets: Iterable[Sheet], question: Question) -> list[Bucket]:
     the question asks for less than a day of it.
     """
     start_of = GRAINS[question.grain].start
+    wanted = Filter(question.where)
     sums: dict[tuple[int, str], Tally] = {}
     for sheet in sheets:
-        rows = [_row(dims, question) for dims in sheet.dims]
+        rows = [_row(dims, question.by) if wanted.meets(dims) else None for dims in sheet.dims]
         minute_in = _placed(sheet.day_zone, question)
         for cell, tally in tallies_of(sheet):
             by, minute = rows[cell.dims], minute_in(cell.minute)
@@ -92,11 +93,9 @@ def label(bucket: Bucket, question: Question) -> str:
     return local.isoformat(timespec="minutes")
 
 
-def _row(dims: Mapping[str, str], question: Question) -> str | None:
-    """Return what the row is listed by; None when the filter leaves it out."""
-    if not meets(question.where, dims):
-        return None
-    return dims.get(question.by, "") if question.by else ""
+def _row(dims: Mapping[str, str], by: str | None) -> str:
+    """Return what the row is listed by."""
+    return dims.get(by, "") if by else ""
 
 
 def check_question(question: Question) -> None:

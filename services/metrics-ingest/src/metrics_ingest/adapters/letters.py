@@ -17,7 +17,7 @@ _RENEWED = (
     *("cause", "where", "detail", "got", "zh", "processor"),
     *("at_ms", "offset", "partition", "topic", "state"),
 )
-_LATER = ("got", "zh", "processor", "attempts", "replay_id")
+_LATER = ("got", "zh", "processor", "attempts", "replay_id", "place")
 """Fields that letters kept before 2026-11 lack."""
 
 

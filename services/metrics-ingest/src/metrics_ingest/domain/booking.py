@@ -76,13 +76,13 @@ def _corrected(subject: Subject, old: Bookings, new: Bookings) -> set[str]:
     known = {booked.metric for booked in old}
     if subject.role not in (Role.UNITS, Role.CONVERSION):
         return known
-    moved: dict[tuple[str, int], Amount] = {}
+    moved: dict[tuple[str, int, Dims], Amount] = {}
     for sign, bookings in ((-1, old), (1, new)):
         for booked in bookings:
-            place = booked.metric, booked.minute
+            place = booked.metric, booked.minute, tuple(sorted(booked.dims.items()))
             so_far = moved.get(place, Amount(_ZERO))
             moved[place] = Amount(so_far.sum + booked.sum * sign, so_far.over + booked.over * sign)
-    return known & {m for (m, _), amount in moved.items() if amount.sum < 0 or amount.over < 0}
+    return known & {m for (m, _, _), amount in moved.items() if amount.sum < 0 or amount.over < 0}
 
 
 def label_of(subject: Subject, cell: str) -> str:

@@ -181,25 +181,69 @@ def _naming(each: Contribution, source: Source) -> tuple[object, ...]:
 
 
 def check_subject_metric(metric: Metric, source: Source) -> None:
-    """Raise UserError when a unit or a conversion would count the states of something as events."""
+    """Raise UserError when a unit or a conversion would count the states of something as events.
+
+    A conversion may look at records: it follows what each of them is.
+    """
     if metric.kind not in METRIC_ROLES:
         return
-    allowed: tuple[ContributionKind, ...] = (ContributionKind.DELTA,)
-    if metric.kind is MetricKind.CONVERSION:
-        allowed += (ContributionKind.ENTITY,)
-    named = {kind for each in source.contributions for kind in each.types}
     over = metric.over.types if metric.over is not None else ()
     for types in {metric.types, over} if metric.over is not None else {metric.types}:
         for each in source.contributions:
+            if each.kind is ContributionKind.DELTA or not _looks_at(types, each, source):
+                continue
+            if metric.kind is MetricKind.CONVERSION and each.kind is ContributionKind.ENTITY:
+                _check_finds_its_subject(metric, each)
+                continue
+            _refuse(
+                "$.types",
+                f"a {metric.kind} counts events, and those of {name_of(each)} come as "
+                f"{each.kind}: the same is told again and again. Name types that are deltas",
+                f"{metric.kind} 按事件计数，而 {name_of(each)} 是 {each.kind}，会重复上报；"
+                "请指定 delta 类型的事件",
+            )
+    if metric.kind is MetricKind.CONVERSION:
+        _check_told_by_fields(metric, source)
+
+
+def _looks_at(types: Iterable[str], each: Contribution, source: Source) -> bool:
+    """Whether a measure of these types (none: all) looks at events of a contribution."""
+    named, own = {kind for c in source.contributions for kind in c.types}, set(each.types)
+    wanted = set(types)
+    return bool(not wanted or wanted & own or (not own and wanted - named))
+
+
+def _check_finds_its_subject(metric: Metric, each: Contribution) -> None:
+    """What changes of a record leave out cannot say whose it is."""
+    if each.partial and metric.of not in each.key:
+        _refuse(
+            "$.of",
+            f"the events of {name_of(each)} carry changes only, and need not say {metric.of}: "
+            f"nothing would be taken back. Use a field of its key ({', '.join(each.key)})",
+            f"{name_of(each)} 的事件只含变更字段，不一定含 {metric.of}，无法撤回；"
+            f"请使用其 key 中的字段（{', '.join(each.key)}）",
+        )
+
+
+def _check_told_by_fields(metric: Metric, source: Source) -> None:
+    """A record of which several types tell has all of them: they do not say what it is."""
+    measures = [("$", metric.types, metric.where)]
+    if metric.over is not None:
+        measures.append(("$.over", metric.over.types, metric.over.where))
+    for where, types, conditions in measures:
+        for each in source.contributions:
             own = set(each.types)
-            looks = not types or set(types) & own or (not own and set(types) - named)
-            if looks and each.kind not in allowed:
+            several = each.kind is ContributionKind.ENTITY and (each.partial or len(own) > 1)
+            if not several or not types or conditions or not _looks_at(types, each, source):
+                continue
+            if not own or own - set(types):
                 _refuse(
-                    "$.types",
-                    f"a {metric.kind} counts events, and those of {name_of(each)} come as "
-                    f"{each.kind}: the same is told again and again. Name types that are deltas",
-                    f"{metric.kind} 按事件计数，而 {name_of(each)} 是 {each.kind}，会重复上报；"
-                    "请指定 delta 类型的事件",
+                    f"{where}.types",
+                    f"a record of {name_of(each)} has all of its types, whichever event told of "
+                    "it last: say by a condition in where which of its states counts, or name all "
+                    "of its types",
+                    f"{name_of(each)} 的记录同时具有其全部类型，与最后一个事件的类型无关；"
+                    "请在 where 中用条件说明哪种状态计数，或列出其全部类型",
                 )
 
 

@@ -1,16 +1,9 @@
-"""What a source's events say of a number, compiled: which of them need their subject's history.
-
-A snapshot, a part of a slice and a version of an entity are diverted whole: no metric gets them as
-they come. An event that a unit-threshold or conversion metric looks at is diverted for this metric
-beside whatever else becomes of it.
-"""
+"""What a source's events say of a number, compiled: how what is no delta is named and booked."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
@@ -42,6 +35,7 @@ METRIC_ROLES = {MetricKind.UNITS: Role.UNITS, MetricKind.CONVERSION: Role.CONVER
 SKETCHED = (MetricKind.UNIQUE, MetricKind.QUANTILE)  # they cannot take back
 MOST_PARTS = 100_000
 MOST_CHARACTERS = 8192  # of a key
+PLACES = 2**14  # in a request: no door takes more events at once
 
 
 def name_of(contribution: Contribution) -> str:
@@ -69,11 +63,20 @@ class ContributionPlan:
     ) -> None:
         self.contribution = contribution
         self.name = name_of(contribution)
+        self._version = source.version
+        self.records = key_text([self.name])
         self.role = ROLES[contribution.kind]
         self.by_arrival = contribution.as_of is None
         self._gone = tuple(predicate_of(c, kinds[c.field]) for c in contribution.gone)
+        self.gone_fields = frozenset(condition.field for condition in contribution.gone)
         self._zone = ZoneInfo(source.zone) if contribution.grain == DAY else None
-        self._metrics = _with_types(source, contribution, metrics)
+        found = _with_types(source, contribution, metrics)
+        self._metrics = [each for each in found if each[0].definition.kind not in METRIC_ROLES]
+        self.conversions = {
+            metric.definition.name: (metric, types)
+            for metric, types in found
+            if metric.definition.kind is MetricKind.CONVERSION
+        }
         self._brought = {name for metric, _ in self._metrics for name in _values_of(metric)}
         self._aliases = _aliases(source)
 
@@ -84,13 +87,14 @@ class ContributionPlan:
         cell = None
         if self.role is Role.SLICE and self._is_row(fields):
             cell = key_text(fields.get(name) for name in wanted.cell)
-        return _subject_event(
+        return subject_event(
             raw,
             event,
             self.role,
             self.name,
             self._key(fields),
             as_of=self._as_of(raw, fields),
+            mapping=self._version,
             cell=cell,
             part="" if wanted.part is None else str(_there(fields, wanted.part)),
             parts=1 if wanted.parts is None else _count(fields, wanted.parts),
@@ -110,7 +114,7 @@ class ContributionPlan:
 
     def _as_of(self, raw: RawEvent, fields: Mapping[str, Value]) -> int:
         if self.contribution.as_of is None:
-            return raw.received_ms
+            return raw.received_ms * PLACES + min(raw.place, PLACES - 1)
         return int(_there(fields, self.contribution.as_of))
 
     def _placed(self, event: Mapped) -> Mapped:
@@ -135,15 +139,33 @@ class ContributionPlan:
         """
         if not self.contribution.partial:
             self.book(event)
+            for metric, _ in self.conversions.values():
+                self.amount(metric, event)
             return
-        _, at_ms, subject, fields = msgspec.structs.astuple(self._placed(event))
-        for metric, types in self._metrics:
-            for kind in types or (event.type,):
-                metric.check_money(Mapped(kind, at_ms, subject, fields), partial=True)
+        placed = self._placed(event)
+        for state, metrics in ((placed, self._metrics), (event, self.conversions.values())):
+            for metric, types in metrics:
+                for kind in types or (event.type,):
+                    told = Mapped(kind, state.at_ms, state.subject, state.fields)
+                    metric.check_money(told, partial=True)
 
-    def book(self, event: Mapped) -> Bookings:
-        """Return what the metrics get of this state, nothing if it is no more; raises Unfit."""
-        return tuple(self._booked(event, None))
+    def amount(self, conversion: "MetricPlan", state: Mapped) -> Amount | None:
+        """Return what a state is to a conversion; None: nothing, or it is no more. Raises Unfit."""
+        if self._is_gone(state):
+            return None
+        return _amount(conversion, state, self.conversions[conversion.definition.name][1])
+
+    def _is_gone(self, state: Mapped) -> bool:
+        return any(gone(state.fields) for gone in self._gone)
+
+    def book(self, event: Mapped, kept: Bookings = ()) -> Bookings:
+        """Return what the metrics get of this state, nothing if it is no more; raises Unfit.
+
+        Of ``kept``, what they got of the same state, that of a metric stays that is as it was: a
+        rate that was revised since restates nothing.
+        """
+        stays = {(each.metric, each.version): each for each in kept}
+        return tuple(self._booked(event, stays, None))
 
     def book_again(self, event: Mapped, held: Bookings) -> Bookings:
         """Return the same of a merged state.
@@ -151,13 +173,19 @@ class ContributionPlan:
         What cannot be had of it now (an amount whose currency was not told) stays as ``held``, and
         takes nothing else with it.
         """
-        return tuple(self._booked(event, held))
+        return tuple(self._booked(event, {}, held))
 
-    def _booked(self, event: Mapped, held: Bookings | None) -> Iterator[Booked]:
-        if any(gone(event.fields) for gone in self._gone):
+    def _booked(
+        self, event: Mapped, stays: Mapping[tuple[str, int], Booked], held: Bookings | None
+    ) -> Iterator[Booked]:
+        if self._is_gone(event):
             return
         placed = self._placed(event)
         for metric, types in self._metrics:
+            booked = stays.get((metric.definition.name, metric.definition.version))
+            if booked is not None:
+                yield booked
+                continue
             try:
                 amount = _amount(metric, placed, types)
             except Unfit:
@@ -183,8 +211,7 @@ def _with_types(
     claimed = {kind for each in source.contributions for kind in each.types}
     found = []
     for metric in metrics:
-        kind = metric.definition.kind
-        if kind in METRIC_ROLES or kind in SKETCHED:
+        if metric.definition.kind in SKETCHED:
             continue
         named = _types_of(metric)
         own = set(contribution.types)
@@ -233,72 +260,10 @@ def _aliases(source: Source) -> dict[str, str]:
     return aliases | names
 
 
-class Diverter:
-    """What leaves a source's fold for ``subjects``."""
-
-    def __init__(
-        self, source: Source, metrics: Sequence["MetricPlan"], kinds: Mapping[str, Kind]
-    ) -> None:
-        plans = [
-            ContributionPlan(source, each, metrics, kinds)
-            for each in source.contributions
-            if each.kind is not ContributionKind.DELTA
-        ]
-        self.plans = {plan.name: plan for plan in plans}
-        self.metrics = {
-            metric.definition.name: metric
-            for metric in metrics
-            if metric.definition.kind in METRIC_ROLES
-        }
-        self._typed = {
-            kind: self.plans.get(name_of(each))
-            for each in source.contributions
-            for kind in each.types
-        }
-        self._rest = self.plans.get(ALL_TYPES)
-        self._active = bool(self.plans or self.metrics)
-
-    def plan_for(self, kind: str) -> ContributionPlan | None:
-        """Return the plan of events of this type; None: they are deltas."""
-        return self._typed.get(kind, self._rest)
-
-    def plain(self, kind: str, metrics: tuple["MetricPlan", ...]) -> tuple["MetricPlan", ...]:
-        """Return those metrics that get an event of this type as it comes."""
-        if not self._active:
-            return metrics
-        if self.plan_for(kind) is not None:
-            return ()
-        return tuple(m for m in metrics if m.definition.kind not in METRIC_ROLES)
-
-    def divert(
-        self, raw: RawEvent, event: Mapped, metrics: Iterable["MetricPlan"]
-    ) -> list[SubjectEvent]:
-        """Return what an accepted event sends to its subjects; raises Unfit.
-
-        Everything that can be wrong with it is found here, while it can be a dead letter: a whole
-        state is booked once on trial, where it will count (a rate of that day may be missing).
-        """
-        found: list[SubjectEvent] = []
-        if not self._active:
-            return found
-        plan = self.plan_for(event.type)
-        if plan is not None:
-            found.append(plan.event_of(raw, event))
-            plan.check(event)
-        for metric in metrics:
-            role = METRIC_ROLES.get(metric.definition.kind)
-            unit = event.fields.get(metric.definition.of or "")
-            if role is not None and unit is not None:
-                metric.amount(event)
-                name = metric.definition.name
-                found.append(_subject_event(raw, event, role, name, key_text([unit])))
-        return found
-
-
-def _subject_event(
+def subject_event(
     raw: RawEvent, event: Mapped, role: Role, name: str, key: str, **more: Any
 ) -> SubjectEvent:
-    """Return the event; raises Unfit where its names alone would fill a record."""
+    """Return what is sent to a subject; raises Unfit where its names alone would fill a record."""
     if len(key) > MOST_CHARACTERS or len(more.get("cell") or "") > MOST_CHARACTERS:
         raise Unfit(OUT_OF_RANGE, name, f"a key of at most {MOST_CHARACTERS} characters")
     fields = event.fields.items()

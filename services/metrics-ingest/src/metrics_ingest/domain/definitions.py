@@ -154,6 +154,14 @@ class Source(Part, frozen=True):
     late_days: int | None = None
 
     @property
+    def by_arrival(self) -> bool:
+        """Whether of some of its states arrival alone tells which is newer."""
+        return any(
+            each.kind is not ContributionKind.DELTA and each.as_of is None
+            for each in self.contributions
+        )
+
+    @property
     def topics(self) -> tuple[str, ...]:
         """The organisation's topics that this source is read from."""
         return tuple(sorted(d[len(TOPIC_DOOR) :] for d in self.doors if d.startswith(TOPIC_DOOR)))

@@ -25,7 +25,7 @@ class KeptLetter(msgspec.Struct, frozen=True, kw_only=True):
     epoch milliseconds: of the last copy, and ``received_ms`` of the first. ``detail`` is what would
     be right (``zh``: in Chinese), ``got`` the sort of what was there. ``attempts`` is how often it
     was sent again, ``replay_id`` in which replay last. ``body`` is without its secrets
-    (domain.secrets).
+    (domain.secrets). ``place`` is the event's in its request.
     """
 
     id: str
@@ -50,6 +50,7 @@ class KeptLetter(msgspec.Struct, frozen=True, kw_only=True):
     processor: str = ""
     attempts: int = 0
     replay_id: str | None = None
+    place: int = 0
 
     @property
     def key(self) -> bytes:
@@ -84,6 +85,7 @@ def kept(letter: Letter, topic: str, partition: int, at_ms: int) -> KeptLetter:
         got=unfit.got,
         zh=unfit.zh[:1000],
         processor=PROCESSOR,
+        place=raw.place,
     )
 
 
@@ -110,4 +112,5 @@ def again(letter: KeptLetter, reader: Reader | None) -> RawEvent | None:
         received_ms=letter.received_ms,
         body=msgspec.Raw(letter.body),
         replay_of=letter.id,
+        place=letter.place,
     )

@@ -28,6 +28,16 @@ class MeasurePlan:
         self.elapsed = None if elapsed is None else ElapsedPlan(elapsed)
         self.tests = tuple(predicate_of(c, kinds[c.field]) for c in definition.where)
 
+    def fields(self) -> frozenset[str]:
+        """Return the fields that tell whether an event counts, and what it adds."""
+        named = {condition.field for condition in self.definition.where}
+        elapsed, value = self.definition.elapsed, self.definition.value
+        if elapsed is not None:
+            named |= {elapsed.since, elapsed.until or elapsed.since}
+        if value is not None:
+            named |= {value, (self.convert and self.convert.currency_field(value)) or value}
+        return frozenset(named)
+
     def matches(self, event: Mapped) -> bool:
         """Whether the event's type is looked at and it meets every condition."""
         if self.types and event.type not in self.types:

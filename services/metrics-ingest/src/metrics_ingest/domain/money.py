@@ -72,6 +72,11 @@ class Conversion:
             raise Unfit(OUT_OF_RANGE, field, "at most 18 digits before the point")
         return total
 
+    def currency_field(self, field: str) -> str | None:
+        """Return the field that holds the currency of a money field, if one does."""
+        money = self._fields.get(field)
+        return None if money is None else money.field
+
     def names_its_currency(self, event: Mapped, field: str) -> bool:
         """Whether the event says what the field's currency is."""
         money = self._fields.get(field)

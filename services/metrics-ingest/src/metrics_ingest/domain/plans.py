@@ -17,7 +17,6 @@ from metrics_ingest.domain.causes import (
 )
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.conditions import Fields
-from metrics_ingest.domain.contributions import Diverter
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
     Definitions,
@@ -27,6 +26,7 @@ from metrics_ingest.domain.definitions import (
     MetricKind,
     Source,
 )
+from metrics_ingest.domain.diverting import Diverter
 from metrics_ingest.domain.drift import QUARANTINE, Known
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
 from metrics_ingest.domain.measures import MeasurePlan
@@ -81,6 +81,11 @@ class MetricPlan:
     def dims_of(self, fields: Fields) -> tuple[Value | None, ...]:
         """Return the values of the metric's dimensions, None for one that the event lacks."""
         return tuple([fields.get(name) for name in self.dims])
+
+    def fields(self) -> frozenset[str]:
+        """Return the fields that tell what an event adds, and where."""
+        over = self.over.fields() if self.over is not None else _ANY
+        return self.own.fields() | over | frozenset(self.dims)
 
     def _types(self) -> frozenset[str]:
         """Return the types that the metric looks at; empty: every type."""

@@ -1,4 +1,7 @@
-"""A slice: the whole of an account's day. What a newer one does not name is 0."""
+"""A slice: the whole of an account's day. What a newer one does not name is 0.
+
+Of two readings of one row that of the newer mapping holds: it was mended since.
+"""
 
 from collections.abc import Sequence
 
@@ -39,11 +42,14 @@ class Collected(msgspec.Struct, kw_only=True):
         self.total = max(self.total, event.parts)
         if event.cell is None:
             return REPEATED if known else WAITING
-        if len(self.rows) >= most and event.cell not in self.rows:
+        first = self.rows.get(event.cell)
+        if first is None and len(self.rows) >= most:
             return BEYOND
-        first = self.rows.setdefault(event.cell, event)
-        if first is event:
+        if first is None or event.mapping > first.mapping:
+            self.rows[event.cell] = event
             return WAITING
+        if event.mapping < first.mapping:
+            return STALE
         return REPEATED if stamp_of(first) == stamp_of(event) else CONFLICT
 
     @property
@@ -53,10 +59,15 @@ class Collected(msgspec.Struct, kw_only=True):
 
 
 class SliceState(State, frozen=True):
-    """The newest whole slice, and the newer ones of which parts are there, by as-of."""
+    """The newest whole slice, and the newer ones of which parts are there, by as-of.
+
+    ``mapping`` is the version of the source that read its rows, but for those in ``read``.
+    """
 
     as_of: int | None = None
     stamps: dict[str, int] = msgspec.field(default_factory=dict)
+    mapping: int = 0
+    read: dict[str, int] = msgspec.field(default_factory=dict)
     waiting: dict[int, Collected] = msgspec.field(default_factory=dict)
 
 
@@ -83,11 +94,13 @@ class _Taking:
         self._most = most
         self._as_of = state.as_of
         self._stamps = dict(state.stamps)
+        self._read = {cell: state.read.get(cell, state.mapping) for cell in state.stamps}
         self._waiting = {
             at: Collected(total=c.total, parts=set(c.parts), rows=dict(c.rows))
             for at, c in state.waiting.items()
         }
         self._rows: dict[str, SubjectEvent] = {}
+        self._again: dict[str, SubjectEvent] = {}
         self._switched = False
 
     def take(self, event: SubjectEvent) -> str:
@@ -114,25 +127,41 @@ class _Taking:
             return REPEATED
         stamp = stamp_of(event)
         known = self._stamps.get(event.cell)
-        if known is not None:
-            return REPEATED if known == stamp else CONFLICT
-        if len(self._stamps) >= self._most:
+        read = self._read.get(event.cell, event.mapping)
+        if known is not None and event.mapping == read:
+            if known != stamp:
+                return CONFLICT
+            self._again[event.cell] = event
+            return REPEATED
+        if event.mapping < read:
+            return STALE
+        if known is None and len(self._stamps) >= self._most:
             return BEYOND
-        self._stamps[event.cell] = stamp
+        self._stamps[event.cell], self._read[event.cell] = stamp, event.mapping
         self._rows[event.cell] = event
         return APPLIED
 
     def _switch(self, as_of: int, collected: Collected) -> None:
         self._as_of = as_of
         self._rows = collected.rows
+        self._again = {}
         self._stamps = {cell: stamp_of(row) for cell, row in collected.rows.items()}
+        self._read = {cell: row.mapping for cell, row in collected.rows.items()}
         self._waiting = {at: c for at, c in self._waiting.items() if at > as_of}
         self._switched = True
 
     def result(self, plan: ContributionPlan) -> SliceState:
         booked: dict[str, Bookings] = {} if self._switched else dict(self._before.booked)
+        for cell, row in self._again.items():  # a metric that was changed since gets it now
+            booked[cell] = plan.book(mapped_of(row), booked.get(cell, ()))
         for cell, row in self._rows.items():
             booked[cell] = plan.book(mapped_of(row))
+        mapping = max(self._read.values(), default=0)
         return SliceState(
-            booked=booked, as_of=self._as_of, stamps=self._stamps, waiting=self._waiting
+            booked=booked,
+            as_of=self._as_of,
+            stamps=self._stamps,
+            mapping=mapping,
+            read={cell: read for cell, read in self._read.items() if read != mapping},
+            waiting=self._waiting,
         )

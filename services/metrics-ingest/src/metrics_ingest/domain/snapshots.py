@@ -1,6 +1,10 @@
-"""A snapshot: this cell is now X, as of t."""
+"""A snapshot: this cell is now X, as of t.
+
+Of two readings of one version that of the newer mapping holds: it was mended since.
+"""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.contributions import ContributionPlan
@@ -9,6 +13,7 @@ from metrics_ingest.domain.subjects import (
     CONFLICT,
     REPEATED,
     STALE,
+    Bookings,
     State,
     Step,
     mapped_of,
@@ -17,41 +22,65 @@ from metrics_ingest.domain.subjects import (
 
 
 class CellState(State, frozen=True):
-    """The newest version of a cell; ``as_of`` None: there is none yet."""
+    """The newest version of a cell, as ``mapping`` read it; ``as_of`` None: there is none yet."""
 
     as_of: int | None = None
     stamp: int = 0
+    mapping: int = 0
+
+
+class Held(NamedTuple):
+    """Which version holds, its content, and by which version of the source it was read."""
+
+    as_of: int | None
+    stamp: int
+    mapping: int
 
 
 def take(state: CellState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
     """Let the newest version hold. Of one version the first content holds; by arrival the last."""
-    outcomes, newest = newest_of(state.as_of, state.stamp, events, plan)
-    if newest is None:
-        return Step(state, outcomes)
-    booked = {"": plan.book(mapped_of(newest))}
-    return Step(CellState(booked=booked, as_of=newest.as_of, stamp=stamp_of(newest)), outcomes)
+    held = Held(state.as_of, state.stamp, state.mapping)
+    told = told_of(held, events, plan)
+    if told.event is None:
+        return Step(state, told.outcomes)
+    booked = {"": plan.book(mapped_of(told.event), told.kept(state.booked.get("", ())))}
+    as_of, stamp, mapping = told.held
+    return Step(CellState(booked=booked, as_of=as_of, stamp=stamp, mapping=mapping), told.outcomes)
 
 
-def newest_of(
-    as_of: int | None, stamp: int, events: Sequence[SubjectEvent], plan: ContributionPlan
-) -> tuple[list[str], SubjectEvent | None]:
-    """Return what becomes of each event, and the one that holds now; None: none of them."""
-    newest: SubjectEvent | None = None
+class Told(NamedTuple):
+    """What becomes of events, what holds then, and the event that says it; None: none of them."""
+
+    outcomes: list[str]
+    held: Held
+    event: SubjectEvent | None
+
+    def kept(self, booked: Bookings) -> Bookings:
+        """Return what stays booked: of the same told again, whatever its metric still says."""
+        return () if APPLIED in self.outcomes else booked
+
+
+def told_of(held: Held, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Told:
+    """Judge events in the order of their arrival."""
+    telling: SubjectEvent | None = None
     outcomes = []
     for event in events:
-        outcome = judge(as_of, stamp, event, plan)
-        if outcome == APPLIED:
-            as_of, stamp, newest = event.as_of, stamp_of(event), event
+        outcome = judge(held, event, plan)
         outcomes.append(outcome)
-    return outcomes, newest
+        if outcome == APPLIED:
+            held = Held(event.as_of, stamp_of(event), event.mapping)
+        if outcome in (APPLIED, REPEATED):
+            telling = event
+    return Told(outcomes, held, telling)
 
 
-def judge(as_of: int | None, stamp: int, event: SubjectEvent, plan: ContributionPlan) -> str:
+def judge(held: Held, event: SubjectEvent, plan: ContributionPlan) -> str:
     """Return what becomes of a version beside the one that holds."""
-    if as_of is None or event.as_of > as_of:
+    if held.as_of is None:
         return APPLIED
-    if event.as_of < as_of:
-        return STALE
-    if stamp_of(event) == stamp:
+    place, other = (event.as_of, event.mapping), (held.as_of, held.mapping)
+    if place != other:
+        return APPLIED if place > other else STALE
+    if stamp_of(event) == held.stamp:
         return REPEATED
     return APPLIED if plan.by_arrival else CONFLICT

@@ -87,6 +87,7 @@ def try_out(
                 door=door,
                 received_ms=received_ms,
                 body=msgspec.Raw(body),
+                place=number,
             )
             arrivals.append(Arrival(number, key, raw))
         samples.append(tried)

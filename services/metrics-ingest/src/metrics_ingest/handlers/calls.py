@@ -6,7 +6,7 @@ from event_contracts.raw import RawEvent
 from metrics_ingest.domain import segment
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.commands import AcceptCalls
-from metrics_ingest.domain.definitions import SEGMENT_DOOR, Mapping
+from metrics_ingest.domain.definitions import SEGMENT_DOOR, Mapping, Source
 from metrics_ingest.domain.mapping import Reader, items_of, reader_of
 from metrics_ingest.handlers.events import (
     Acceptance,
@@ -28,7 +28,7 @@ async def accept_calls(
     A call whose id, type or time cannot be read is rejected alone. Raises UserError when the
     source has no such door, and Infrastructure when the log does not answer.
     """
-    mapping, reader = await _door(command, sources)
+    source, mapping, reader = await _door(command, sources)
     outcome = Acceptance()
     records: list[RawRecord] = []
     for index, call in enumerate(command.calls):
@@ -36,17 +36,20 @@ async def accept_calls(
             if isinstance(call, UserError):
                 raise call
             text = segment.message(call, command.source, now_ms)
-            found = [_event(command, reader, item, now_ms) for item in items_of(mapping, text)]
-            records += [record_of(log, event) for event in found]
+            found: list[RawRecord] = []
+            for item in items_of(mapping, text):
+                place = len(records) + len(found) if source.by_arrival else 0
+                found.append(record_of(log, _event(command, reader, item, now_ms, place)))
         except UserError as error:
             outcome.rejected.append(Rejected(index, error))
         else:
+            records += found
             outcome.accepted.append(index)
     await append_all(log, records)
     return outcome
 
 
-async def _door(command: AcceptCalls, sources: Sources) -> tuple[Mapping, Reader]:
+async def _door(command: AcceptCalls, sources: Sources) -> tuple[Source, Mapping, Reader]:
     source = await sources.source(command.tenant, command.source)
     mapping = source.doors.get(SEGMENT_DOOR) if source is not None else None
     if source is None or mapping is None:
@@ -57,10 +60,12 @@ async def _door(command: AcceptCalls, sources: Sources) -> tuple[Mapping, Reader
             f"数据源 {command.source} 未声明，或没有 segment 入口；请查看 /v1/sources",
             status=404,
         )
-    return mapping, reader_of(mapping, source.zone)
+    return source, mapping, reader_of(mapping, source.zone)
 
 
-def _event(command: AcceptCalls, reader: Reader, item: bytes | UserError, now_ms: int) -> RawEvent:
+def _event(
+    command: AcceptCalls, reader: Reader, item: bytes | UserError, now_ms: int, place: int
+) -> RawEvent:
     if isinstance(item, UserError):
         raise item
     body = strict_json.loads(item)
@@ -79,4 +84,5 @@ def _event(command: AcceptCalls, reader: Reader, item: bytes | UserError, now_ms
         door=SEGMENT_DOOR,
         received_ms=now_ms,
         body=msgspec.Raw(item),
+        place=place,
     )

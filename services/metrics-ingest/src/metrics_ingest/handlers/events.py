@@ -44,12 +44,13 @@ async def accept(command: AcceptEvents, sources: Sources, log: RawLog, now_ms: i
     log does not answer: what was sent then may stand there or not, and may be sent again.
     """
     source = await sources.source(command.tenant, command.source)
-    reader = _http_reader(source, command.source)
+    source, reader = _http_door(source, command.source)
     outcome = Acceptance()
     records: list[RawRecord] = []
     for index, item in enumerate(command.items):
         try:
-            records.append(record_of(log, _event(command, reader, item, now_ms)))
+            place = index if source.by_arrival else 0
+            records.append(record_of(log, _event(command, reader, item, now_ms, place)))
         except UserError as error:
             outcome.rejected.append(Rejected(index, error))
         else:
@@ -75,7 +76,7 @@ def record_of(log: RawLog, event: RawEvent) -> RawRecord:
     return record
 
 
-def _http_reader(source: Source | None, name: str) -> Reader:
+def _http_door(source: Source | None, name: str) -> tuple[Source, Reader]:
     mapping = source.doors.get(HTTP_DOOR) if source is not None else None
     if source is None or mapping is None:
         raise UserError(
@@ -85,10 +86,10 @@ def _http_reader(source: Source | None, name: str) -> Reader:
             f"数据源 {name} 未声明，或没有 http 入口；请查看 /v1/sources",
             status=404,
         )
-    return reader_of(mapping, source.zone)
+    return source, reader_of(mapping, source.zone)
 
 
-def _event(command: AcceptEvents, reader: Reader, item: bytes, now_ms: int) -> RawEvent:
+def _event(command: AcceptEvents, reader: Reader, item: bytes, now_ms: int, place: int) -> RawEvent:
     if len(item) > RECORD_BYTES:
         raise too_large()
     item = without_secrets(reader.mapping, item)
@@ -101,6 +102,7 @@ def _event(command: AcceptEvents, reader: Reader, item: bytes, now_ms: int) -> R
         door=HTTP_DOOR,
         received_ms=now_ms,
         body=msgspec.Raw(item),
+        place=place,
     )
 
 

@@ -42,7 +42,9 @@ async def accept_hook(command: AcceptHook, sources: Sources, log: RawLog, now_ms
     answer. The same request again has the same ids: the window of seen ids drops it.
     """
     source = await sources.source(command.tenant, command.source)
-    door = _Door(command, mapping_of(source), _zone(source), now_ms)
+    mapping = mapping_of(source)
+    by_arrival = source is not None and source.by_arrival
+    door = _Door(command, mapping, _zone(source), now_ms, by_arrival)
     events = list(door.events())
     await append_all(log, [log.record_of(event) for event in events])
     unreadable = sum(event.error is not None for event in events)
@@ -76,20 +78,27 @@ class _Door:
     """Makes the raw events of one request."""
 
     def __init__(
-        self, command: AcceptHook, mapping: definitions.Mapping, zone: ZoneInfo, now_ms: int
+        self,
+        command: AcceptHook,
+        mapping: definitions.Mapping,
+        zone: ZoneInfo,
+        now_ms: int,
+        by_arrival: bool,
     ) -> None:
         self._command = command
         self._mapping = mapping
         self._reader = Reader(mapping, zone)
         self._now_ms = now_ms
+        self._by_arrival = by_arrival
 
     def events(self) -> Iterator[RawEvent]:
         """Yield the events; all that could not be read is one event with its cause."""
         body = self._command.body
         refused: list[UserError] = []
-        for item in self._items(body, self._command.query):
+        for place, item in enumerate(self._items(body, self._command.query)):
             try:
-                yield self._event(item)
+                event = self._event(item)
+                yield msgspec.structs.replace(event, place=place) if self._by_arrival else event
             except UserError as error:
                 refused.append(error)
         if refused:

@@ -211,9 +211,7 @@ def _plan(subject: Subject, plans: Mapping[str, TenantPlan]) -> Any:
     source = _source(subject, plans)
     if source is None:
         return None
-    if subject.role in (Role.UNITS, Role.CONVERSION):
-        return source.diverter.metrics.get(subject.name)
-    return source.diverter.plans.get(subject.name)
+    return source.diverter.plan_of(subject.role, subject.name)
 
 
 def _restating(plans: Mapping[str, TenantPlan]) -> dict[tuple[str, str], bool]:

@@ -5,7 +5,7 @@ from decimal import localcontext
 
 import msgspec
 
-from event_contracts.subjects import Role, SubjectEvent
+from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.booking import Differences
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import CellKey, CellSum
@@ -90,7 +90,7 @@ def _booked(
     found = Differences()
     for subject, events in told.items():
         kind = KINDS[subject.role]
-        known = _known(plan, subject)
+        known = plan.diverter.plan_of(subject.role, subject.name)
         try:
             step = kind[1](kind[0](), events, known)
         except Unfit:
@@ -99,12 +99,6 @@ def _booked(
     for sheet, cells in found.cells.items():
         for (minute, dims), cell in cells.items() if sheet.metric == metric else ():
             yield minute, dict(dims), cell
-
-
-def _known(plan: SourcePlan, subject: Subject) -> object:
-    if subject.role in (Role.UNITS, Role.CONVERSION):
-        return plan.diverter.metrics[subject.name]
-    return plan.diverter.plans[subject.name]
 
 
 def check_count(events: Sequence[object]) -> None:
