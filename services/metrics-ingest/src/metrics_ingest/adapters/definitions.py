@@ -1,7 +1,7 @@
 """Sources, metrics and their heads in MongoDB.
 
     sources, metrics   {_id: key_of(tenant, name[, version]), tenant, name, version, current, text}
-    definition_heads   {_id: tenant, version}
+    definition_heads   see heads.py
     topic_doors        {_id: topic, tenant, source, active}
 
 A definition is kept as JSON text: door names and paths hold dots, and amounts stay exact. The
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from event_contracts.wire import key_of
-from metrics_ingest.adapters.heads import HEADS, move_head
+from metrics_ingest.adapters.heads import HEADS, move_head, moves
 from metrics_ingest.adapters.rates import rates_into
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.money import quotes_of
@@ -63,6 +63,10 @@ class MongoDefinitions:
         return [
             metric for metric in await self._all(METRICS, tenant, Metric) if metric.source == source
         ]
+
+    async def moves(self) -> int:
+        """Return how often any tenant's head has been moved."""
+        return await moves(self._tx)
 
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' heads."""

@@ -123,6 +123,9 @@ class Counts:
     bad: int = 0
 
 
+NO_COUNTS = Counts()
+
+
 @dataclass(slots=True)
 class Folded:
     """What a batch comes to. ``fresh`` holds the ids that now count as seen, in their order.

@@ -24,6 +24,7 @@ from metrics_ingest.domain.subjects import (
     Subject,
     Take,
 )
+from metrics_ingest.domain.tallies import Stripe, Tallies, Tally
 from metrics_ingest.domain.values import EXACT
 from metrics_ingest.ports import DaySet, Facts, SourceName, SubjectStore
 
@@ -55,6 +56,7 @@ class SubjectMemory:
     plans: dict[str, TenantPlan] = field(default_factory=dict)
     states: dict[Subject, State] = field(default_factory=dict)
     day_sets: dict[DaySet, set[bytes]] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=Tallies)
 
 
 class Refused(NamedTuple):
@@ -75,6 +77,7 @@ class SubjectsEffect:
     sets_found: dict[DaySet, set[bytes]] = field(default_factory=dict)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     conflicts: Counter[SourceName] = field(default_factory=Counter)
+    tallies: dict[int, Stripe] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     others: int = 0
 
@@ -105,7 +108,9 @@ async def apply_subjects(
         facts.publish(batches(found, as_of_ms, _restating(plans)))
     effect.states = {s: moved.get(s, before[s]) for s in told}
     await store.write_states(moved)
-    await store.add_stats({name: {"conflicts": n} for name, n in effect.conflicts.items()}, now_ms)
+    conflicts = {name: Tally(conflicts=n, last_ms=now_ms) for name, n in effect.conflicts.items()}
+    effect.tallies = memory.tallies.plus(conflicts)
+    await store.write_tallies(effect.tallies)
     return effect
 
 
@@ -309,6 +314,7 @@ def _landed(
 def remember(effect: SubjectsEffect, memory: SubjectMemory) -> None:
     """Take the effect of a committed slice into memory; what is forgotten is read again."""
     memory.plans.update(effect.plans)
+    memory.tallies.take(effect.tallies)
     _learn(memory.states, effect.states)
     _learn(memory.day_sets, effect.sets_found | effect.day_sets)
     for subject, state in effect.states.items():

@@ -8,6 +8,7 @@ from metrics_ingest.adapters.drift import drift_of
 from metrics_ingest.adapters.folds import MongoFoldStore, blocks_of, letter_keys_of
 from metrics_ingest.adapters.older_ids import FileOlderIds
 from metrics_ingest.adapters.routes import Counts, FoldRoute
+from metrics_ingest.adapters.tallies import tallies_of
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.folding import Folded
 from metrics_ingest.domain.memory import Memory, PartitionMemory
@@ -75,6 +76,7 @@ class FoldHandler:
             _count_spilled(spill(self.memory, remembered, older))
         remembered.window.make_room()
         remembered.letters = await letter_keys_of(self._store, partition)
+        remembered.tallies = await tallies_of(self._store, partition)
         remembered.drift = await drift_of(self._store, partition)
         self._show()
 
