@@ -263,15 +263,14 @@ async def _judge(
 ) -> None:
     """Pause a source of which this partition's last thousand records were mostly bad."""
     for name in folded.sources.keys() | folded.counts.keys():
-        source = folded.sources.get(name)
-        bad = folded.counts_of(name).bad
-        record = partition.quality.get(name, pausing.Record()).plus(
-            source.accepted if source is not None else 0, bad
+        source, counts = folded.sources.get(name), folded.counts.get(name, NO_COUNTS)
+        record = partition.quality.get(name, pausing.NOTHING).plus(
+            source.accepted if source is not None else 0, counts.bad
         )
         if record.mostly_bad:
             total = record.good + record.bad
             await store.pause(*name, f"{record.bad} of the last {total} records were bad")
-        effect.quality[name] = pausing.Record() if record.ripe else record
+        effect.quality[name] = pausing.NOTHING if record.ripe else record
 
 
 def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: OlderIds) -> int:

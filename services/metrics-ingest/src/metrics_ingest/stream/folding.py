@@ -139,14 +139,13 @@ class FoldHandler:
 
 def _count(folded: Folded) -> None:
     BULK_FOLDED.inc(len(folded.packed) // ENTRY)
-    for source in folded.sources.values():
-        FOLDED.labels("accepted").inc(source.accepted)
-        FOLDED.labels("unmatched").inc(source.unmatched)
-    for counts in folded.counts.values():
-        FOLDED.labels("duplicate").inc(counts.duplicates)
-        FOLDED.labels("conflict").inc(counts.conflicts)
-        FOLDED.labels("skipped").inc(counts.skipped)
-        FOLDED.labels("dead-letter").inc(counts.dead)
+    sources, counts = folded.sources.values(), folded.counts.values()
+    FOLDED.labels("accepted").inc(sum(each.accepted for each in sources))
+    FOLDED.labels("unmatched").inc(sum(each.unmatched for each in sources))
+    FOLDED.labels("duplicate").inc(sum(each.duplicates for each in counts))
+    FOLDED.labels("conflict").inc(sum(each.conflicts for each in counts))
+    FOLDED.labels("skipped").inc(sum(each.skipped for each in counts))
+    FOLDED.labels("dead-letter").inc(sum(each.dead for each in counts))
 
 
 def _count_spilled(ids: int) -> None:
