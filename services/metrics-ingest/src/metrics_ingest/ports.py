@@ -216,8 +216,8 @@ class PlanStore(Protocol):
         """Return the versions of the tenants' definitions; a tenant without any is left out."""
         ...
 
-    async def definitions(self, tenant: str) -> Definitions:
-        """Return all current definitions of a tenant."""
+    async def definitions(self, tenants: Collection[str]) -> list[Definitions]:
+        """Return all current definitions of these tenants."""
         ...
 
     async def day_sets(self, wanted: Collection[DaySet]) -> dict[DaySet, set[bytes]]:

@@ -53,9 +53,9 @@ class MongoFoldStore:
         """Return the versions of the tenants' definitions."""
         return await self._definitions.heads(tenants)
 
-    async def definitions(self, tenant: str) -> Definitions:
-        """Return all current definitions of a tenant."""
-        return await self._definitions.definitions(tenant)
+    async def definitions(self, tenants: Collection[str]) -> list[Definitions]:
+        """Return all current definitions of these tenants."""
+        return await self._definitions.definitions(tenants)
 
     async def day_sets(self, wanted: Collection[DaySet]) -> dict[DaySet, set[bytes]]:
         """Return the known dimension sets."""

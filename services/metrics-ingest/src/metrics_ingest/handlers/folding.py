@@ -146,11 +146,11 @@ async def _look_at_heads(
     moves = await store.moves()
     doubtful = [tenant for tenant in tenants if memory.looked_at.get(tenant) != moves]
     heads = await store.heads(doubtful)
-    for tenant, head in heads.items():
-        known = memory.plans.get(tenant)
-        if known is None or known.version != head:
-            effect.plans[tenant] = TenantPlan.of(await store.definitions(tenant))
-        effect.looked_at[tenant] = moves
+    known = {tenant: plan.version for tenant, plan in memory.plans.items()}
+    moved = [tenant for tenant, head in heads.items() if known.get(tenant) != head]
+    for definitions in await store.definitions(moved):
+        effect.plans[definitions.tenant] = TenantPlan.of(definitions)
+    effect.looked_at |= dict.fromkeys(heads, moves)
 
 
 def _find(partition: PartitionMemory, older: OlderIds) -> Find:

@@ -119,11 +119,8 @@ async def _moved_plans(
 ) -> dict[str, TenantPlan]:
     heads = await store.heads(tenants)
     known = {tenant: plan.version for tenant, plan in memory.plans.items()}
-    return {
-        tenant: TenantPlan.of(await store.definitions(tenant))
-        for tenant in sorted(tenants)
-        if tenant in heads and heads[tenant] != known.get(tenant)
-    }
+    moved = [tenant for tenant, head in sorted(heads.items()) if known.get(tenant) != head]
+    return {each.tenant: TenantPlan.of(each) for each in await store.definitions(moved)}
 
 
 def _by_subject(batches: Sequence[SubjectBatch]) -> dict[Subject, list[SubjectEvent]]:
