@@ -105,7 +105,8 @@ async def _fold(
     await _remember_ids(command, store, partition, folded, now_ms, effect)
     await _write_letters(command, store, partition, folded, now_ms, effect)
     for source in folded.sources.values():
-        await store.write_records(source.records)
+        if source.records:
+            await store.write_records(source.records)
     effect.tallies = partition.tallies.plus(_tallies(folded, now_ms))
     await store.write_tallies(effect.tallies)
     await _judge(store, partition, folded, effect)

@@ -57,7 +57,8 @@ async def publish(
         for source, metric in metrics:
             _keep_columns_if_all_fit(source, metric, known, done)
     for name, source in sorted(folded.sources.items()):
-        facts.divert(name, source.plan.head, as_of_ms, source.diverted)
+        if source.diverted:
+            facts.divert(name, source.plan.head, as_of_ms, source.diverted)
     facts.publish(_batches(metrics, known, as_of_ms, done))
     if done.new:
         await store.write_day_sets(done.new)
