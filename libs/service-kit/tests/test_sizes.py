@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service_kit.loops.pieces import Budget, next_size
+from service_kit.loops.pieces import Budget, gather_seconds, next_size
 
 
 def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller() -> None:
@@ -34,3 +34,8 @@ def test_while_the_applier_is_busy_reading_goes_on() -> None:
 
 def test_a_busy_applier_gets_no_more_than_it_may_take_at_once() -> None:
     assert pieces(Budget(8, 0.05, lambda: True), iter([3, 3, 3, 3])) == [3, 3, 2]
+
+
+def test_a_loop_gathers_longer_the_more_rows_its_transactions_send() -> None:
+    found = [gather_seconds(0.05, rows) for rows in (0, 100, 1000, 2500, 100_000)]
+    assert found == [0.05, 0.05, 0.5, 1.25, 2.0]

@@ -27,7 +27,7 @@ from service_kit.loops.base import (
     slices_of,
     waves,
 )
-from service_kit.loops.pieces import FIRST_SIZE, Budget, Run, next_size
+from service_kit.loops.pieces import FIRST_SIZE, Budget, Run, gather_seconds, next_size
 from service_kit.records import Partition, Record, Slice
 
 if TYPE_CHECKING:  # Numba is a second, and not for all
@@ -51,6 +51,7 @@ class ConfluentLoop:
         self._committed_at = 0.0
         self._busy = False  # applying: what arrives meanwhile may join the next slice
         self._most = min(FIRST_SIZE, settings.batch)
+        self._within = settings.within
         self._event_loop: asyncio.AbstractEventLoop
 
     async def run(self) -> None:
@@ -70,6 +71,7 @@ class ConfluentLoop:
                 began = time.monotonic()
                 await self._apply(got)
                 self._most = next_size(self._most, self._settings.batch, time.monotonic() - began)
+                self._within = gather_seconds(self._settings.within, self._applier.rows)
         finally:
             await asyncio.gather(reading, return_exceptions=True)
             await self._event_loop.run_in_executor(thread, consumer.close)
@@ -119,10 +121,10 @@ class ConfluentLoop:
     def _read(self, consumer: "Consumer | ColumnConsumer") -> list[list[Slice]]:
         """In the worker thread: wait for records; return slices to apply.
 
-        It waits at most ``within``, or as long as earlier ones are applied.
+        It waits at most ``within`` (pieces.gather_seconds), or as long as earlier ones are applied.
         """
         self._commit(consumer)
-        budget = Budget(self._most, self._settings.within, lambda: self._busy)
+        budget = Budget(self._most, self._within, lambda: self._busy)
         if isinstance(consumer, Consumer):
             slices = self._slices_of_messages(consumer, budget)
         else:

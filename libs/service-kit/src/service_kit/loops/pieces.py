@@ -14,6 +14,18 @@ _MOST_BYTES = 64 * 2**20  # of one transaction's records, whatever the size of e
 _SHORT_SECONDS = 1.0
 _LONG_SECONDS = 2.0
 _BUSY_SECONDS = 0.01
+_ROW_SECONDS = 0.0005
+_MOST_GATHERING = 2.0
+
+
+def gather_seconds(within: float, rows: int) -> float:
+    """Return how long to gather records, once a transaction has sent so many rows.
+
+    What a slice sends grows with the tenants in it and little with their events, and a row costs
+    the relay, the broker and its readers more than an event costs here. With few tenants it stays
+    at ``within``.
+    """
+    return max(within, min(_MOST_GATHERING, rows * _ROW_SECONDS))
 
 
 def _never() -> bool:
