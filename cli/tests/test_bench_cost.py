@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree
 
+from paceline.fold.command import AXES
 from paceline.fold.cost import Line, Point, axes, documents
 from paceline.fold.plot import svg
 
@@ -28,6 +29,7 @@ def test_every_axis_changes_one_thing_and_keeps_the_others() -> None:
         assert variant.job.partitions == size
     for size, variant in by_name["cells per flush"].steps:
         assert variant.job.groups == size
+    assert [name.split()[0] for name in by_name] == list(AXES)
     assert {variant.job.a_minute for _, variant in by_name["tenants"].steps} == {8000}
     assert [variant.ids for _, variant in by_name["ids in the window"].steps] == [0, 1_000_000]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service_kit.loops.pieces import Budget, next_size, next_wait
+from service_kit.loops.pieces import Budget, gather_seconds, next_size
 
 
 def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller() -> None:
@@ -11,12 +11,6 @@ def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller()
     assert next_size(10_000, 50_000, took=1.5) == 10_000
     assert next_size(10_000, 50_000, took=2.5) == 5000
     assert next_size(1, 50_000, took=60.0) == 1
-
-
-def test_where_many_records_come_a_transaction_waits_for_more_of_them() -> None:
-    assert next_wait(0.05, records=5_000) == 0.05
-    assert next_wait(0.05, records=20_000) == 0.5
-    assert next_wait(2.0, records=20_000) == 2.0
 
 
 def pieces(budget: Budget, arriving: Iterator[int]) -> list[int]:
@@ -39,6 +33,14 @@ def test_while_the_applier_is_busy_reading_goes_on() -> None:
 
 
 def test_a_busy_applier_gets_no_more_than_it_may_take_at_once() -> None:
-    budget = Budget(8, 0.05, lambda: True)
-    assert pieces(budget, iter([3, 3, 3, 3])) == [3, 3, 2]
-    assert budget.taken == 8
+    assert pieces(Budget(8, 0.05, lambda: True), iter([3, 3, 3, 3])) == [3, 3, 2]
+
+
+def test_a_loop_gathers_longer_the_more_rows_its_transactions_send() -> None:
+    found = [gather_seconds(0.05, 9000, rows) for rows in (0, 100, 1000, 2500, 100_000)]
+    assert found == [0.05, 0.05, 0.5, 1.25, 2.0]
+
+
+def test_where_many_records_come_a_loop_gathers_half_a_second() -> None:
+    found = [gather_seconds(0.05, records, 12) for records in (5_000, 19_999, 20_000, 100_000)]
+    assert found == [0.05, 0.05, 0.5, 0.5]

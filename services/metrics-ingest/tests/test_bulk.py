@@ -17,7 +17,7 @@ from event_contracts.raw import RawEvent
 from event_contracts.wire import encode, hash16, key_of
 from metrics_ingest.domain import bulk_reading, bulk_shapes
 from metrics_ingest.domain.bulk_fold import fold_prepared
-from metrics_ingest.domain.bulk_plans import bulk_plan
+from metrics_ingest.domain.bulk_plans import bulk_plans
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import Folded, Plans, fold
 from metrics_ingest.domain.plans import TenantPlan
@@ -220,7 +220,6 @@ def summary(folded: Folded) -> dict[str, Any]:
                 "quarters": each.quarters,
                 "cells": each.cells,
                 "records": [(record.arrival.offset, record.event) for record in each.records],
-                "last": each.last_event_ms,
             }
             for name, each in folded.sources.items()
         },
@@ -325,7 +324,7 @@ def test_shapes_that_never_come_again_do_not_fill_the_memory(
         made = [Record(RAW, n, key, value) for n, (key, value) in enumerate(log)]
         reading = SliceRecords(Slice(RAW, 0, len(made), made), reader, NOW)
         prepared = reading.read(TENANTS)
-        assert all(len(each.shapes.targets.dims) < 50 for each in prepared.columns)
+        assert all(len(each.shapes.targets) < 50 for each in prepared.columns)
         folded, general = fold_prepared(prepared, reading.arrivals, plans, Window().find)
         assert 0 < len(general) < len(made)
         plain = fold(reading.arrivals(range(len(made))), plans, {}.get)
@@ -355,7 +354,7 @@ def test_a_sum_beyond_64_bits_sends_the_slice_the_general_way() -> None:
 def test_a_source_that_wants_more_than_adding_is_not_folded_in_bulk(change: Any) -> None:
     source = msgspec.convert(SOURCES[1] | change, Source)
     (plan,) = TenantPlan.of(Definitions("acme", 1, (source,), ())).sources.values()
-    assert bulk_plan(plan) is None
+    assert bulk_plans([plan]) == []
 
 
 def test_metrics_of_other_kinds_keep_their_source_out() -> None:
@@ -364,7 +363,7 @@ def test_metrics_of_other_kinds_keep_their_source_out() -> None:
     for changed in (metric, msgspec.structs.replace(metric, rates="budget")):
         plans = TenantPlan.of(Definitions("acme", 1, (source,), (changed,)))
         (plan,) = plans.sources.values()
-        assert (bulk_plan(plan) is None) is (changed is not metric)
+        assert (bulk_plans([plan]) == []) is (changed is not metric)
 
 
 def test_after_warming_up_a_log_compiles_nothing_more() -> None:

@@ -14,7 +14,7 @@ from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from event_contracts.wire import decoder_of
-from metrics_ingest.domain.batches import fact_batches
+from metrics_ingest.domain.batches import accepted_of, fact_batches
 from metrics_ingest.domain.checks import check_dims_kept, check_metric
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import Arrival, SourceFold, fold
@@ -84,7 +84,8 @@ def folded(metric: dict[str, Any], *batches: Sequence[dict[str, Any]]) -> list[F
         assert found.letters == []
         each = found.sources.get(("acme", "site"), SourceFold(plan))
         cells = each.cells.get(definition.name, {})
-        facts += fact_batches(each, plan.metrics[0], parts_of(plan.metrics[0], cells), 0)
+        parts = parts_of(plan.metrics[0], cells)
+        facts += fact_batches(each, plan.metrics[0], parts, accepted_of(each), 0)
     return [decoder_of(FactBatch)(msgspec.json.encode(batch)) for batch in facts]
 
 

@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from event_contracts.facts import Cell
-from metrics_ingest.domain.bulk_cells import BulkCells
-from metrics_ingest.domain.bulk_shapes import Targets
+from metrics_ingest.domain.bulk_cells import by_metric
+from metrics_ingest.domain.bulk_shapes import Adds, Targets
 from metrics_ingest.domain.parts import BATCH_BYTES
 from metrics_ingest.domain.scan.groups import Sums
 from metrics_ingest.domain.scan.written import MOST_BYTES, written
@@ -32,7 +32,8 @@ def column(values: object) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
 @example([(-MOST, 9999, -MOST, 30, -MOST)])
 def test_any_cells_are_read_as_they_are(rows: list[tuple[int, int, int, int, int]]) -> None:
     minutes, dims, mantissa, places, counts = map(column, zip(*rows, strict=True))
-    text = written(minutes, dims, Sums(mantissa, places, counts))
+    whole = column([len(rows)])
+    (text,) = written(minutes, dims, Sums(mantissa, places, counts), whole)
     assert read(text) == [
         Cell(minute, place, Decimal(number).scaleb(-digits), count)
         for minute, place, number, digits, count in rows
@@ -40,17 +41,19 @@ def test_any_cells_are_read_as_they_are(rows: list[tuple[int, int, int, int, int
     assert len(text) <= len(rows) * MOST_BYTES
 
 
-def test_no_cells_are_an_empty_list() -> None:
-    none = column([])
-    assert written(none, none, Sums(none, none, none)) == b"[]"
+def test_cells_of_groups_are_lists_of_their_own_and_none_are_an_empty_one() -> None:
+    rows = np.arange(3)
+    texts = written(rows, rows, Sums(rows, rows * 0, rows), column([0, 2, 2, 3]))
+    assert texts == [b"[]", b'[[0,0,"0",0],[1,1,"1",1]]', b"[]", b'[[2,2,"2",2]]']
 
 
 def test_a_part_holds_its_own_table_alone() -> None:
-    targets = Targets({"sales": ("campaign",)})
-    table = column([targets.number_of("sales", (f"c{n}-{'x' * 900}",)) for n in range(200)])
+    targets = Targets()
+    adds = [Adds("sales", ("campaign",), (f"c{n}-{'x' * 900}",), None) for n in range(200)]
+    table = column([targets.number_of(0, each) for each in adds])
     rows = np.arange(4 * len(table))
     sums = Sums(rows * 100 + 5, np.full(len(rows), 2), rows)
-    cells = BulkCells(targets, table, rows // 4, rows, sums)
+    ((_, cells),) = by_metric(targets, 1, table[rows // 4], rows, sums)
     parts = list(cells.parts())
     assert len(parts) > 1
     found = {}

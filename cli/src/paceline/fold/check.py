@@ -69,10 +69,14 @@ def _dims(job: Job, campaign: str) -> dict[str, str]:
 
 async def _stats(store: Store, truth: Truth) -> list[str]:
     """Return where counters and dead letters differ from what was sent."""
+    # The service's own code, which the image of `paceline prepare` does not have.
+    from metrics_ingest.adapters.tallies import STATS, tallies_in
+
     found = {"accepted": 0, "duplicates": 0, "dead_letters": 0}
-    async for document in store.db["source_stats"].find({}):
-        for name in found:
-            found[name] += document.get(name, 0)
+    async for document in store.db[STATS].find({}):
+        for tally in tallies_in(document).values():
+            for name in found:
+                found[name] += getattr(tally, name)
     wanted = {
         "accepted": truth.counted,
         "duplicates": truth.duplicates,

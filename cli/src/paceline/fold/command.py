@@ -20,6 +20,7 @@ from paceline.show import console, fail
 
 PEERS = ("java", "aiokafka", "unchecked", "one", "two", "streams", "faust")
 FETCHES = ("java", "aiokafka", "one", "two")
+AXES = ("partitions", "cells", "tenants", "ids")  # the first words of cost.axes' names
 TEN_MILLION = 10_000_000
 
 
@@ -46,10 +47,7 @@ def fold(
 
     Exit code 1: a run was not the truth. However slow it is, it is 0.
     """
-    chosen = tuple(peers.split(","))
-    unknown = sorted(set(chosen) - set(PEERS))
-    if unknown:
-        fail(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    chosen = _chosen(peers.split(","), PEERS, "peer")
     wanted = [Variant("the job", Job(events, group_size), window, rounds, chosen)]
     load = os.getloadavg()[0]
     wanted += others(wanted[0], chosen) if variants else []
@@ -67,15 +65,17 @@ def cost(
     events: Annotated[int, typer.Option(min=1000, help="Records in each topic.")] = 400_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often each step runs.")] = 3,
     window: Annotated[int, typer.Option(min=1, help="Ids in a full window.")] = TEN_MILLION,
+    axes: Annotated[str, typer.Option(help="What grows, by commas.")] = ",".join(AXES),
 ) -> None:
     """What an event costs our process as the work grows: partitions, cells, tenants, ids.
 
     Exit code 1: a run was not the truth.
     """
+    chosen = _chosen(axes.split(","), AXES, "axis")
     load = os.getloadavg()[0]
+    wanted = [axis for axis in costs.axes(events, rounds, window) if axis.name.split()[0] in chosen]
     with Place() as place:
-        runs = Runs(place, _say, events)
-        lines, everything = costs.measure(runs, costs.axes(events, rounds, window))
+        lines, everything = costs.measure(Runs(place, _say, events), wanted)
     for line in lines:
         console.print(report.cost_table(line))
     if json is not None:
@@ -120,6 +120,13 @@ def one_process() -> int:
     found = measure([alone], MANY, spoil=False)
     _refuse(found)
     return max(round(rate) for each in found[0].rounds if (rate := each.rate(OURS[1])))
+
+
+def _chosen(wanted: list[str], there: tuple[str, ...], what: str) -> tuple[str, ...]:
+    unknown = sorted(set(wanted) - set(there))
+    if unknown:
+        fail(f"no such {what}: {', '.join(unknown)}; there are {', '.join(there)}")
+    return tuple(wanted)
 
 
 def _refuse(found: list[Measured]) -> None:

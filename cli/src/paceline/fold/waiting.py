@@ -58,8 +58,9 @@ def trend(looks: Sequence[Look]) -> Trend:
 
     It grows if over the second half of the time it rose, by the median of the slopes between any
     two looks (Theil and Sen: a few wild looks do not move it), by more than a second of what
-    arrived, and if that is no accident of what comes and goes (Mann and Kendall). So a queue that fills once and then stands still does not grow; one that takes in
-    3.4 % more than it lets out for a minute does.
+    arrived, and if that is no accident of what comes and goes (Mann and Kendall). So a queue that
+    fills once and then stands still does not grow; one that takes in 3.4 % more than it lets out
+    for a minute does.
     """
     half = looks[len(looks) // 2 :]
     counts = [look.waiting for look in looks]

@@ -99,6 +99,7 @@ class Applier:
         # open transactions on one head cost the later one all its work.
         self.turn = asyncio.Lock()
         self.next: dict[Partition, int] = {}
+        self.rows = 0  # that the last transaction has sent
         self._documents: dict[Partition, Document] = {}
         self.halted: dict[Partition, str] = {}
 
@@ -146,7 +147,9 @@ class Applier:
         async with self.turn:
             while ready := await self._ready(slices):
                 try:
-                    effects, written = await self._session.run(partial(self._body, slices=ready))
+                    effects, written, rows = await self._session.run(
+                        partial(self._body, slices=ready)
+                    )
                 except Moved as moved:
                     log.warning("%s; loading it again", moved)
                     await self._load(moved.partitions)
@@ -154,6 +157,7 @@ class Applier:
                     await self._halt(halted)
                 else:
                     self._commit(ready, effects, written)
+                    self.rows = rows
                     return
 
     async def tick(self) -> None:
@@ -164,7 +168,7 @@ class Applier:
 
     async def _body(
         self, tx: Tx, slices: Sequence[Slice]
-    ) -> tuple[list[Any], dict[Partition, Document]]:
+    ) -> tuple[list[Any], dict[Partition, Document], int]:
         known = self._documents
         outboxes = await offsets.open_slices(tx, self._group, slices, known, self._guards)
         effects, closing = [], []
@@ -173,7 +177,7 @@ class Applier:
             if batch.records or batch.end != batch.start or len(outbox):
                 closing.append((batch, outbox))
         written = await offsets.close_slices(tx, self._group, closing, known, self._guards)
-        return effects, written
+        return effects, written, sum(map(len, outboxes))
 
     def _commit(
         self,

@@ -19,6 +19,7 @@ from metrics_ingest.domain.letters import KeptLetter
 from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.subjects import State, Subject
+from metrics_ingest.domain.tallies import Stripe
 from metrics_ingest.domain.window import Block
 from service_kit.errors import Infrastructure
 
@@ -207,12 +208,16 @@ class LetterStore(Sources, Protocol):
 class PlanStore(Protocol):
     """The definitions, and the dimension sets of metrics' days, in a transaction."""
 
+    async def moves(self) -> int:
+        """Return how often any tenant's head has been moved."""
+        ...
+
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' definitions; a tenant without any is left out."""
         ...
 
-    async def definitions(self, tenant: str) -> Definitions:
-        """Return all current definitions of a tenant."""
+    async def definitions(self, tenants: Collection[str]) -> list[Definitions]:
+        """Return all current definitions of these tenants."""
         ...
 
     async def day_sets(self, wanted: Collection[DaySet]) -> dict[DaySet, set[bytes]]:
@@ -227,8 +232,8 @@ class PlanStore(Protocol):
         """Keep dead letters: one that is there is counted and becomes new again."""
         ...
 
-    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
-        """Add to the counters of the sources."""
+    async def write_tallies(self, stripes: Mapping[int, Stripe]) -> None:
+        """Write what became of the sources' records: these stripes of them, whole."""
         ...
 
 

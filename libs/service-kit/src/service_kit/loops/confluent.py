@@ -27,7 +27,7 @@ from service_kit.loops.base import (
     slices_of,
     waves,
 )
-from service_kit.loops.pieces import FIRST_SIZE, Budget, Run, next_size, next_wait
+from service_kit.loops.pieces import FIRST_SIZE, Budget, Run, gather_seconds, next_size
 from service_kit.records import Partition, Record, Slice
 
 if TYPE_CHECKING:  # Numba is a second, and not for all
@@ -51,7 +51,7 @@ class ConfluentLoop:
         self._committed_at = 0.0
         self._busy = False  # applying: what arrives meanwhile may join the next slice
         self._most = min(FIRST_SIZE, settings.batch)
-        self._wait = settings.within
+        self._within = settings.within
         self._event_loop: asyncio.AbstractEventLoop
 
     async def run(self) -> None:
@@ -71,6 +71,8 @@ class ConfluentLoop:
                 began = time.monotonic()
                 await self._apply(got)
                 self._most = next_size(self._most, self._settings.batch, time.monotonic() - began)
+                records = sum(len(each.records) for some in got for each in some)
+                self._within = gather_seconds(self._settings.within, records, self._applier.rows)
         finally:
             await asyncio.gather(reading, return_exceptions=True)
             await self._event_loop.run_in_executor(thread, consumer.close)
@@ -120,15 +122,14 @@ class ConfluentLoop:
     def _read(self, consumer: "Consumer | ColumnConsumer") -> list[list[Slice]]:
         """In the worker thread: wait for records; return slices to apply.
 
-        It waits at most ``within``, longer where many come, or as long as earlier ones are applied.
+        It waits at most ``within`` (pieces.gather_seconds), or as long as earlier ones are applied.
         """
         self._commit(consumer)
-        budget = Budget(self._most, self._wait, lambda: self._busy)
+        budget = Budget(self._most, self._within, lambda: self._busy)
         if isinstance(consumer, Consumer):
             slices = self._slices_of_messages(consumer, budget)
         else:
             slices = self._slices_of_columns(consumer, budget)
-        self._wait = next_wait(self._settings.within, budget.taken)
         return [list(map(self._prepared, some)) for some in slices]
 
     def _prepared(self, batch: Slice) -> Slice:

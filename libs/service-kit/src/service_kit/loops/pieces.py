@@ -15,7 +15,21 @@ _SHORT_SECONDS = 1.0
 _LONG_SECONDS = 2.0
 _BUSY_SECONDS = 0.01
 _MANY = 20_000
-_PATIENT_SECONDS = 0.5
+_MANY_SECONDS = 0.5
+_ROW_SECONDS = 0.0005
+_MOST_GATHERING = 2.0
+
+
+def gather_seconds(within: float, records: int, rows: int) -> float:
+    """Return how long to gather records after a transaction of so many that sent so many rows.
+
+    A transaction sends a row for each tenant in it, however few its events are, and a row costs
+    the relay, the broker and its readers more than an event costs here. Many records come to the
+    same cells in each transaction, however short it is. So there fewer transactions cost less
+    (decision 0039); with few of both it stays at ``within``.
+    """
+    patient = _MANY_SECONDS if records >= _MANY else 0.0
+    return max(within, patient, min(_MOST_GATHERING, rows * _ROW_SECONDS))
 
 
 def _never() -> bool:
@@ -33,29 +47,15 @@ def next_size(size: int, most: int, took: float) -> int:
     return min(most, size * 2) if took < _SHORT_SECONDS else size
 
 
-def next_wait(within: float, records: int) -> float:
-    """How long to collect records for a transaction after one of so many.
-
-    What many records come to is written by the cell, each cell once a transaction: from some rate
-    on every transaction holds all of them, and fewer transactions cost less (decision 0039).
-    """
-    return max(within, _PATIENT_SECONDS) if records >= _MANY else within
-
-
 class Budget:
     """How much one transaction may take: records, ``bytes`` so far, seconds of waiting."""
 
     def __init__(self, records: int, seconds: float, busy: Callable[[], bool] = _never) -> None:
         """As long as the applier is ``busy`` with earlier ones, time is of no matter."""
-        self._records = self._left = records
+        self._left = records
         self._until = time.monotonic() + seconds
         self._busy = busy
         self.bytes = 0
-
-    @property
-    def taken(self) -> int:
-        """How many records came so far."""
-        return self._records - self._left
 
     def pieces(self, take: Callable[[int, float], tuple[int, T]]) -> Iterator[T]:
         """Yield pieces until something is used up, or nothing is left.

@@ -1,7 +1,7 @@
 """Sources, metrics and their heads in MongoDB.
 
     sources, metrics   {_id: key_of(tenant, name[, version]), tenant, name, version, current, text}
-    definition_heads   {_id: tenant, version}
+    definition_heads   see heads.py
     topic_doors        {_id: topic, tenant, source, active}
 
 A definition is kept as JSON text: door names and paths hold dots, and amounts stay exact. The
@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from event_contracts.wire import key_of
-from metrics_ingest.adapters.heads import HEADS, move_head
+from metrics_ingest.adapters.heads import HEADS, move_head, moves
 from metrics_ingest.adapters.rates import rates_into
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.money import quotes_of
 from metrics_ingest.domain.plans import TenantPlan
 from service_kit import audit
+from service_kit.documents import portions
 from service_kit.sharing import Shared
 from service_kit.store import Document, Store, Tx
 
@@ -29,7 +30,7 @@ METRICS = "metrics"
 TOPIC_DOORS = "topic_doors"
 KEEP_SECONDS = 1.0
 KEEP_SOURCES = 10_000
-TENANTS_AHEAD = 100
+TENANTS_AHEAD = 1000
 
 D = TypeVar("D", Source, Metric)
 
@@ -60,24 +61,33 @@ class MongoDefinitions:
 
     async def metrics_of(self, tenant: str, source: str) -> list[Metric]:
         """Return the current metrics folded from a source."""
-        return [
-            metric for metric in await self._all(METRICS, tenant, Metric) if metric.source == source
-        ]
+        found = await self._all(METRICS, [tenant], Metric)
+        return [metric for metric in found[tenant] if metric.source == source]
+
+    async def moves(self) -> int:
+        """Return how often any tenant's head has been moved."""
+        return await moves(self._tx)
 
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' heads."""
         found = await self._tx[HEADS].find_ids(sorted(tenants))
         return {document["_id"]: document["version"] for document in found}
 
-    async def definitions(self, tenant: str) -> Definitions:
-        """Return all current definitions of a tenant, with the version of its head."""
-        heads = await self.heads([tenant])
-        sources = await self._all(SOURCES, tenant, Source)
-        metrics = await self._all(METRICS, tenant, Metric)
+    async def definitions(self, tenants: Collection[str]) -> list[Definitions]:
+        """Return all current definitions of these tenants, with the versions of their heads."""
+        heads = await self.heads(tenants)
+        sources = await self._all(SOURCES, tenants, Source)
+        metrics = await self._all(METRICS, tenants, Metric)
+        return [
+            await self._definitions(each, heads.get(each, 0), sources[each], metrics[each])
+            for each in tenants
+        ]
+
+    async def _definitions(
+        self, tenant: str, head: int, sources: list[Source], metrics: list[Metric]
+    ) -> Definitions:
         rates = await rates_into(self._tx, tenant, quotes_of(sources, metrics))
-        return Definitions(
-            tenant, heads.get(tenant, 0), tuple(sources), tuple(metrics), tuple(rates)
-        )
+        return Definitions(tenant, head, tuple(sources), tuple(metrics), tuple(rates))
 
     async def write_source(self, tenant: str, source: Source) -> None:
         """Write a version, make it the current one and move the head."""
@@ -114,11 +124,19 @@ class MongoDefinitions:
         """Append to the audit trail."""
         await audit.append(self._tx, tenant, actor, action, subject, detail, self._now_ms)
 
-    async def _all(self, collection: str, tenant: str, type: type[D]) -> list[D]:
-        found = await self._tx[collection].find(
-            {"tenant": tenant, "current": True}, sort=[("_id", 1)]
-        )
-        return [read(document, type) for document in found]
+    async def _all(
+        self, collection: str, tenants: Collection[str], type: type[D]
+    ) -> dict[str, list[D]]:
+        """Return what is current by tenant, many tenants by one request."""
+        by_tenant: dict[str, list[D]] = {tenant: [] for tenant in tenants}
+        for portion in portions(tenants):
+            of = portion[0] if len(portion) == 1 else {"$in": portion}
+            found = await self._tx[collection].find(
+                {"tenant": of, "current": True}, sort=[("_id", 1)]
+            )
+            for document in found:
+                by_tenant[document["tenant"]].append(read(document, type))
+        return by_tenant
 
     async def _write(self, collection: str, tenant: str, definition: Source | Metric) -> None:
         fields: dict[str, Any] = {
@@ -150,8 +168,8 @@ async def plans_of(store: Store, now_ms: int, most: int = TENANTS_AHEAD) -> dict
     async def read_all(tx: Tx) -> dict[str, TenantPlan]:
         definitions = MongoDefinitions(tx, now_ms)
         heads = await tx[HEADS].find({}, limit=most)
-        tenants = [head["_id"] for head in heads]
-        return {each: TenantPlan.of(await definitions.definitions(each)) for each in tenants}
+        found = await definitions.definitions([head["_id"] for head in heads])
+        return {each.tenant: TenantPlan.of(each) for each in found}
 
     session = await store.session()
     return await session.run(read_all)

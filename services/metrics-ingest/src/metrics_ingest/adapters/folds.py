@@ -3,7 +3,7 @@
 seen          {_id: "raw/0|000000012000", at_ms, n, ids}: 24 bytes an id, see domain.window
 records       see records.py
 dim_sets      {_id: key_of(tenant, metric, day), sets}: 8 bytes a set
-source_stats  {_id: key_of(tenant, source, "raw/0"), tenant, source, partition, counters}
+source_stats  see tallies.py
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -18,10 +18,12 @@ from metrics_ingest.adapters.definitions import MongoDefinitions
 from metrics_ingest.adapters.drift import write_drift
 from metrics_ingest.adapters.letters import LETTERS, supersede, write_letters
 from metrics_ingest.adapters.records import RECORDS, blocks
+from metrics_ingest.adapters.tallies import write_tallies
 from metrics_ingest.domain.definitions import Definitions
 from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import NEW, KeptLetter
+from metrics_ingest.domain.tallies import Stripe
 from metrics_ingest.domain.window import Block
 from metrics_ingest.ports import DaySet, SourceName
 from service_kit.records import Partition
@@ -29,7 +31,6 @@ from service_kit.store import Document, Store, Tx
 
 SEEN = "seen"
 DIM_SETS = "dim_sets"
-STATS = "source_stats"
 _SET_BYTES = 8
 
 
@@ -44,13 +45,17 @@ class MongoFoldStore:
         self._blocks = 0
         self._definitions = MongoDefinitions(tx, now_ms)
 
+    async def moves(self) -> int:
+        """Return how often any tenant's head has been moved."""
+        return await self._definitions.moves()
+
     async def heads(self, tenants: Collection[str]) -> dict[str, int]:
         """Return the versions of the tenants' definitions."""
         return await self._definitions.heads(tenants)
 
-    async def definitions(self, tenant: str) -> Definitions:
-        """Return all current definitions of a tenant."""
-        return await self._definitions.definitions(tenant)
+    async def definitions(self, tenants: Collection[str]) -> list[Definitions]:
+        """Return all current definitions of these tenants."""
+        return await self._definitions.definitions(tenants)
 
     async def day_sets(self, wanted: Collection[DaySet]) -> dict[DaySet, set[bytes]]:
         """Return the known dimension sets."""
@@ -122,23 +127,9 @@ class MongoFoldStore:
         """Close the new letters of these ids."""
         await supersede(self._tx, keys)
 
-    async def add_stats(self, stats: Mapping[SourceName, Mapping[str, int]], at_ms: int) -> None:
-        """Add to the counters of the sources, kept per partition so that workers do not meet."""
-        place = str(self._partition)
-        await self._tx[STATS].bulk_write(
-            [
-                UpdateOne(
-                    {"_id": key_of(tenant, source, place)},
-                    {
-                        "$inc": dict(counts),
-                        "$max": {"last_ms": at_ms},
-                        "$set": {"tenant": tenant, "source": source, "partition": place},
-                    },
-                    upsert=True,
-                )
-                for (tenant, source), counts in stats.items()
-            ]
-        )
+    async def write_tallies(self, stripes: Mapping[int, Stripe]) -> None:
+        """Write what became of the sources' records, kept per partition: workers do not meet."""
+        await write_tallies(self._tx, self._partition, stripes)
 
     async def write_drift(self, sources: Mapping[SourceName, Sampled]) -> None:
         """Write what samples of these sources have shown."""

@@ -3,20 +3,21 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import msgspec
+
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import METRICS, SOURCES, read
 from metrics_ingest.adapters.drift import DRIFT
-from metrics_ingest.adapters.folds import STATS
 from metrics_ingest.adapters.hooks import HOOKS
 from metrics_ingest.adapters.letters import LETTERS, letter_of
 from metrics_ingest.adapters.rates import RATES, stored_rates
 from metrics_ingest.adapters.records import RECORDS, Place, read_records
+from metrics_ingest.adapters.tallies import STATS, tally_of
 from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
 from metrics_ingest.domain.rates import Rate
 from service_kit.store import Document, Store
 
-COUNTERS = ("accepted", "duplicates", "conflicts", "skipped", "dead_letters", "unmatched")
 # Groups are counted over at most so many letters.
 _SCANNED = 100_000
 _SCANNED_RECORDS = 1_000
@@ -28,7 +29,7 @@ INDEXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LETTERS, ("tenant", "state", "at_ms", "_id")),
     (LETTERS, ("topic", "partition", "state")),
     (LETTERS, ("key",)),
-    (STATS, ("tenant", "source")),
+    (STATS, ("stripe",)),
     (RATES, ("tenant", "quote")),
     (HOOKS, ("tenant", "source")),
     (DRIFT, ("partition",)),
@@ -82,13 +83,8 @@ class Queries:
 
     async def stats(self, tenant: str, source: str) -> dict[str, int | None]:
         """Return the source's counters over all partitions, and when it was last folded."""
-        query = {"tenant": tenant, "source": source}
-        found = await self._db[STATS].find(query).to_list(None)
-        counters: dict[str, int | None] = {
-            name: sum(document.get(name, 0) for document in found) for name in COUNTERS
-        }
-        last = max((document["last_ms"] for document in found), default=None)
-        return counters | {"last_ms": last}
+        tally = await tally_of(self._store, (tenant, source))
+        return msgspec.structs.asdict(tally) | {"last_ms": tally.last_ms or None}
 
     async def records(
         self, tenant: str, source: str, span: tuple[int, int], after: Place | None, limit: int

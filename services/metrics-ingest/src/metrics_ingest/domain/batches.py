@@ -22,6 +22,8 @@ OTHER = "other"
 MOST_QUARTERS = 4_000
 _NOTHING = Part()
 
+Quarters = tuple[Accepted, ...]
+
 
 @dataclass(slots=True)
 class Limited:
@@ -79,19 +81,29 @@ def _room(limited: Limited, known: DaySets, day: int, key: bytes, most: int) -> 
     return True
 
 
+def accepted_of(fold: SourceFold) -> list[Quarters]:
+    """Return how many events were accepted, per quarter hour, in portions that fit into a record.
+
+    Years of history have more quarter hours than a record has room for.
+    """
+    whole = [Accepted(quarter, n) for quarter, n in sorted(fold.quarters.items())]
+    starts = range(0, len(whole), MOST_QUARTERS)
+    return [tuple(whole[start : start + MOST_QUARTERS]) for start in starts]
+
+
 def fact_batches(
     fold: SourceFold,
     metric: MetricPlan,
     parts: Iterable[Part | WrittenPart],
+    accepted: Iterable[Quarters],
     as_of_ms: int,
 ) -> Iterator[FactBatch]:
     """Yield the metric's batches, one for each part.
 
-    The first carries how many events of the source were accepted, per quarter hour, also when no
-    cell is there: a source that delivered without a match is not silent. Years of history have
-    more quarter hours than a record has room for: further batches carry what is too many.
+    The first carries how many events of the source were ``accepted``, also when no cell is there: a
+    source that delivered without a match is not silent. Further batches carry what is too many.
     """
-    for part, accepted in zip_longest(parts, _accepted(fold)):
+    for part, quarters in zip_longest(parts, accepted):
         beside = part if isinstance(part, Part) else _NOTHING
         there = beside if part is None else part
         # A struct takes what is written already in place of what it would write.
@@ -107,13 +119,6 @@ def fact_batches(
             cells=cells,
             over=tuple(beside.over),
             sketches=tuple(beside.sketches),
-            accepted=accepted or (),
+            accepted=quarters or (),
             provisional=fold.plan.source.restates_days > 0,
         )
-
-
-def _accepted(fold: SourceFold) -> Iterator[tuple[Accepted, ...]]:
-    """Yield how many events were accepted, in portions that fit into a record."""
-    whole = [Accepted(quarter, n) for quarter, n in sorted(fold.quarters.items())]
-    for start in range(0, len(whole), MOST_QUARTERS):
-        yield tuple(whole[start : start + MOST_QUARTERS])

@@ -33,14 +33,15 @@ _MOST_INSTANTS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Events of one door: which rows of the slice they are, and what was read of each.
+    """Events of one door: which rows of the slice they are, whose, and what was read of each.
 
-    ``codes`` are numbers in ``shapes``; ``amounts`` hold what metrics add up, mantissa and places
-    (scan.events) side by side for each of the plan's.
+    ``owners`` are numbers in ``plan``, ``codes`` numbers in ``shapes``; ``amounts`` hold what
+    metrics add up, mantissa and places (scan.events) side by side for each of the plan's.
     """
 
     plan: BulkPlan
     rows: Rows
+    owners: Rows
     shapes: Shapes
     codes: Rows
     received_ms: Rows
@@ -54,6 +55,7 @@ class Columns:
         return Columns(
             self.plan,
             self.rows[rows],
+            self.owners[rows],
             self.shapes,
             self.codes[rows],
             self.received_ms[rows],
@@ -63,31 +65,32 @@ class Columns:
         )
 
 
-def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows) -> Columns:
-    """Return those of the rows that this door can read."""
+def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows, owners: Rows) -> Columns:
+    """Return those of the rows that this door can read; ``owners`` are theirs."""
     found = scan(values.bytes, values.ends, rows, door.layout, len(plan.amounts))
     good = found[:, GOOD] != 0
     if not good.all():
-        rows, found = rows[good], found[good]
+        rows, owners, found = rows[good], owners[good], found[good]
     shapes = plan.shapes_of(door)
-    codes = shapes.look_up(found, lambda place: door.shape_of(values[int(rows[place])]))
+    codes = shapes.look_up(found, owners, lambda place: door.shape_of(values[int(rows[place])]))
     at_ms = _instants(plan, door, values, found)
     used = shapes.used.all[codes]
     after = at_ms - found[:, RECEIVED_MS]
-    fit = (at_ms != REFUSED) & (plan.plan.late_ms <= after) & (after <= plan.plan.ahead_ms)
+    fit = (at_ms != REFUSED) & (plan.any.late_ms <= after) & (after <= plan.any.ahead_ms)
+    fit &= shapes.owner.all[codes] == owners  # no event counts for another tenant, come what may
     fit &= shapes.plain.all[codes] & ((found[:, LACKS] == 0) | ~used)
     content = shapes.stamps.all[codes] + found[:, ALWAYS_STAMPED].view(np.uint64)
     content += found[:, STAMPED].view(np.uint64) * used
     content += at_ms.view(np.uint64) * np.uint64(weight(TIME))
-    version = np.uint64((plan.plan.head & 0xFF) << VERSION_SHIFT)
     columns = Columns(
         plan,
         rows,
+        owners,
         shapes,
         codes,
         found[:, RECEIVED_MS],
         at_ms,
-        content >> np.uint64(64 - VERSION_SHIFT) | version,
+        content >> np.uint64(64 - VERSION_SHIFT) | plan.versions[owners],
         found[:, AMOUNTS:].copy(),
     )
     return columns if fit.all() else columns.only(fit)
@@ -114,6 +117,6 @@ def _read_one(plan: BulkPlan, door: BulkDoor, text: str) -> int:
     for name in reversed(door.time):
         body = {name: body}
     try:
-        return plan.plan.reader(door.name).time_of(body)
+        return plan.any.reader(door.name).time_of(body)
     except Unfit:
         return REFUSED

@@ -3,20 +3,19 @@
 Sums are exact: where one needs more than 64 bits, the whole slice goes the general way.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from metrics_ingest.domain.bulk_cells import BulkCells
+from metrics_ingest.domain.bulk_cells import by_metric
 from metrics_ingest.domain.bulk_columns import Columns, Rows
 from metrics_ingest.domain.bulk_plans import NotPlainError
 from metrics_ingest.domain.bulk_reading import Prepared
-from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
+from metrics_ingest.domain.folding import Arrival, Folded, Plans, fold
 from metrics_ingest.domain.generations import Mask, Words, first_of
-from metrics_ingest.domain.scan.cells import expand, number_targets
-from metrics_ingest.domain.scan.groups import Sums, grouped, ordered, sums
+from metrics_ingest.domain.scan.cells import expand
+from metrics_ingest.domain.scan.groups import grouped, sums
 from metrics_ingest.domain.stamps import VERSION_SHIFT
 from metrics_ingest.domain.window import pack_words, words_of
 
@@ -91,57 +90,49 @@ def _fold_doors(folded: Folded, doors: Sequence[Columns], seen: _Seen, bulk: Mas
 
 def _count_copies(folded: Folded, columns: Columns, first: Words) -> None:
     """Count copies; ``first`` are the stamps of their first ones."""
-    plan = columns.plan.plan
-    counts = folded.counts_of((plan.tenant, plan.source.name))
-    counts.duplicates += len(first)
     shift = np.uint64(VERSION_SHIFT)
     other = (first != columns.stamps) & (first >> shift == columns.stamps >> shift)
-    counts.conflicts += int(other.sum())
+    copies = _by_owner(columns.owners)
+    conflicts = dict(_by_owner(columns.owners[other]))
+    for owner, number in copies:
+        counts = folded.counts_of(columns.plan.names[owner])
+        counts.duplicates += number
+        counts.conflicts += conflicts.get(owner, 0)
+
+
+def _by_owner(owners: Rows) -> list[tuple[int, int]]:
+    """Return how many rows each owner has that has any."""
+    counts = np.bincount(owners)
+    there = np.flatnonzero(counts)
+    return list(zip(there.tolist(), counts[there].tolist(), strict=True))
 
 
 def fold_columns(folded: Folded, columns: Columns) -> None:
     """Add events that count for the first time; raises NotPlainError before it changes sums."""
-    plan = columns.plan.plan
-    cells = _cells_of(columns)
-    if cells is None:
-        raise NotPlainError
-    name = (plan.tenant, plan.source.name)
-    source = folded.sources.get(name)
-    if source is None:
-        source = folded.sources[name] = SourceFold(plan)
-    source.accepted += len(columns.rows)
-    source.unmatched += int((~columns.shapes.used.all[columns.codes]).sum())
-    source.last_event_ms = max(source.last_event_ms, int(columns.at_ms.max()))
-    for quarter, number in _tally(columns.at_ms // _QUARTER_MS):
-        source.quarters[quarter] = source.quarters.get(quarter, 0) + number
-    for metric, of_metric in cells.items():
-        source.columns.setdefault(metric, []).append(of_metric)
-
-
-def _cells_of(columns: Columns) -> dict[str, BulkCells] | None:
-    """Return by metric what the events come to, None if a sum needs more than 64 bits."""
-    targets = columns.shapes.targets
+    plan, targets = columns.plan, columns.shapes.targets
     # The thread that reads ahead may learn more targets meanwhile, and their metrics.
     metrics = targets.metrics.copy()
     added = _added(columns)
     groups = grouped(added[0], added[1])
     found = sums(groups.of_row, len(groups.counts), added[2], added[3])
     if found is None:
-        return None
-    metric = targets.metric.all[groups.pairs[:, 0]]
-    order, begins = ordered(metric, len(metrics))
-    target, minutes, metric = groups.pairs[order, 0], groups.pairs[order, 1], metric[order]
-    dims, table, ends = np.empty((3, len(order)), np.int64)
-    number_targets(target, metric, np.full(len(targets.dims), -1, np.int64), dims, table, ends)
-    cells = {}
-    for name, (start, end) in zip(metrics, pairwise(begins.tolist()), strict=True):
-        if start == end:
-            continue
-        rows = slice(start, end)
-        of_metric = table[ends[start - 1] if start else 0 : ends[end - 1]]
-        totals = Sums(*(column[order[rows]] for column in found))
-        cells[name] = BulkCells(targets, of_metric, dims[rows], minutes[rows], totals)
-    return cells
+        raise NotPlainError
+    unmatched = dict(_by_owner(columns.owners[~columns.shapes.used.all[columns.codes]]))
+    sources = {}
+    for owner, number in _by_owner(columns.owners):
+        source = sources[owner] = folded.source_of(plan.plans[owner])
+        source.accepted += number
+        source.unmatched += unmatched.get(owner, 0)
+    quarters = grouped(columns.owners, columns.at_ms // _QUARTER_MS)
+    for (owner, quarter), number in zip(
+        quarters.pairs.tolist(), quarters.counts.tolist(), strict=True
+    ):
+        of_source = sources[owner].quarters
+        of_source[quarter] = of_source.get(quarter, 0) + number
+    cells = by_metric(targets, len(metrics), groups.pairs[:, 0], groups.pairs[:, 1], found)
+    for metric, of_metric in cells:
+        owner, name = metrics[metric]
+        sources[owner].columns.setdefault(name, []).append(of_metric)
 
 
 def _added(columns: Columns) -> Rows:
@@ -152,8 +143,3 @@ def _added(columns: Columns) -> Rows:
     adds = shapes.first_add.all, shapes.add_target.all, shapes.add_amount.all
     count = expand(columns.codes, columns.at_ms // _MINUTE_MS, *adds, columns.amounts, added)
     return added[:, :count]
-
-
-def _tally(values: Rows) -> Iterable[tuple[int, int]]:
-    found = grouped(values, values)
-    return zip(found.pairs[:, 0].tolist(), found.counts.tolist(), strict=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from event_contracts.wire import key_of
 from metrics_ingest.domain.bulk_columns import Columns, Rows, columns_of
-from metrics_ingest.domain.bulk_plans import BulkPlan, bulk_plan
+from metrics_ingest.domain.bulk_plans import BulkPlan, bulk_plans
 from metrics_ingest.domain.generations import Words
 from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.scan.groups import ordered
@@ -39,7 +39,11 @@ class Prepared:
     @property
     def tenants(self) -> set[str]:
         """The tenants of the rows that were read."""
-        return {columns.plan.plan.tenant for columns in self.columns}
+        return {
+            columns.plan.names[owner][0]
+            for columns in self.columns
+            for owner in np.flatnonzero(np.bincount(columns.owners)).tolist()
+        }
 
     @property
     def received_ms(self) -> int | None:
@@ -52,26 +56,31 @@ class BulkReader:
 
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
-        self._sources: list[BulkPlan] = []
-        prefixes = []
-        for tenant, known in plans.items():
-            for name, source in known.sources.items():
-                plan = bulk_plan(source)
-                if plan is not None:
-                    self._sources.append(plan)
-                    prefixes.append(key_of(tenant, name).encode())
-        self._prefixes = Prefixes(prefixes)
+        self._sources = bulk_plans(
+            source for known in plans.values() for source in known.sources.values()
+        )
+        places = [
+            (key_of(*name).encode(), number, owner)
+            for number, plan in enumerate(self._sources)
+            for owner, name in enumerate(plan.names)
+        ]
+        self._prefixes = Prefixes([prefix for prefix, _, _ in places])
+        # By prefix: the plan and its owner; NOBODY's, the last one, is in front of all plans.
+        self._plan = np.array([*(number for _, number, _ in places), NOBODY], np.int64)
+        self._owner = np.array([*(owner for _, _, owner in places), NOBODY], np.int64)
 
     def read(self, keys: Texts, values: Texts) -> Prepared:
         """Read records. A record's key is key_of(tenant, source, id): nobody else writes there."""
-        owners, ids = self._prefixes.read(keys)
+        prefixes, ids = self._prefixes.read(keys)
         prepared = Prepared(self._plans, ids)
         read = np.zeros(len(keys), np.bool_)
-        order, begins = ordered(owners - NOBODY, len(self._sources) + 1)
-        # In front of the first owner's rows stand those of nobody.
-        for owner, (start, end) in enumerate(pairwise(begins[1:].tolist())):
+        order, begins = ordered(self._plan[prefixes] - NOBODY, len(self._sources) + 1)
+        # In front of the first plan's rows stand those of nobody.
+        for number, (start, end) in enumerate(pairwise(begins[1:].tolist())):
             if start < end:
-                for columns in _columns(self._sources[owner], values, order[start:end]):
+                rows = order[start:end]
+                owners = self._owner[prefixes[rows]]
+                for columns in _columns(self._sources[number], values, rows, owners):
                     read[columns.rows] = True
                     prepared.columns.append(columns)
         prepared.rest = np.flatnonzero(~read).tolist()
@@ -81,12 +90,13 @@ class BulkReader:
         return prepared
 
 
-def _columns(plan: BulkPlan, values: Texts, rows: Rows) -> Iterator[Columns]:
+def _columns(plan: BulkPlan, values: Texts, rows: Rows, owners: Rows) -> Iterator[Columns]:
     """Yield what each door can read of the rows that were left by those before it."""
     for door in plan.doors.values():
-        columns = columns_of(plan, door, values, rows)
+        columns = columns_of(plan, door, values, rows, owners)
         if len(columns.rows):
             yield columns
         if len(columns.rows) == len(rows):
             return
-        rows = np.setdiff1d(rows, columns.rows, assume_unique=True)
+        left = np.isin(rows, columns.rows, assume_unique=True, invert=True)
+        rows, owners = rows[left], owners[left]

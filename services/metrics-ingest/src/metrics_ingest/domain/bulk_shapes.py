@@ -1,6 +1,6 @@
 """Shapes by number: the compiled loop tells them apart by two words, the plan says what each is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +17,17 @@ from metrics_ingest.domain.scan.groups import free_slots, number_pairs
 MOST_SHAPES = 100_000
 MOST_TARGETS = 100_000  # some 500 bytes each
 _ROOM = 1024
+_SPREAD = np.int64(0x1E3779B97F4A7C15)
 
 
 class Adds(NamedTuple):
-    """That an event counts in a cell; ``amount`` names the field that it adds, None: 1."""
+    """That an event counts in a cell; ``amount`` names the field that it adds, None: 1.
+
+    ``names`` are those of the metric's dimensions.
+    """
 
     metric: str
+    names: tuple[str, ...]
     dims: Dims
     amount: str | None
 
@@ -64,30 +69,35 @@ class Column:
 class Targets:
     """The sets of dimension values that events have been added to, with their metrics.
 
-    ``written`` are the values under their names, as JSON; ``sizes`` are as parts.named gives them.
+    ``metrics`` are the owner and the name of each; ``written`` are the values under their names, as
+    JSON; ``sizes`` are as parts.named gives them.
     """
 
-    def __init__(self, names: Mapping[str, tuple[str, ...]]) -> None:
-        """``names`` are the dimensions of each metric."""
-        self._names = names
+    def __init__(self) -> None:
         self.dims: list[Dims] = []
         self.written: list[Raw] = []
         self.sizes: list[int] = []
         self.set_keys: list[bytes] = []
-        self.metrics: list[str] = []
+        self.metrics: list[tuple[int, str]] = []
         self.metric = Column(np.int64)
-        self._known: dict[tuple[str, Dims], int] = {}
+        self._metrics: dict[tuple[int, str], int] = {}
+        self._known: dict[tuple[int, str, Dims], int] = {}
 
-    def number_of(self, metric: str, dims: Dims) -> int:
+    def __len__(self) -> int:
+        return len(self.dims)
+
+    def number_of(self, owner: int, adds: Adds) -> int:
         """Return the number of a target: a new one, if it is not known."""
-        number = self._known.get((metric, dims))
+        dims = adds.dims
+        number = self._known.get((owner, adds.metric, dims))
         if number is None:
-            number = self._known[metric, dims] = len(self.dims)
-            if metric not in self.metrics:
-                self.metrics.append(metric)
-            self.metric.append(self.metrics.index(metric))
+            number = self._known[owner, adds.metric, dims] = len(self.dims)
+            metric = self._metrics.setdefault((owner, adds.metric), len(self.metrics))
+            if metric == len(self.metrics):
+                self.metrics.append((owner, adds.metric))
+            self.metric.append(metric)
             self.dims.append(dims)
-            values, size = named(self._names[metric], dims)
+            values, size = named(adds.names, dims)
             self.written.append(Raw(encode(values)))
             self.sizes.append(size)
             self.set_keys.append(set_key(dims))
@@ -95,24 +105,24 @@ class Targets:
 
 
 class Shapes:
-    """The shapes that one door's events have had, by number, in columns.
+    """The shapes that the events of one door of some owners have had, by number, in columns.
 
-    ``plain``: events of this shape are folded in bulk; ``used`` and ``stamps`` as in Shape. What
-    shape s adds to stands from ``first_add[s]`` up to ``first_add[s + 1]``: the target, and the
-    number of the amount or ONE.
+    A shape is one owner's. ``plain``: events of this shape are folded in bulk; ``used`` and
+    ``stamps`` as in Shape. What shape s adds to stands from ``first_add[s]`` up to
+    ``first_add[s + 1]``: the target, and the number of the amount or ONE.
     """
 
     def __init__(
         self,
-        ask: Callable[[tuple[Any, ...]], Shape | None],
+        ask: Callable[[int, tuple[Any, ...]], Shape | None],
         amounts: Sequence[str],
-        dims: Mapping[str, tuple[str, ...]],
     ) -> None:
-        """``ask`` returns what a shape comes to, None if it needs the general reading.
+        """``ask`` returns what an owner's shape comes to, None if it needs the general reading.
 
-        ``amounts`` are the fields that metrics add up, ``dims`` the dimensions of each metric.
+        ``amounts`` are the fields that metrics add up.
         """
-        self.targets = Targets(dims)
+        self.targets = Targets()
+        self.owner = Column(np.int64)
         self.plain = Column(np.bool_)
         self.used = Column(np.bool_)
         self.stamps = Column(np.uint64)
@@ -131,30 +141,36 @@ class Shapes:
     @property
     def full(self) -> bool:
         """Whether so much is remembered that further shapes are not folded in bulk."""
-        return len(self) >= MOST_SHAPES or len(self.targets.dims) >= MOST_TARGETS
+        return len(self) >= MOST_SHAPES or len(self.targets) >= MOST_TARGETS
 
     def look_up(
-        self, found: NDArray[np.int64], read: Callable[[int], tuple[Any, ...]]
+        self,
+        found: NDArray[np.int64],
+        owners: NDArray[np.int64],
+        read: Callable[[int], tuple[Any, ...]],
     ) -> NDArray[np.int64]:
         """Return the numbers of these events' shapes; ``read`` reads the shape of one of them."""
         numbers = np.empty(len(found), np.int64)
         self._make_room(len(self) + len(found))
         before = len(self)
-        left, right = found[:, SHAPE], found[:, OTHER_SHAPE]
+        # Two owners' events of one shape have two numbers.
+        left, right = found[:, SHAPE], found[:, OTHER_SHAPE] ^ owners * _SPREAD
         known = number_pairs(left, right, self._slots, self._words, numbers, before)
         if known > before:
             new, places = np.unique(numbers, return_index=True)
             for place in places[new >= before].tolist():
-                self._learn(None if self.full else self._ask(read(place)))
+                owner = int(owners[place])
+                self._learn(owner, None if self.full else self._ask(owner, read(place)))
         return numbers
 
-    def _learn(self, shape: Shape | None) -> None:
+    def _learn(self, owner: int, shape: Shape | None) -> None:
+        self.owner.append(owner)
         self.plain.append(shape is not None)
         self.used.append(shape is not None and shape.used)
         self.stamps.append(0 if shape is None else shape.stamp)
-        for metric, dims, amount in () if shape is None else shape.adds:
-            self.add_target.append(self.targets.number_of(metric, dims))
-            self.add_amount.append(ONE if amount is None else self._amounts.index(amount))
+        for adds in () if shape is None else shape.adds:
+            self.add_target.append(self.targets.number_of(owner, adds))
+            self.add_amount.append(ONE if adds.amount is None else self._amounts.index(adds.amount))
         self.first_add.append(len(self.add_target))
 
     def _make_room(self, wanted: int) -> None:

@@ -74,7 +74,6 @@ class SourceFold:
     columns: dict[str, list[BulkCells]] = field(default_factory=dict)
     records: list[BusinessRecord] = field(default_factory=list)
     diverted: list[SubjectEvent] = field(default_factory=list)
-    last_event_ms: int = 0
 
     def add(self, arrival: Arrival, event: Mapped, diverted: Iterable[SubjectEvent] = ()) -> None:
         """Count an accepted event, once, whatever it is diverted to."""
@@ -82,7 +81,6 @@ class SourceFold:
         self.accepted += 1
         quarter = event.at_ms // 900_000
         self.quarters[quarter] = self.quarters.get(quarter, 0) + 1
-        self.last_event_ms = max(self.last_event_ms, event.at_ms)
         metrics = self.plan.metrics_for(event.type)
         record = self.plan.is_record(event.type)
         if record:
@@ -123,6 +121,9 @@ class Counts:
     bad: int = 0
 
 
+NO_COUNTS = Counts()
+
+
 @dataclass(slots=True)
 class Folded:
     """What a batch comes to. ``fresh`` holds the ids that now count as seen, in their order.
@@ -135,6 +136,14 @@ class Folded:
     letters: list[Letter] = field(default_factory=list)
     fresh: dict[bytes, int] = field(default_factory=dict)
     packed: bytes = b""
+
+    def source_of(self, plan: SourcePlan) -> SourceFold:
+        """Return what a source's events come to, to add to."""
+        name = plan.tenant, plan.source.name
+        source = self.sources.get(name)
+        if source is None:
+            source = self.sources[name] = SourceFold(plan)
+        return source
 
     def counts_of(self, name: tuple[str, str]) -> Counts:
         """Return the counts of a source, (tenant, name), to add to."""
@@ -180,10 +189,7 @@ def _fold_one(folded: Folded, arrival: Arrival, plans: Plans, seen: Seen) -> Non
         counts.bad += unfit.cause != SOURCE_PAUSED
         return
     folded.fresh[arrival.key] = content_stamp(event, plan.head)
-    source = folded.sources.get(name)
-    if source is None:
-        source = folded.sources[name] = SourceFold(plan)
-    source.add(arrival, event, diverted)
+    folded.source_of(plan).add(arrival, event, diverted)
 
 
 def _read(plan: SourcePlan | None, raw: RawEvent) -> tuple[SourcePlan, Mapped]:

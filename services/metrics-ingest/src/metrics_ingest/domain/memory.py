@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.pausing import Record
 from metrics_ingest.domain.plans import TenantPlan
+from metrics_ingest.domain.tallies import Tallies
 from metrics_ingest.domain.watermarks import Completeness
 from metrics_ingest.domain.window import BYTES_PER_ID, Window
 
@@ -23,9 +24,11 @@ class PartitionMemory:
 
     window: Window = field(default_factory=Window)
     letters: set[bytes] = field(default_factory=set)
+    tallies: Tallies = field(default_factory=Tallies)
     completeness: Completeness = field(default_factory=Completeness)
     quality: dict[tuple[str, str], Record] = field(default_factory=dict)
     drift: dict[tuple[str, str], Sampled] = field(default_factory=dict)
+    drift_waiting: set[tuple[str, str]] = field(default_factory=set)
     drift_written_ms: int = 0
     arrived_ms: int = 0
     pruned_ms: int = 0
@@ -43,6 +46,8 @@ class Memory:
         self._held_sets = 0
         self._days: dict[tuple[str, str, int], None] = {}  # of which sets are known, as learnt
         self.plans: dict[str, TenantPlan] = {}
+        # How often any head had been moved when the tenant's plan was found to be the newest.
+        self.looked_at: dict[str, int] = {}
         self.partitions: dict[int, PartitionMemory] = {}
         self._sets: dict[tuple[str, str], dict[int, set[bytes]]] = {}
 

@@ -1,12 +1,11 @@
 """When a source is so bad that its records are no longer tried."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 BLOCK = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """How many of a source's records since the last verdict were good and bad."""
 
     good: int = 0
@@ -25,3 +24,6 @@ class Record:
     def mostly_bad(self) -> bool:
         """Whether more than half of a thousand records or more were bad."""
         return self.ripe and self.bad > self.good
+
+
+NOTHING = Record()

@@ -1,7 +1,7 @@
 """A few events of every slice are looked at for fields that no mapping knows.
 
-The hot path does not pay for it: SAMPLES events of a slice, whatever its size, and a write only
-when a path is new or a minute has passed.
+The hot path does not pay for it: SAMPLES events of a slice, whatever its size; a source is written
+when a path of it is new, and once a minute, if there is anything to tell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,14 @@ Plans = Mapping[SourceName, SourcePlan]
 
 @dataclass(slots=True)
 class Looked:
-    """What a slice's samples make of the sources' drift; ``written_ms``: when it was written."""
+    """What a slice's samples make of the sources' drift.
+
+    ``written`` are those that stand in the store as here; ``all_ms``: when nothing else was left.
+    """
 
     sources: dict[SourceName, Sampled] = field(default_factory=dict)
-    written_ms: int | None = None
+    written: set[SourceName] = field(default_factory=set)
+    all_ms: int | None = None
 
 
 def rows_of(records: int) -> range:
@@ -43,25 +47,29 @@ async def look(
 ) -> Looked:
     """Take the samples of a slice; memory is left as it is until the slice is committed."""
     looked = Looked()
-    is_new = False
     for name, sampled in _sample(arrivals, plans, now_ms).items():
         before = partition.drift.get(name, Sampled())
         merged = Sampled()
         merged.merge(before)
         merged.merge(sampled)
-        is_new |= before.sampled == 0 or merged.paths.keys() != before.paths.keys()
+        if before.sampled == 0 or merged.paths.keys() != before.paths.keys():
+            looked.written.add(name)
         looked.sources[name] = merged
-    if looked.sources and (is_new or now_ms - partition.drift_written_ms >= WRITE_EVERY_MS):
-        await store.write_drift(partition.drift | looked.sources)
-        looked.written_ms = now_ms
+    if looked.sources and now_ms - partition.drift_written_ms >= WRITE_EVERY_MS:
+        looked.written = partition.drift_waiting | looked.sources.keys()
+        looked.all_ms = now_ms
+    known = partition.drift | looked.sources
+    await store.write_drift({name: known[name] for name in looked.written})
     return looked
 
 
 def remember_drift(looked: Looked, partition: PartitionMemory) -> None:
     """Take over what a committed slice has shown."""
     partition.drift.update(looked.sources)
-    if looked.written_ms is not None:
-        partition.drift_written_ms = looked.written_ms
+    partition.drift_waiting |= looked.sources.keys()
+    partition.drift_waiting -= looked.written
+    if looked.all_ms is not None:
+        partition.drift_written_ms = looked.all_ms
 
 
 def _sample(arrivals: Sequence[Arrival], plans: Plans, now_ms: int) -> dict[SourceName, Sampled]:

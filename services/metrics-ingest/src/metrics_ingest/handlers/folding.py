@@ -10,11 +10,12 @@ from metrics_ingest.domain import pausing
 from metrics_ingest.domain.bulk_fold import Find, fold_prepared
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.contributions import ROLES
-from metrics_ingest.domain.folding import Arrival, Folded
+from metrics_ingest.domain.folding import NO_COUNTS, Arrival, Folded
 from metrics_ingest.domain.generations import Mask, Words
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
+from metrics_ingest.domain.tallies import Stripe, Tally
 from metrics_ingest.domain.window import Block, pack
 from metrics_ingest.handlers import drifting
 from metrics_ingest.handlers.publishing import Published, publish
@@ -46,11 +47,13 @@ class Effect:
     """What memory takes over once the transaction is committed."""
 
     plans: dict[str, TenantPlan] = field(default_factory=dict)
+    looked_at: dict[str, int] = field(default_factory=dict)
     block: Block | None = None
     prune_before_ms: int | None = None
     published: Published = field(default_factory=Published)
     new_letters: set[bytes] = field(default_factory=set)
     superseded: set[bytes] = field(default_factory=set)
+    tallies: dict[int, Stripe] = field(default_factory=dict)
     quality: dict[SourceName, pausing.Record] = field(default_factory=dict)
     drift: drifting.Looked = field(default_factory=drifting.Looked)
     told_ms: int | None = None
@@ -102,8 +105,10 @@ async def _fold(
     await _remember_ids(command, store, partition, folded, now_ms, effect)
     await _write_letters(command, store, partition, folded, now_ms, effect)
     for source in folded.sources.values():
-        await store.write_records(source.records)
-    await store.add_stats(_stats(folded), now_ms)
+        if source.records:
+            await store.write_records(source.records)
+    effect.tallies = partition.tallies.plus(_tallies(folded, now_ms))
+    await store.write_tallies(effect.tallies)
     await _judge(store, partition, folded, effect)
     samples = (
         command.records.arrivals(drifting.rows_of(len(prepared.ids))) if command.records else []
@@ -116,13 +121,13 @@ async def _read(
 ) -> tuple[Prepared, dict[SourceName, SourcePlan]]:
     """Read with the plans as of the transaction: anew, if it was done ahead with others."""
     tenants = records.tenants()
-    effect.plans = await _moved_plans(store, memory, tenants)
+    await _look_at_heads(store, memory, tenants, effect)
     known = {**memory.plans, **effect.plans}
     prepared = records.read(known)
     # What a key does not tell.
     others = {a.event.tenant for a in records.arrivals(prepared.rest)} - tenants
     if others:
-        effect.plans |= await _moved_plans(store, memory, others)
+        await _look_at_heads(store, memory, others, effect)
         known |= effect.plans
     plans = {
         (tenant, name): source
@@ -132,17 +137,21 @@ async def _read(
     return prepared, plans
 
 
-async def _moved_plans(
-    store: FoldStore, memory: Memory, tenants: Collection[str]
-) -> dict[str, TenantPlan]:
-    """Return the plans of the tenants whose head is not where memory has it."""
-    heads = await store.heads(tenants)
-    moved = {}
-    for tenant in tenants:
-        known = memory.plans.get(tenant)
-        if tenant in heads and (known is None or known.version != heads[tenant]):
-            moved[tenant] = TenantPlan.of(await store.definitions(tenant))
-    return moved
+async def _look_at_heads(
+    store: FoldStore, memory: Memory, tenants: Collection[str], effect: Effect
+) -> None:
+    """Read the plans of the tenants whose head is not where memory has it.
+
+    A tenant whose head was looked at when as many heads had been moved as now is not asked for.
+    """
+    moves = await store.moves()
+    doubtful = [tenant for tenant in tenants if memory.looked_at.get(tenant) != moves]
+    heads = await store.heads(doubtful)
+    known = {tenant: plan.version for tenant, plan in memory.plans.items()}
+    moved = [tenant for tenant, head in heads.items() if known.get(tenant) != head]
+    for definitions in await store.definitions(moved):
+        effect.plans[definitions.tenant] = TenantPlan.of(definitions)
+    effect.looked_at |= dict.fromkeys(heads, moves)
 
 
 def _find(partition: PartitionMemory, older: OlderIds) -> Find:
@@ -234,18 +243,20 @@ def _states(folded: Folded) -> set[bytes]:
     }
 
 
-def _stats(folded: Folded) -> dict[SourceName, dict[str, int]]:
-    stats: dict[SourceName, dict[str, int]] = {}
-    for name, source in folded.sources.items():
-        stats[name] = {"accepted": source.accepted, "unmatched": source.unmatched}
-    for name, counts in folded.counts.items():
-        stats.setdefault(name, {}).update(
+def _tallies(folded: Folded, now_ms: int) -> dict[SourceName, Tally]:
+    found = {}
+    for name in folded.sources.keys() | folded.counts.keys():
+        source, counts = folded.sources.get(name), folded.counts.get(name, NO_COUNTS)
+        found[name] = Tally(
+            accepted=source.accepted if source is not None else 0,
             duplicates=counts.duplicates,
             conflicts=counts.conflicts,
             skipped=counts.skipped,
             dead_letters=counts.dead,
+            unmatched=source.unmatched if source is not None else 0,
+            last_ms=now_ms,
         )
-    return stats
+    return found
 
 
 async def _judge(
@@ -253,20 +264,20 @@ async def _judge(
 ) -> None:
     """Pause a source of which this partition's last thousand records were mostly bad."""
     for name in folded.sources.keys() | folded.counts.keys():
-        source = folded.sources.get(name)
-        bad = folded.counts_of(name).bad
-        record = partition.quality.get(name, pausing.Record()).plus(
-            source.accepted if source is not None else 0, bad
+        source, counts = folded.sources.get(name), folded.counts.get(name, NO_COUNTS)
+        record = partition.quality.get(name, pausing.NOTHING).plus(
+            source.accepted if source is not None else 0, counts.bad
         )
         if record.mostly_bad:
             total = record.good + record.bad
             await store.pause(*name, f"{record.bad} of the last {total} records were bad")
-        effect.quality[name] = pausing.Record() if record.ripe else record
+        effect.quality[name] = pausing.NOTHING if record.ripe else record
 
 
 def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: OlderIds) -> int:
     """Take the effect of a committed slice into memory; return how many ids had to leave it."""
     memory.plans.update(effect.plans)
+    memory.looked_at.update(effect.looked_at)
     memory.learn_day_sets(effect.published.sets)
     if effect.block is not None:
         partition.window.add(effect.block)
@@ -278,6 +289,7 @@ def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: 
         partition.pruned_ms = effect.prune_before_ms
     partition.letters |= effect.new_letters
     partition.letters -= effect.superseded
+    partition.tallies.take(effect.tallies)
     partition.quality.update(effect.quality)
     drifting.remember_drift(effect.drift, partition)
     if effect.told_ms is not None:

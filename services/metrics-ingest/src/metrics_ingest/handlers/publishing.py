@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from event_contracts.facts import FactBatch
 from metrics_ingest.domain.batches import (
     Limited,
+    accepted_of,
     days_with_unknown_sets,
     fact_batches,
     limit,
@@ -19,6 +20,7 @@ from metrics_ingest.domain.parts import Part, WrittenPart, parts_of
 from metrics_ingest.domain.plans import MetricPlan
 from metrics_ingest.ports import DaySet, FoldPost, FoldStore, SourceName
 
+Metrics = list[tuple[SourceFold, MetricPlan]]
 KnownSets = dict[SourceName, dict[int, set[bytes]]]
 
 
@@ -47,40 +49,46 @@ async def publish(
     What came to columns goes out as columns, as long as nothing has to be decided cell by cell.
     """
     done = Published()
-    for source, metric in _metrics(folded):
-        _merge_unless_alone(source, metric.definition.name)
-    known = await _known_sets(store, memory, folded, done)
-    for source, metric in _metrics(folded):
-        _keep_columns_if_all_fit(source, metric, known, done)
+    for source in folded.sources.values():
+        _merge_unless_alone(source)
+    metrics = _metrics(folded)
+    known = await _known_sets(store, memory, metrics, done)
+    if known:
+        for source, metric in metrics:
+            _keep_columns_if_all_fit(source, metric, known, done)
     for name, source in sorted(folded.sources.items()):
-        facts.divert(name, source.plan.head, as_of_ms, source.diverted)
-    facts.publish(_batches(folded, known, as_of_ms, done))
+        if source.diverted:
+            facts.divert(name, source.plan.head, as_of_ms, source.diverted)
+    facts.publish(_batches(metrics, known, as_of_ms, done))
     if done.new:
         await store.write_day_sets(done.new)
     return done
 
 
 def _batches(
-    folded: Folded, known: KnownSets, as_of_ms: int, done: Published
+    metrics: Metrics, known: KnownSets, as_of_ms: int, done: Published
 ) -> Iterator[FactBatch]:
-    for source, metric in _metrics(folded):
+    before, accepted = None, []
+    for source, metric in metrics:
+        if source is not before:
+            before, accepted = source, accepted_of(source)
         columns = source.columns.get(metric.definition.name)
         parts: Iterator[Part | WrittenPart]
         if columns is not None:
             parts = columns[0].parts()
         else:
             parts = parts_of(metric, _limited(source, metric, known, done).cells)
-        yield from fact_batches(source, metric, parts, as_of_ms)
+        yield from fact_batches(source, metric, parts, accepted, as_of_ms)
 
 
-def _merge_unless_alone(source: SourceFold, name: str) -> None:
+def _merge_unless_alone(source: SourceFold) -> None:
     """Let a metric's columns be: cells that came the general way are added up one by one."""
-    columns = source.columns.get(name)
-    if columns is not None and (len(columns) > 1 or name in source.cells):
-        source.merge_columns(name)
+    for name, columns in list(source.columns.items()):
+        if len(columns) > 1 or name in source.cells:
+            source.merge_columns(name)
 
 
-def _metrics(folded: Folded) -> list[tuple[SourceFold, MetricPlan]]:
+def _metrics(folded: Folded) -> Metrics:
     return [
         (source, metric)
         for _, source in sorted(folded.sources.items())
@@ -89,7 +97,7 @@ def _metrics(folded: Folded) -> list[tuple[SourceFold, MetricPlan]]:
 
 
 async def _known_sets(
-    store: FoldStore, memory: Memory, folded: Folded, done: Published
+    store: FoldStore, memory: Memory, metrics: Metrics, done: Published
 ) -> KnownSets:
     """Return the known dimension sets by (tenant, metric) and day, where memory lacks some.
 
@@ -98,12 +106,11 @@ async def _known_sets(
     """
     known: KnownSets = {}
     doubtful: list[DaySet] = []
-    for source, metric in _metrics(folded):
+    for source, metric in metrics:
         tenant, name = source.plan.tenant, metric.definition.name
         remembered = memory.day_sets(tenant, name)
         met = _met(source, metric, remembered)
-        days = days_with_unknown_sets(met, remembered)
-        if days:
+        if met and (days := days_with_unknown_sets(met, remembered)):
             known[tenant, name] = {day: remembered.get(day, set()) for day in met}
             doubtful += [(tenant, name, day) for day in days]
     done.found = await store.day_sets(doubtful)

@@ -25,6 +25,7 @@ from metrics_ingest.domain.subjects import (
     Subject,
     Take,
 )
+from metrics_ingest.domain.tallies import Stripe, Tallies, Tally
 from metrics_ingest.domain.values import EXACT
 from metrics_ingest.ports import DaySet, Facts, SourceName, SubjectStore
 
@@ -56,6 +57,7 @@ class SubjectMemory:
     plans: dict[str, TenantPlan] = field(default_factory=dict)
     states: dict[Subject, State] = field(default_factory=dict)
     day_sets: dict[DaySet, set[bytes]] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=Tallies)
 
 
 class Refused(NamedTuple):
@@ -76,6 +78,7 @@ class SubjectsEffect:
     sets_found: dict[DaySet, set[bytes]] = field(default_factory=dict)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     conflicts: Counter[SourceName] = field(default_factory=Counter)
+    tallies: dict[int, Stripe] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     others: int = 0
 
@@ -106,7 +109,9 @@ async def apply_subjects(
         facts.publish(batches(found, as_of_ms, _restating(plans)))
     effect.states = {s: moved.get(s, before[s]) for s in told}
     await store.write_states(moved)
-    await store.add_stats({name: {"conflicts": n} for name, n in effect.conflicts.items()}, now_ms)
+    conflicts = {name: Tally(conflicts=n, last_ms=now_ms) for name, n in effect.conflicts.items()}
+    effect.tallies = memory.tallies.plus(conflicts)
+    await store.write_tallies(effect.tallies)
     return effect
 
 
@@ -115,11 +120,8 @@ async def _moved_plans(
 ) -> dict[str, TenantPlan]:
     heads = await store.heads(tenants)
     known = {tenant: plan.version for tenant, plan in memory.plans.items()}
-    return {
-        tenant: TenantPlan.of(await store.definitions(tenant))
-        for tenant in sorted(tenants)
-        if tenant in heads and heads[tenant] != known.get(tenant)
-    }
+    moved = [tenant for tenant, head in sorted(heads.items()) if known.get(tenant) != head]
+    return {each.tenant: TenantPlan.of(each) for each in await store.definitions(moved)}
 
 
 def _by_subject(batches: Sequence[SubjectBatch]) -> dict[Subject, list[SubjectEvent]]:
@@ -311,6 +313,7 @@ def _landed(
 def remember(effect: SubjectsEffect, memory: SubjectMemory) -> None:
     """Take the effect of a committed slice into memory; what is forgotten is read again."""
     memory.plans.update(effect.plans)
+    memory.tallies.take(effect.tallies)
     _learn(memory.states, effect.states)
     _learn(memory.day_sets, effect.sets_found | effect.day_sets)
     for subject, state in effect.states.items():

@@ -8,6 +8,7 @@ from metrics_ingest.adapters.drift import drift_of
 from metrics_ingest.adapters.folds import MongoFoldStore, blocks_of, letter_keys_of
 from metrics_ingest.adapters.older_ids import FileOlderIds
 from metrics_ingest.adapters.routes import Counts, FoldRoute
+from metrics_ingest.adapters.tallies import tallies_of
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.folding import Folded
 from metrics_ingest.domain.memory import Memory, PartitionMemory
@@ -75,6 +76,7 @@ class FoldHandler:
             _count_spilled(spill(self.memory, remembered, older))
         remembered.window.make_room()
         remembered.letters = await letter_keys_of(self._store, partition)
+        remembered.tallies = await tallies_of(self._store, partition)
         remembered.drift = await drift_of(self._store, partition)
         self._show()
 
@@ -137,14 +139,13 @@ class FoldHandler:
 
 def _count(folded: Folded) -> None:
     BULK_FOLDED.inc(len(folded.packed) // ENTRY)
-    for source in folded.sources.values():
-        FOLDED.labels("accepted").inc(source.accepted)
-        FOLDED.labels("unmatched").inc(source.unmatched)
-    for counts in folded.counts.values():
-        FOLDED.labels("duplicate").inc(counts.duplicates)
-        FOLDED.labels("conflict").inc(counts.conflicts)
-        FOLDED.labels("skipped").inc(counts.skipped)
-        FOLDED.labels("dead-letter").inc(counts.dead)
+    sources, counts = folded.sources.values(), folded.counts.values()
+    FOLDED.labels("accepted").inc(sum(each.accepted for each in sources))
+    FOLDED.labels("unmatched").inc(sum(each.unmatched for each in sources))
+    FOLDED.labels("duplicate").inc(sum(each.duplicates for each in counts))
+    FOLDED.labels("conflict").inc(sum(each.conflicts for each in counts))
+    FOLDED.labels("skipped").inc(sum(each.skipped for each in counts))
+    FOLDED.labels("dead-letter").inc(sum(each.dead for each in counts))
 
 
 def _count_spilled(ids: int) -> None:

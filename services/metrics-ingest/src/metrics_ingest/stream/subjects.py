@@ -11,6 +11,7 @@ from event_contracts.topics import RAW, SUBJECTS
 from event_contracts.wire import decoder_of, hash16
 from metrics_ingest.adapters.routes import Counts, FactsRoute
 from metrics_ingest.adapters.subject_store import MongoSubjectStore
+from metrics_ingest.adapters.tallies import tallies_of
 from metrics_ingest.domain.causes import UNREADABLE, Unfit, error_text
 from metrics_ingest.domain.folding import Arrival, Letter
 from metrics_ingest.domain.letters import kept
@@ -69,7 +70,9 @@ class SubjectsHandler:
         """Load the lanes into the partition; states are read as they are needed."""
         receiver = Receiver(GROUP, partition, self._guards)
         await receiver.load(self._store)
-        self._memory[partition] = Memory(receiver, SubjectMemory())
+        self._memory[partition] = Memory(
+            receiver, SubjectMemory(tallies=await tallies_of(self._store, partition))
+        )
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> Effect:
         """Apply the records in order, then send the watermark behind what it covers."""

@@ -1,5 +1,6 @@
 """The loop that writes cells as JSON, as event_contracts.facts.Cell stands on the wire."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,25 +15,43 @@ MOST_BYTES = 112
 _OPEN, _CLOSE, _COMMA, _QUOTE, _MINUS, _POINT, _ZERO = b'[],"-.0'
 
 
-def written(minutes: Numbers, dims: Numbers, sums: Sums) -> bytes:
-    """Return the cells as a JSON list."""
-    out = np.empty(2 + len(minutes) * MOST_BYTES, np.uint8)
-    return out[: _write(minutes, dims, *sums, out)].tobytes()
+def written(minutes: Numbers, dims: Numbers, sums: Sums, ends: Numbers) -> list[bytes]:
+    """Return the cells as JSON lists, one for each group; group g ends at row ``ends[g]``."""
+    out = np.empty(2 * len(ends) + len(minutes) * MOST_BYTES, np.uint8)
+    text_ends = np.empty(len(ends), np.int64)
+    _write(minutes, dims, *sums, ends, text_ends, out)
+    last: list[int] = text_ends.tolist()
+    text = out[: last[-1]].tobytes()
+    return [text[start:end] for start, end in pairwise([0, *last])]
 
 
 @compiled
-def _write(minutes: Any, dims: Any, mantissa: Any, places: Any, counts: Any, out: Any) -> Any:
-    at = _byte(out, 0, _OPEN)
-    for row in range(len(minutes)):
-        if row:
-            at = _byte(out, at, _COMMA)
-        at = _whole(out, _byte(out, at, _OPEN), minutes[row])
-        at = _whole(out, _byte(out, at, _COMMA), dims[row])
-        at = _byte(out, _byte(out, at, _COMMA), _QUOTE)
-        at = _byte(out, _decimal(out, at, mantissa[row], places[row]), _QUOTE)
-        at = _whole(out, _byte(out, at, _COMMA), counts[row])
+def _write(
+    minutes: Any,
+    dims: Any,
+    mantissa: Any,
+    places: Any,
+    counts: Any,
+    ends: Any,
+    text_ends: Any,
+    out: Any,
+) -> None:
+    at, row = 0, 0
+    for group in range(len(ends)):
+        at = _byte(out, at, _OPEN)
+        first = row
+        while row < ends[group]:
+            if row > first:
+                at = _byte(out, at, _COMMA)
+            at = _whole(out, _byte(out, at, _OPEN), minutes[row])
+            at = _whole(out, _byte(out, at, _COMMA), dims[row])
+            at = _byte(out, _byte(out, at, _COMMA), _QUOTE)
+            at = _byte(out, _decimal(out, at, mantissa[row], places[row]), _QUOTE)
+            at = _whole(out, _byte(out, at, _COMMA), counts[row])
+            at = _byte(out, at, _CLOSE)
+            row += 1
         at = _byte(out, at, _CLOSE)
-    return _byte(out, at, _CLOSE)
+        text_ends[group] = at
 
 
 @inlined
