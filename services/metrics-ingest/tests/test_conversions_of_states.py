@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import permutations
 from typing import Any, cast
 
 import msgspec
@@ -66,14 +67,14 @@ SHARE = Metric(
 )
 
 
-def plan_of(*contributions: Contribution, metric: Metric = SHARE) -> SourcePlan:
+def plan_of(*contributions: Contribution, metric: Metric = SHARE, version: int = 1) -> SourcePlan:
     door = Mapping(
         id=("id",),
         type=("type",),
         time=("time",),
         fields={name: FieldMapping(paths=(name,), kind=kind) for name, kind in FIELDS.items()},
     )
-    source = Source(name="crm", doors={"http": door}, contributions=contributions)
+    source = Source(name="crm", doors={"http": door}, contributions=contributions, version=version)
     return TenantPlan.of(Definitions("acme", 1, (source,), (metric,))).sources["crm"]
 
 
@@ -252,6 +253,24 @@ def test_a_record_may_be_both_the_lead_and_the_customer() -> None:
     assert person.totals == {(5, "sem"): (0, 1)}
     person.tell("deal", 70, as_of=4, stage="deleted")
     assert person.totals == {}
+
+
+@pytest.mark.parametrize("records", [DEALS, CHANGES], ids=["whole", "changes"])
+def test_what_a_mended_mapping_reads_of_the_same_versions_holds_in_any_order(
+    records: Contribution,
+) -> None:
+    by_period = msgspec.structs.replace(SHARE, by="period")
+    wrong, mended = (plan_of(records, metric=by_period, version=n) for n in (1, 2))
+    stages = {wrong: ("won", "lost", "won"), mended: ("open", "won", "won")}
+    events = [
+        told(plan, "deal", 100 * as_of, deal="d", as_of=as_of, stage=stage)
+        for plan, read in stages.items()
+        for as_of, stage in enumerate(read, 1)
+    ]
+    for order in permutations(events):
+        person = Person(mended)
+        person.take(*order[:3], told(mended, "lead", 5), *order[3:])
+        assert person.totals == {(5, ""): (0, 1), (200, ""): (1, 0)}
 
 
 @dataclass(frozen=True)
