@@ -217,6 +217,21 @@ def test_a_lead_that_is_no_lead_after_all_is_taken_back_and_the_next_is_the_firs
     assert person.totals == {}
 
 
+def test_what_was_won_behind_the_first_lead_counts_for_the_second_once_that_is_the_first() -> None:
+    leads = msgspec.structs.replace(LEADS, key=("deal",))
+    metric = msgspec.structs.replace(
+        SHARE, types=("lead", "form"), over=Measure(types=("bought",)), by="period"
+    )
+    person = Person(plan_of(leads, metric=metric))
+    person.tell("lead", 5, deal="l1", as_of=1)
+    person.tell("form", 100)
+    for minute in (50, 150, 160):
+        person.tell("bought", minute)
+    assert person.totals == {(5, ""): (0, 1), (50, ""): (1, 0)}
+    person.tell("lead", 200, deal="l1", as_of=2, stage="deleted")
+    assert person.totals == {(100, ""): (0, 1), (150, ""): (1, 0)}
+
+
 def test_a_corrected_dimension_of_the_lead_moves_it_and_says_so() -> None:
     person = Person(plan_of(LEADS, DEALS))
     person.tell("lead", 5, as_of=1, channel="sem")
