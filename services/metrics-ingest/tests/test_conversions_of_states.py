@@ -34,6 +34,12 @@ from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
 from metrics_ingest.domain.subjects import Subject
 from metrics_ingest.domain.values import Value
+from metrics_ingest.handlers.subjects import (
+    MOST_PARTS,
+    SubjectMemory,
+    SubjectsEffect,
+    remember,
+)
 
 DAY = 1440
 MINUTE_MS = 60_000
@@ -461,3 +467,17 @@ def test_only_what_the_metric_looks_at_is_kept_of_a_record() -> None:
     person.tell("deal", 5, deal="d", as_of=1, stage="won", channel="sem", note="+86 138 0000 0000")
     (record,) = person.state.records.values()
     assert record.versions[0].texts == {"stage": "won", "channel": "sem"}
+
+
+def test_a_subject_with_many_versions_is_read_when_it_is_needed_and_not_remembered() -> None:
+    small, large = Person(plan_of(DEALS)), Person(plan_of(DEALS))
+    deal(small, 5, 1, "won")
+    for n in range(5 * MOST_PARTS):
+        deal(large, 5, n, "won", f"d{n % 5}")
+    subjects = {
+        Subject("acme", "crm", Role.CONVERSION, "share", key): person.state
+        for key, person in (("p", small), ("q", large))
+    }
+    memory = SubjectMemory()
+    remember(SubjectsEffect(states=dict(subjects)), memory)
+    assert [subject.key for subject in memory.states] == ["p"]
