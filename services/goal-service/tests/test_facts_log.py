@@ -312,6 +312,24 @@ async def test_a_new_quarter_hour_of_the_source_is_told_to_every_partition_once(
     assert await stage.all("facts") == []
 
 
+async def test_the_signs_of_life_of_years_are_few_documents(stage: Any) -> None:
+    quarters = [TEN // 15 + 96 * number for number in range(3 * 365)]
+    alive = FactBatch(
+        tenant="shop",
+        metric="gross_revenue",
+        source="orders",
+        definition=1,
+        as_of_ms=0,
+        accepted=tuple(Accepted(quarter, 1) for quarter in quarters),
+    )
+    await stage.feed(stage.row(alive))
+    await stage.restart()
+    await stage.feed(stage.row(alive))
+    assert len(await stage.all("alive")) == 37  # months, from 18 January 2011 on
+    sent = await stage.sent("progress")
+    assert len(sent) == 4 * len(quarters)  # each once to each partition
+
+
 async def test_what_nobody_can_read_becomes_a_dead_letter_and_the_log_goes_on(stage: Any) -> None:
     await stage.feed(stage.use("g"))
     good = stage.cells((TEN, UK, "4"))

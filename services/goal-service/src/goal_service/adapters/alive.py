@@ -1,5 +1,9 @@
-"""When sources delivered: {_id: "tenant|metric|2011-01-31", quarters: hexadecimal, version}."""
+"""When sources delivered, a month to a document:
 
+{_id: "tenant|metric|2011-01", days: {"2011-01-31": {quarters: hexadecimal, version}}}
+"""
+
+from collections import defaultdict
 from collections.abc import Mapping
 
 from pymongo import UpdateOne
@@ -31,15 +35,12 @@ class MongoAlive:
         joined = {day: stored.get(day, Quarters()).joined(more) for day, more in fresh.items()}
         self.learnt.update(joined)
         changed = {day: now for day, now in joined.items() if now != stored.get(day, Quarters())}
+        months: dict[str, Document] = defaultdict(dict)
+        for day, now in changed.items():
+            fields = {"quarters": now.hexadecimal, "version": now.version}
+            months[_month(day)][f"days.{day.day.isoformat()}"] = fields
         await self._tx[ALIVE].bulk_write(
-            [
-                UpdateOne(
-                    {"_id": _id(day)},
-                    {"$set": {"quarters": now.hexadecimal, "version": now.version}},
-                    upsert=True,
-                )
-                for day, now in changed.items()
-            ]
+            [UpdateOne({"_id": i}, {"$set": f}, upsert=True) for i, f in sorted(months.items())]
         )
         return changed
 
@@ -48,14 +49,15 @@ class MongoAlive:
         return known.bits | bits != known.bits
 
     async def _read(self, days: Mapping[MetricDay, int]) -> dict[MetricDay, Quarters]:
-        by_id = {_id(day): day for day in days}
-        found = await self._tx[ALIVE].find_ids(list(by_id))
-        return {by_id[document["_id"]]: _quarters(document) for document in found}
+        found = await self._tx[ALIVE].find_ids(sorted({_month(day) for day in days}))
+        months = {document["_id"]: document["days"] for document in found}
+        known = {day: months.get(_month(day), {}).get(day.day.isoformat()) for day in days}
+        return {day: _quarters(fields) for day, fields in known.items() if fields is not None}
 
 
-def _id(day: MetricDay) -> str:
-    return key_of(day.tenant, day.metric, day.day.isoformat())
+def _month(day: MetricDay) -> str:
+    return key_of(day.tenant, day.metric, day.day.isoformat()[:7])
 
 
-def _quarters(document: Document) -> Quarters:
-    return Quarters(int(document["quarters"], 16), document["version"])
+def _quarters(fields: Document) -> Quarters:
+    return Quarters(int(fields["quarters"], 16), fields["version"])
