@@ -4,12 +4,14 @@
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 
 from pymongo import UpdateOne
 
 from event_contracts.wire import key_of
-from goal_service.domain.alive import MetricDay, Quarters
+from goal_service.domain.alive import Days, MetricDay, Quarters
+from goal_service.ports import MetricKey
 from service_kit.store import Document, Tx
 
 ALIVE = "alive"
@@ -44,11 +46,17 @@ class MongoAlive:
         )
         return changed
 
+    async def between(self, metric: MetricKey, days: Days) -> dict[MetricDay, Quarters]:
+        """Return the days of a metric on which its source delivered."""
+        count = (days.last - days.first).days + 1
+        wanted = (days.first + timedelta(days=number) for number in range(count))
+        return await self._read([MetricDay(*metric, day) for day in wanted])
+
     def _is_news(self, day: MetricDay, bits: int) -> bool:
         known = self.learnt.get(day) or self._known.get(day, Quarters())
         return known.bits | bits != known.bits
 
-    async def _read(self, days: Mapping[MetricDay, int]) -> dict[MetricDay, Quarters]:
+    async def _read(self, days: Collection[MetricDay]) -> dict[MetricDay, Quarters]:
         found = await self._tx[ALIVE].find_ids(sorted({_month(day) for day in days}))
         months = {document["_id"]: document["days"] for document in found}
         known = {day: months.get(_month(day), {}).get(day.day.isoformat()) for day in days}
