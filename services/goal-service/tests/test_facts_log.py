@@ -324,11 +324,15 @@ async def test_signs_of_life_that_no_goal_looks_at_are_told_once_one_does(stage:
     await stage.restart()
     await stage.feed(stage.use("g", start=DAY, end=DAY + timedelta(days=6)))
     told = await signs(stage)
-    # From the day before to the day after: local days reach over UTC days.
-    assert [m.day for m in told] == [DAY + timedelta(days=n) for n in range(-1, 8)]
+    # From the day before to the day after, for local days reach over UTC days; to all partitions.
+    days = sorted(m.day for m in told)
+    assert days == [DAY + timedelta(days=n) for n in range(-1, 8) for _ in "1234"]
     assert {m.version for m in told} == {1}
-    await stage.feed(stage.use("g", goal_version=2, start=DAY, end=DAY + timedelta(days=7)))
-    assert len(await signs(stage)) == 9 + 10
+    await stage.feed(stage.use("h", start=DAY, end=DAY + timedelta(days=7)))
+    later = [m.day for m in await signs(stage) if m.day not in days]
+    assert later == [DAY + timedelta(days=8)] * 4
+    await stage.feed(stage.use("i", start=DAY, end=DAY + timedelta(days=7)))
+    assert len(await signs(stage)) == len(told) + 4
 
 
 async def test_what_nobody_can_read_becomes_a_dead_letter_and_the_log_goes_on(stage: Any) -> None:

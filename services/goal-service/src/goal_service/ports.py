@@ -218,10 +218,6 @@ class Post(Protocol):
         """Send the event to where its kind belongs."""
         ...
 
-    def send_beside(self, event: Event, tenant: str, goal: str) -> None:
-        """Send an event of a kind that goes everywhere only to where that goal's go."""
-        ...
-
 
 class FactBooks(Protocol):
     """What the handlers of the facts log work on."""

@@ -69,13 +69,6 @@ class OutboxPost:
         for number in self._numbers(route, event):
             self._outbox.send(Message(Partition(route.topic, number), key, value))
 
-    def send_beside(self, event: Event, tenant: str, goal: str) -> None:
-        """Append an event that goes to every partition to the lane of a goal's alone."""
-        route = ROUTES[type(event)]
-        number = partition_of(self._partitions, tenant, goal)
-        message = Message(Partition(route.topic, number), route.key(event).encode(), encode(event))
-        self._outbox.send(message)
-
     def _numbers(self, route: Route, event: Event) -> range | tuple[int]:
         if route.place is None:
             return range(self._partitions)

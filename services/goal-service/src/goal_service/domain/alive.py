@@ -1,6 +1,7 @@
 """When a source delivered: the quarter hours of a UTC day as bits."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -37,11 +38,15 @@ class Quarters(NamedTuple):
         )
 
 
-class Days(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Days:
     """UTC days from first to last, both inclusive."""
 
     first: date
     last: date
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and self.first <= day <= self.last
 
 
 def looked_at(uses: Iterable[Use]) -> Days:

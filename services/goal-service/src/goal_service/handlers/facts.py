@@ -52,7 +52,8 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
     """
     use = command.use
     metric = MetricKey(use.tenant, use.metric)
-    before = books.uses.index(metric).by_key.get(use.key)
+    uses = books.uses.index(metric).by_key
+    before, told = uses.get(use.key), looked_at(uses.values())
     if before is not None and before.version >= use.version:
         return
     await books.uses.put(use)
@@ -60,8 +61,7 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
         return
     if before is None or not before.counts_like(use):
         await _back_fill(use, books)
-        for place, known in (await books.alive.between(metric, looked_at([use]))).items():
-            books.post.send_beside(_sign_of_life(place, known), use.tenant, use.goal)
+        await _tell_signs(metric, told, books)
     books.post.send(
         BackFilled(
             tenant=use.tenant,
@@ -96,8 +96,17 @@ async def _mark_alive(batches: Iterable[FactBatch], books: FactBooks) -> None:
         metric = MetricKey(place.tenant, place.metric)
         if metric not in days:
             days[metric] = looked_at(books.uses.index(metric).by_key.values())
-        first, last = days[metric]
-        if first <= place.day <= last:  # others are told when a goal begins to look at them
+        if place.day in days[metric]:  # others are told when a goal begins to look at them
+            books.post.send(_sign_of_life(place, known))
+
+
+async def _tell_signs(metric: MetricKey, told: Days, books: FactBooks) -> None:
+    """Tell the signs of life on days that no goal has looked at so far."""
+    days = looked_at(books.uses.index(metric).by_key.values())
+    if days == told:
+        return
+    for place, known in (await books.alive.between(metric, days)).items():
+        if place.day not in told:
             books.post.send(_sign_of_life(place, known))
 
 
