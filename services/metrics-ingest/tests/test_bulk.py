@@ -13,13 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from event_contracts.facts import FactBatch
 from event_contracts.raw import RawEvent
-from event_contracts.wire import encode, hash16, key_of
+from event_contracts.wire import decoder_of, encode, hash16, key_of
 from metrics_ingest.domain import bulk_reading, bulk_shapes
+from metrics_ingest.domain.batches import fact_batches
 from metrics_ingest.domain.bulk_fold import fold_prepared
 from metrics_ingest.domain.bulk_plans import bulk_plan
+from metrics_ingest.domain.cells import CellKey, CellSum
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import Folded, Plans, fold
+from metrics_ingest.domain.parts import parts_of
 from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.window import ENTRY, Block, Window, pack
 from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
@@ -50,6 +54,16 @@ SOURCES = [
     {"name": "odd|name", "zone": "Europe/Berlin", "late_days": 73, "doors": {"http": door("")}},
     {"name": "kept", "records": ["order"], "doors": {"http": door("")}},
     {"name": "off", "paused": "bad", "doors": {"http": door("")}},
+    {
+        "name": "mixed",
+        "restates_days": 3,
+        "records": ["kept"],
+        "contributions": [
+            {"kind": "delta", "types": ["order"]},
+            {"kind": "entity", "types": ["refund"], "key": ["channel"]},
+        ],
+        "doors": {"http": door("") | {"each": "batch[]"}, "topic:orders": door("")},
+    },
 ]
 METRICS = [
     {"name": "revenue", "types": ["order", "refund"], "value": "amount", "dims": ["country"]},
@@ -67,7 +81,48 @@ METRICS = [
         "value": "items",
         "where": [{"field": "country", "op": "ne", "value": "CN"}],
     },
+    {"name": "so_far", "kind": "cumulative", "value": "amount"},
+    {
+        "name": "rate",
+        "kind": "ratio",
+        "types": ["order"],
+        "over": {"types": ["visit", "order"]},
+        "dims": ["channel"],
+    },
+    {
+        "name": "cost_per_item",
+        "kind": "ratio",
+        "types": ["order", "refund"],
+        "value": "amount",
+        "where": [{"field": "channel", "op": "exists"}],
+        "over": {
+            "types": ["order", "visit"],
+            "value": "items",
+            "where": [{"field": "country", "op": "ne", "value": "CN"}],
+        },
+        "dims": ["country"],
+    },
+    {
+        "name": "per_item",
+        "kind": "ratio",
+        "value": "items",
+        "where": [{"field": "items", "op": "gt", "value": 0}],
+        "over": {"value": "items"},
+    },
 ]
+ODD = [
+    {"name": "readers", "kind": "unique", "types": ["visit"], "of": "note", "dims": ["channel"]},
+    {"name": "median", "kind": "quantile", "types": ["ping"], "value": "amount"},
+    {"name": "units", "kind": "unit-threshold", "types": ["7"], "of": "note", "value": "items"},
+    {
+        "name": "won",
+        "kind": "conversion",
+        "types": ["CN"],
+        "of": "note",
+        "over": {"types": ["DE"], "value": "amount"},
+    },
+]
+METRICS_OF = {"mixed": METRICS + ODD}
 
 
 def tenant(name: str) -> TenantPlan:
@@ -77,7 +132,7 @@ def tenant(name: str) -> TenantPlan:
             each | {"source": source["name"], "name": f"{source['name']}.{each['name']}"}, Metric
         )
         for source in SOURCES
-        for each in METRICS
+        for each in METRICS_OF.get(str(source["name"]), METRICS)
     )
     return TenantPlan.of(Definitions(name, 3, sources, metrics))
 
@@ -167,11 +222,18 @@ good = st.fixed_dictionaries(
 )
 
 
+SENT = ["shop", "shop", "shop", "mixed", "mixed", "odd|name", "kept", "off", "none"]
+
+
 @st.composite
 def records(draw: Any) -> tuple[bytes, bytes]:
     """Draw a record of the raw log: its key and its value."""
     who = draw(st.sampled_from(["acme", "acme", "acme", "b%c", "nobody"]))
-    source = draw(st.sampled_from(["shop", "shop", "shop", "odd|name", "kept", "off", "none"]))
+    source = draw(
+        st.sampled_from(
+            ["shop", "shop", "shop", "mixed", "mixed", "odd|name", "kept", "off", "none"]
+        )
+    )
     name = draw(st.sampled_from(["a", "b", "c", "d", "e|f", "g%h", "日"]))
     kind = draw(st.sampled_from(["http", "http", "topic:orders", "none"]))
     body = draw(st.one_of(good, bodies))
@@ -202,6 +264,14 @@ def _raw(body: Any) -> msgspec.Raw:
     return msgspec.Raw(_write(body))
 
 
+def _cells(cells: dict[CellKey, CellSum]) -> dict[CellKey, Any]:
+    """Return cells so that sketches of the same are the same."""
+    return {
+        key: (each.sum, each.count, each.over, each.sketch and each.sketch.to_bytes())
+        for key, each in cells.items()
+    }
+
+
 def summary(folded: Folded) -> dict[str, Any]:
     """Return what a fold comes to, in an order that says nothing."""
     entries = folded.packed
@@ -218,7 +288,8 @@ def summary(folded: Folded) -> dict[str, Any]:
                 "accepted": each.accepted,
                 "unmatched": each.unmatched,
                 "quarters": each.quarters,
-                "cells": each.cells,
+                "cells": {name: _cells(cells) for name, cells in each.cells.items()},
+                "diverted": sorted(each.diverted, key=lambda event: (event.id, event.name)),
                 "records": [(record.arrival.offset, record.event) for record in each.records],
                 "last": each.last_event_ms,
             }
@@ -261,16 +332,16 @@ def test_any_log_comes_to_the_same_in_bulk_and_one_by_one(
 
 
 def order(
-    name: str, amount: Any = 5, door: str = "topic:orders", **more: Any
+    name: str, amount: Any = 5, door: str = "topic:orders", source: str = "shop", **more: Any
 ) -> tuple[bytes, bytes]:
-    """Return the record of a good order."""
+    """Return the record of a good order, or of another type."""
     body = {"type": "order", "time": "2026-11-03T02:18:45Z", "amount": amount} | more
     if door == "http":
         body = {"type": "order", "data": body}
     event = RawEvent(
-        tenant="acme", source="shop", id=name, door=door, received_ms=NOW, body=_raw(body)
+        tenant="acme", source=source, id=name, door=door, received_ms=NOW, body=_raw(body)
     )
-    return key_of("acme", "shop", name).encode(), encode(event)
+    return key_of("acme", source, name).encode(), encode(event)
 
 
 def test_plain_orders_go_in_columns_and_so_do_their_copies_by_either_door() -> None:
@@ -344,9 +415,7 @@ def test_a_sum_beyond_64_bits_sends_the_slice_the_general_way() -> None:
     "change",
     [
         {"paused": "bad"},
-        {"restates_days": 28},
         {"drift": "quarantine"},
-        {"contributions": [{"kind": "snapshot", "key": ["country"]}]},
         {"doors": {"http": door("") | {"time_format": "epoch_ms"}}},
         {"doors": {"http": door("") | {"each": "items[]"}}},
         {"doors": {"http": door("") | {"skip": [{"field": "channel", "op": "eq", "value": "x"}]}}},
@@ -358,13 +427,65 @@ def test_a_source_that_wants_more_than_adding_is_not_folded_in_bulk(change: Any)
     assert bulk_plan(plan) is None
 
 
-def test_metrics_of_other_kinds_keep_their_source_out() -> None:
-    source = msgspec.convert(SOURCES[1], Source)
-    metric = Metric(name="m", source=source.name, value="amount")
-    for changed in (metric, msgspec.structs.replace(metric, rates="budget")):
-        plans = TenantPlan.of(Definitions("acme", 1, (source,), (changed,)))
-        (plan,) = plans.sources.values()
-        assert (bulk_plan(plan) is None) is (changed is not metric)
+KEPT_OUT = [
+    *ODD,
+    {"name": "m", "types": ["7"], "value": "amount", "rates": "budget"},
+    {"name": "m", "types": ["7"], "elapsed": {"since": "asked", "zone": "UTC"}},
+    {
+        "name": "m",
+        "types": ["ping"],
+        "kind": "ratio",
+        "over": {"types": ["ping"], "elapsed": {"since": "asked", "zone": "UTC"}},
+    },
+]
+
+
+@pytest.mark.parametrize("odd", KEPT_OUT)
+def test_a_metric_that_does_not_add_up_keeps_its_own_types_out_and_no_others(odd: Any) -> None:
+    source = msgspec.convert(SOURCES[0], Source)
+    revenue = Metric(name="revenue", source="shop", value="amount")
+    changed = msgspec.convert(odd | {"source": "shop"}, Metric)
+    tenants = {"acme": TenantPlan.of(Definitions("acme", 1, (source,), (revenue, changed)))}
+    kinds = ["order", *changed.types] * 5
+    log = [order(f"o{n}", type=kind) for n, kind in enumerate(kinds)]
+    folded, plain, in_columns = both(log, {}, tenants)
+    assert in_columns == 5
+    assert folded.sources["acme", "shop"].accepted == 10
+    assert summary(folded) == summary(plain)
+
+
+def test_states_and_records_keep_their_own_types_out_and_no_others() -> None:
+    kinds = ["order", "refund", "kept", "visit", "order"]
+    log = [order(f"o{n}", source="mixed", type=kind) for n, kind in enumerate(kinds)]
+    folded, plain, in_columns = both(log, {})
+    assert in_columns == 2  # a visit has a unique metric
+    assert summary(folded) == summary(plain)
+
+
+def test_ratios_in_columns_are_written_as_they_are_one_by_one() -> None:
+    log = [order(f"o{n}", Decimal(n) / 8, items=n % 3 or None) for n in range(40)]
+    log += [order(f"v{n}", Decimal(n) / 8, items=n % 5, type="visit") for n in range(40)]
+    folded, plain, in_columns = both(log, {})
+    assert in_columns == 80
+    source, one_by_one = folded.sources["acme", "shop"], plain.sources["acme", "shop"]
+    names = {metric.definition.name: metric for metric in source.plan.metrics}
+    for name in ("shop.rate", "shop.cost_per_item", "shop.per_item"):
+        metric = names[name]
+        (columns,) = source.columns[name]
+        found, wanted = (
+            [read_facts(encode(batch)) for batch in fact_batches(source, metric, parts, NOW)]
+            for parts in (columns.parts(), parts_of(metric, one_by_one.cells[name]))
+        )
+        assert [as_sets(batch) for batch in found] == [as_sets(batch) for batch in wanted]
+        assert any(found[0].over)
+
+
+read_facts = decoder_of(FactBatch)
+
+
+def as_sets(batch: FactBatch) -> Any:
+    cells = zip(batch.cells, batch.over, strict=True)
+    return {(c.minute, str(batch.dims[c.dims]), c.sum, c.count, over) for c, over in cells}
 
 
 def test_after_warming_up_a_log_compiles_nothing_more() -> None:
@@ -385,6 +506,8 @@ log = [test_bulk.order(f"o{n}", Decimal(n) / 100) for n in range(500)]
 log += [test_bulk.order(f"o{n}", Decimal(n), "http", channel="c") for n in range(700)]
 folded, plain, in_columns = test_bulk.both(log, {})
 assert in_columns == 1200, in_columns
+for columns in folded.sources["acme", "shop"].columns.values():
+    assert list(columns[0].parts())
 assert [len(loop.signatures) for loop in loops] == before
 print(sum(before))
 """

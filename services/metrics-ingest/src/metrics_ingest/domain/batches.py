@@ -92,11 +92,12 @@ def fact_batches(
     more quarter hours than a record has room for: further batches carry what is too many.
     """
     for part, accepted in zip_longest(parts, _accepted(fold)):
-        beside = part if isinstance(part, Part) else _NOTHING
-        there = beside if part is None else part
+        there = _NOTHING if part is None else part
         # A struct takes what is written already in place of what it would write.
+        written = isinstance(there, WrittenPart)
         dims: Any = tuple(there.dims)
-        cells: Any = there.cells if isinstance(there, WrittenPart) else tuple(there.cells)
+        cells: Any = there.cells if written else tuple(there.cells)
+        over: Any = there.over if written else tuple(there.over)
         yield FactBatch(
             tenant=fold.plan.tenant,
             metric=metric.definition.name,
@@ -105,8 +106,8 @@ def fact_batches(
             as_of_ms=as_of_ms,
             dims=dims,
             cells=cells,
-            over=tuple(beside.over),
-            sketches=tuple(beside.sketches),
+            over=over,
+            sketches=tuple(there.sketches) if isinstance(there, Part) else (),
             accepted=accepted or (),
             provisional=fold.plan.source.restates_days > 0,
         )

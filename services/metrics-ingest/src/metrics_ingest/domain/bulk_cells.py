@@ -1,8 +1,9 @@
 """Cells of one metric in columns, on their way from the bulk fold into fact batches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from itertools import repeat
 
 import msgspec
 import numpy as np
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 
 from metrics_ingest.domain.bulk_shapes import Targets
 from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, day_of
-from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, WrittenPart
+from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, SUM_BYTES, WrittenPart
 from metrics_ingest.domain.scan.groups import Sums
-from metrics_ingest.domain.scan.written import written
+from metrics_ingest.domain.scan.written import written, written_sums
 from metrics_ingest.domain.values import EXACT
 
 Rows = NDArray[np.int64]
@@ -24,7 +25,8 @@ _UNITS = [Decimal(1).scaleb(-places) for places in range(31)]
 class BulkCells:
     """A metric's cells by row. ``table`` numbers the targets that they belong to.
 
-    ``dims`` are places in the table; a cell's sum is mantissa / 10 ** places.
+    ``dims`` are places in the table; a cell's sum is mantissa / 10 ** places, and so is its
+    denominator in ``over``, which ratios have.
     """
 
     targets: Targets
@@ -32,6 +34,7 @@ class BulkCells:
     dims: Rows
     minutes: Rows
     sums: Sums
+    over: Sums | None = None
 
     def known(self, sets: DaySets) -> bool:
         """Whether all dimension sets are known on their days."""
@@ -51,15 +54,23 @@ class BulkCells:
     def as_cells(self) -> dict[CellKey, CellSum]:
         """Return them one by one."""
         dims = [self.targets.dims[target] for target in self.table.tolist()]
+        over = repeat(Decimal(0)) if self.over is None else _totals(self.over)
         rows = zip(
-            self.minutes.tolist(), self.dims.tolist(), self._totals(), self.sums.counts, strict=True
+            self.minutes.tolist(),
+            self.dims.tolist(),
+            _totals(self.sums),
+            self.sums.counts.tolist(),
+            over,
+            strict=False,
         )
-        return {(minute, dims[at]): CellSum(sum_, int(n)) for minute, at, sum_, n in rows}
+        return {(minute, dims[at]): CellSum(*found) for minute, at, *found in rows}
 
     def parts(self) -> Iterator[WrittenPart]:
         """Yield them as parts that fit into records."""
         table = self.table.tolist()
-        most = BATCH_BYTES // (CELL_BYTES + max(map(self.targets.sizes.__getitem__, table)))
+        beside = 0 if self.over is None else SUM_BYTES
+        sizes = map(self.targets.sizes.__getitem__, table)
+        most = BATCH_BYTES // (CELL_BYTES + beside + max(sizes))
         for start in range(0, len(self.minutes), most):
             yield self._part(table, slice(start, start + most))
 
@@ -68,13 +79,20 @@ class BulkCells:
         if len(dims) < len(self.dims):
             used, dims = np.unique(dims, return_inverse=True)
             table = [table[place] for place in used.tolist()]
-        sums = Sums(*(column[rows] for column in self.sums))
-        cells = msgspec.Raw(written(self.minutes[rows], dims, sums))
-        return WrittenPart(list(map(self.targets.written.__getitem__, table)), cells)
+        cells = msgspec.Raw(written(self.minutes[rows], dims, _cut(self.sums, rows)))
+        lines = list(map(self.targets.written.__getitem__, table))
+        if self.over is None:
+            return WrittenPart(lines, cells)
+        return WrittenPart(lines, cells, msgspec.Raw(written_sums(_cut(self.over, rows))))
 
-    def _totals(self) -> list[Decimal]:
-        units = map(_UNITS.__getitem__, self.sums.places.tolist())
-        return list(map(Decimal.__mul__, map(Decimal, self.sums.mantissa.tolist()), units))
+
+def _cut(sums: Sums, rows: slice) -> Sums:
+    return Sums(*(column[rows] for column in sums))
+
+
+def _totals(sums: Sums) -> Iterable[Decimal]:
+    units = map(_UNITS.__getitem__, sums.places.tolist())
+    return map(Decimal.__mul__, map(Decimal, sums.mantissa.tolist()), units)
 
 
 def merged(

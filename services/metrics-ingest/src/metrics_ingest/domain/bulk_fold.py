@@ -125,8 +125,11 @@ def _cells_of(columns: Columns) -> dict[str, BulkCells] | None:
     metrics = targets.metrics.copy()
     added = _added(columns)
     groups = grouped(added[0], added[1])
-    found = sums(groups.of_row, len(groups.counts), added[2], added[3])
-    if found is None:
+    count = len(groups.counts)
+    found = sums(groups.of_row, count, added[2], added[3])
+    # Only ratios have something below.
+    below = sums(groups.of_row, count, added[4], added[5]) if columns.plan.ratios else found
+    if found is None or below is None:
         return None
     metric = targets.metric.all[groups.pairs[:, 0]]
     order, begins = ordered(metric, len(metrics))
@@ -139,17 +142,20 @@ def _cells_of(columns: Columns) -> dict[str, BulkCells] | None:
             continue
         rows = slice(start, end)
         of_metric = table[ends[start - 1] if start else 0 : ends[end - 1]]
-        totals = Sums(*(column[order[rows]] for column in found))
-        cells[name] = BulkCells(targets, of_metric, dims[rows], minutes[rows], totals)
+        cut = [Sums(*(column[order[rows]] for column in side)) for side in (found, below)]
+        over = cut[1] if name in columns.plan.ratios else None
+        cells[name] = BulkCells(targets, of_metric, dims[rows], minutes[rows], cut[0], over)
     return cells
 
 
 def _added(columns: Columns) -> Rows:
-    """Return the columns target, minute, mantissa and places of all that the events add."""
+    """Return what the events add as columns, see scan.cells.expand."""
     shapes = columns.shapes
     most = int(np.diff(shapes.first_add.all)[columns.codes].sum())
-    added = np.empty((4, most), np.int64)
-    adds = shapes.first_add.all, shapes.add_target.all, shapes.add_amount.all
+    added = np.empty((6, most), np.int64)
+    adds = (
+        shapes.first_add.all, shapes.add_target.all, shapes.add_above.all, shapes.add_below.all
+    )  # fmt: skip
     count = expand(columns.codes, columns.at_ms // _MINUTE_MS, *adds, columns.amounts, added)
     return added[:, :count]
 

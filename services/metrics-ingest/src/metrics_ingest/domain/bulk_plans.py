@@ -3,21 +3,27 @@
 A shape is an event's type and the values of all fields that decide where it counts: dimensions and
 conditions. Few shapes stand behind many events, so the plan is asked once for each, and its answer
 kept; the general plan (plans.SourcePlan) gives it, so that the rules stand in one place.
+
+What does not add up (records, states, sketches, conversions, rates) keeps its own types out of the
+bulk, and no others: their shapes are none.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from metrics_ingest.domain.bulk_doors import BulkDoor
 from metrics_ingest.domain.bulk_shapes import Adds, Shape, Shapes
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.cells import Amount
-from metrics_ingest.domain.definitions import Contribution, Metric, MetricKind, Source
+from metrics_ingest.domain.definitions import Measure, Metric, MetricKind, Source
 from metrics_ingest.domain.mapping import Mapped
+from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, kinds_of
+from metrics_ingest.domain.scan.cells import NOTHING, ONE
 from metrics_ingest.domain.stamps import MASK, TYPE, field_weight, hash_of, weight
 from metrics_ingest.domain.values import CONVERT, Value, text_of
 
+_KINDS = (MetricKind.ADDITIVE, MetricKind.CUMULATIVE, MetricKind.RATIO)
 _ONE = Decimal(1)
 
 RawShape = tuple[Any, ...]
@@ -32,18 +38,21 @@ class BulkPlan:
     """One source that can be folded in bulk; ``doors`` are those whose mapping is plain.
 
     ``deciding`` are the fields that tell where an event counts, ``amounts`` those that metrics add
-    up.
+    up; ``ratios`` are the metrics that have a denominator.
     """
 
     def __init__(self, plan: SourcePlan) -> None:
         self.plan = plan
         self.kinds = kinds_of(plan.source)
-        metrics = [metric.definition for metric in plan.metrics]
-        deciding = {name for metric in metrics for name in metric.dims}
-        deciding |= {condition.field for metric in metrics for condition in metric.where}
+        plain = [metric for metric in plan.metrics if _adds_up(metric)]
+        self._plain = {metric.definition.name for metric in plain}
+        self.ratios = {metric.definition.name for metric in plain if metric.over is not None}
+        measures = [each.definition for metric in plain for each in _sides(metric)]
+        deciding = {name for metric in plain for name in metric.dims}
+        deciding |= {condition.field for measure in measures for condition in measure.where}
         self.deciding = tuple(sorted(deciding))
-        self.amounts = tuple(sorted({metric.value for metric in metrics if metric.value}))
-        self._dims = {metric.definition.name: metric.dims for metric in plan.metrics}
+        self.amounts = tuple(sorted({measure.value for measure in measures if measure.value}))
+        self._dims = {metric.definition.name: metric.dims for metric in plain}
         self.doors: dict[str, BulkDoor] = {}
         for name, mapping in plan.source.doors.items():
             try:
@@ -56,7 +65,7 @@ class BulkPlan:
         """Return the shapes of a door's events: new ones, when they have become too many."""
         known = self._shapes.get(door.name)
         if known is None or known.full:
-            known = self._shapes[door.name] = Shapes(self._shape, self.amounts, self._dims)
+            known = self._shapes[door.name] = Shapes(self._shape, self._dims)
         return known
 
     @property
@@ -82,7 +91,7 @@ class BulkPlan:
             for name, value in zip(self.deciding, raw[1:], strict=True)
             if value is not None
         }
-        if self.plan.is_record(kind):
+        if self.plan.is_record(kind) or self.plan.diverter.plan_for(kind) is not None:
             return None
         metrics = self.plan.metrics_for(kind)
         stamp = hash_of(kind) * weight(TYPE)
@@ -92,54 +101,71 @@ class BulkPlan:
         return Shape(bool(metrics), stamp & MASK, tuple(each for each in adds if each))
 
     def _adds(self, metric: MetricPlan, kind: str, fields: dict[str, Value]) -> Adds | None:
-        """Return where an event counts, None if not at all; raises NotPlainError if it is no sum.
+        """Return where an event counts, None if not at all; raises NotPlainError unless it adds."""
+        name = metric.definition.name
+        if name not in self._plain:
+            raise NotPlainError
+        found = [self._amount(measure, kind, fields) for measure in _sides(metric)]
+        if all(amount == NOTHING for amount in found):
+            return None
+        return Adds(name, metric.dims_of(fields), *found)
+
+    def _amount(self, measure: MeasurePlan, kind: str, fields: dict[str, Value]) -> int:
+        """Return the number of the amount that events add to a measure, ONE or NOTHING.
 
         An amount that decides nothing is filled in for the question; which events lack it is told
         by its column.
         """
-        value = metric.definition.value
-        filled = fields if value is None or value in fields else fields | {value: _ONE}
-        if value is not None and value in self.deciding and value not in fields:
-            return None
-        amount = metric.amount(Mapped(kind, 0, None, filled))
+        value = measure.definition.value
+        filled = fields if value is None or value in self.deciding else fields | {value: _ONE}
+        amount = measure.amount(Mapped(kind, 0, None, filled))
         if amount is None:
-            return None
-        if amount != Amount(_ONE if value is None else Decimal(filled[value])):
+            return NOTHING
+        if amount != (_ONE if value is None else Decimal(filled[value])):
             raise NotPlainError
-        return Adds(metric.definition.name, metric.dims_of(fields), value)
+        return ONE if value is None else self.amounts.index(value)
 
 
 def bulk_plan(plan: SourcePlan) -> BulkPlan | None:
     """Return the plan for folding a source in bulk, None if it is not plain enough."""
-    if not _plain(plan.source) or not all(map(_adds_up, plan.metrics)):
+    if not _plain(plan.source):
         return None
     found = BulkPlan(plan)
     return found if found.doors else None
 
 
 def _plain(source: Source) -> bool:
-    plain = Source(
+    return source == Source(
         name=source.name,
         doors=source.doors,
         zone=source.zone,
         records=source.records,
         version=source.version,
         contributions=source.contributions,
+        restates_days=source.restates_days,
         signature=source.signature,
         ahead_hours=source.ahead_hours,
         late_days=source.late_days,
     )
-    return source == plain and all(
-        each == Contribution(types=each.types) for each in source.contributions
-    )
+
+
+def _sides(metric: MetricPlan) -> Iterator[MeasurePlan]:
+    """Yield what the metric sums, and its denominator if it has one."""
+    yield metric.own
+    if metric.over is not None:
+        yield metric.over
 
 
 def _adds_up(plan: MetricPlan) -> bool:
+    """Whether the metric is one sum or two, of amounts as they stand."""
     metric = plan.definition
-    return plan.convert is None and metric == Metric(
+    if metric.kind not in _KINDS or plan.convert is not None:
+        return False
+    over = metric.over
+    return metric == Metric(
         name=metric.name,
         source=metric.source,
-        kind=MetricKind.CUMULATIVE if metric.kind is MetricKind.CUMULATIVE else MetricKind.ADDITIVE,
+        kind=metric.kind,
         types=metric.types,
         value=metric.value,
         where=metric.where,
@@ -148,4 +174,5 @@ def _adds_up(plan: MetricPlan) -> bool:
         currency=metric.currency,
         good=metric.good,
         version=metric.version,
+        over=over and Measure(types=over.types, value=over.value, where=over.where),
     )

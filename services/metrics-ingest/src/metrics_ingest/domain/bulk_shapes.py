@@ -1,6 +1,6 @@
 """Shapes by number: the compiled loop tells them apart by two words, the plan says what each is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metrics_ingest.domain.cells import Dims, set_key
 from metrics_ingest.domain.parts import named
-from metrics_ingest.domain.scan.cells import ONE
+from metrics_ingest.domain.scan.cells import NOTHING
 from metrics_ingest.domain.scan.events import OTHER_SHAPE, SHAPE
 from metrics_ingest.domain.scan.groups import free_slots, number_pairs
 
@@ -20,11 +20,16 @@ _ROOM = 1024
 
 
 class Adds(NamedTuple):
-    """That an event counts in a cell; ``amount`` names the field that it adds, None: 1."""
+    """That an event counts in a cell.
+
+    ``above`` is the number of the amount that it adds to the sum, ONE or NOTHING; ``below`` is the
+    same of the denominator.
+    """
 
     metric: str
     dims: Dims
-    amount: str | None
+    above: int
+    below: int = NOTHING
 
 
 class Shape(NamedTuple):
@@ -98,19 +103,18 @@ class Shapes:
     """The shapes that one door's events have had, by number, in columns.
 
     ``plain``: events of this shape are folded in bulk; ``used`` and ``stamps`` as in Shape. What
-    shape s adds to stands from ``first_add[s]`` up to ``first_add[s + 1]``: the target, and the
-    number of the amount or ONE.
+    shape s adds to stands from ``first_add[s]`` up to ``first_add[s + 1]``: the target, and what is
+    added above and below, as in Adds.
     """
 
     def __init__(
         self,
         ask: Callable[[tuple[Any, ...]], Shape | None],
-        amounts: Sequence[str],
         dims: Mapping[str, tuple[str, ...]],
     ) -> None:
         """``ask`` returns what a shape comes to, None if it needs the general reading.
 
-        ``amounts`` are the fields that metrics add up, ``dims`` the dimensions of each metric.
+        ``dims`` are the dimensions of each metric.
         """
         self.targets = Targets(dims)
         self.plain = Column(np.bool_)
@@ -119,9 +123,9 @@ class Shapes:
         self.first_add = Column(np.int64)
         self.first_add.append(0)
         self.add_target = Column(np.int64)
-        self.add_amount = Column(np.int64)
+        self.add_above = Column(np.int64)
+        self.add_below = Column(np.int64)
         self._ask = ask
-        self._amounts = list(amounts)
         self._words = np.zeros((_ROOM, 2), np.int64)
         self._slots = free_slots(_ROOM)
 
@@ -152,9 +156,10 @@ class Shapes:
         self.plain.append(shape is not None)
         self.used.append(shape is not None and shape.used)
         self.stamps.append(0 if shape is None else shape.stamp)
-        for metric, dims, amount in () if shape is None else shape.adds:
+        for metric, dims, above, below in () if shape is None else shape.adds:
             self.add_target.append(self.targets.number_of(metric, dims))
-            self.add_amount.append(ONE if amount is None else self._amounts.index(amount))
+            self.add_above.append(above)
+            self.add_below.append(below)
         self.first_add.append(len(self.add_target))
 
     def _make_room(self, wanted: int) -> None:

@@ -20,6 +20,12 @@ def written(minutes: Numbers, dims: Numbers, sums: Sums) -> bytes:
     return out[: _write(minutes, dims, *sums, out)].tobytes()
 
 
+def written_sums(sums: Sums) -> bytes:
+    """Return the sums alone as a JSON list."""
+    out = np.empty(2 + len(sums.mantissa) * MOST_BYTES, np.uint8)
+    return out[: _write_sums(sums.mantissa, sums.places, out)].tobytes()
+
+
 @compiled
 def _write(minutes: Any, dims: Any, mantissa: Any, places: Any, counts: Any, out: Any) -> Any:
     at = _byte(out, 0, _OPEN)
@@ -28,11 +34,27 @@ def _write(minutes: Any, dims: Any, mantissa: Any, places: Any, counts: Any, out
             at = _byte(out, at, _COMMA)
         at = _whole(out, _byte(out, at, _OPEN), minutes[row])
         at = _whole(out, _byte(out, at, _COMMA), dims[row])
-        at = _byte(out, _byte(out, at, _COMMA), _QUOTE)
-        at = _byte(out, _decimal(out, at, mantissa[row], places[row]), _QUOTE)
+        at = _sum(out, _byte(out, at, _COMMA), mantissa[row], places[row])
         at = _whole(out, _byte(out, at, _COMMA), counts[row])
         at = _byte(out, at, _CLOSE)
     return _byte(out, at, _CLOSE)
+
+
+@compiled
+def _write_sums(mantissa: Any, places: Any, out: Any) -> Any:
+    at = _byte(out, 0, _OPEN)
+    for row in range(len(mantissa)):
+        if row:
+            at = _byte(out, at, _COMMA)
+        at = _sum(out, at, mantissa[row], places[row])
+    return _byte(out, at, _CLOSE)
+
+
+@inlined
+def _sum(out: Any, at: int, mantissa: int, places: int) -> Any:
+    """Write a sum as a text, as Decimals stand on the wire."""
+    at = _byte(out, at, _QUOTE)
+    return _byte(out, _decimal(out, at, mantissa, places), _QUOTE)
 
 
 @inlined
