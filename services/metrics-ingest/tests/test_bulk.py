@@ -4,6 +4,7 @@ import gc
 import subprocess
 import sys
 import weakref
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import Folded, Plans, fold
 from metrics_ingest.domain.parts import parts_of
 from metrics_ingest.domain.plans import TenantPlan
+from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.window import ENTRY, Block, Window, pack
 from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
 from service_kit.records import Bulk, Partition, Record, Slice, Texts
@@ -49,6 +51,24 @@ def door(at: str) -> dict[str, Any]:
     }
 
 
+def with_money(at: str) -> dict[str, Any]:
+    """Return a door whose fields are more than what stands in an event."""
+    plain = door(at)
+    fields = plain["fields"] | {
+        "price": {"paths": [f"{at}price"], "kind": "decimal", "currency": "currency"},
+        "euros": {"paths": [f"{at}euros"], "kind": "decimal", "currency": "EUR"},
+        "dollars": {"paths": [f"{at}dollars"], "kind": "decimal", "currency": "USD"},
+        "currency": {
+            "paths": [f"{at}code", f"{at}currency", "=EUR"],
+            "format": "upper",
+            "values": {"EURO": "EUR", "7": "USD"},
+            "absent": ["-", ""],
+        },
+        "named": {"paths": [f"{at}channel"], "values": {"web": "Web"}, "required": True},
+    }
+    return plain | {"type": [f"{at}type"], "fields": fields}
+
+
 SOURCES = [
     {"name": "shop", "doors": {"http": door("data."), "topic:orders": door("")}},
     {"name": "odd|name", "zone": "Europe/Berlin", "late_days": 73, "doors": {"http": door("")}},
@@ -62,7 +82,14 @@ SOURCES = [
             {"kind": "delta", "types": ["order"]},
             {"kind": "entity", "types": ["refund"], "key": ["channel"]},
         ],
-        "doors": {"http": door("") | {"each": "batch[]"}, "topic:orders": door("")},
+        "doors": {
+            "http": with_money("item.") | {"each": "batch[]", "time": ["item.time", "@received"]},
+            "topic:orders": with_money(""),
+            "topic:s": with_money("") | {"time_format": "epoch_s"},
+            "topic:ms": with_money("") | {"time_format": "epoch_ms"},
+            "topic:us": with_money("") | {"time_format": "epoch_us"},
+            "topic:day": with_money("") | {"time_format": "date"},
+        },
     },
 ]
 METRICS = [
@@ -122,7 +149,31 @@ ODD = [
         "over": {"types": ["DE"], "value": "amount"},
     },
 ]
-METRICS_OF = {"mixed": METRICS + ODD}
+MONEY = [
+    {"name": "turnover", "types": ["order"], "value": "price", "currency": "EUR"},
+    {"name": "in_euros", "types": ["order"], "value": "euros", "currency": "EUR"},
+    {"name": "in_dollars", "types": ["refund", "ping"], "value": "dollars", "currency": "EUR"},
+    {
+        "name": "price_per_item",
+        "kind": "ratio",
+        "types": ["order", "visit"],
+        "value": "price",
+        "over": {"value": "items", "types": ["order"]},
+        "dims": ["named", "currency"],
+        "currency": "EUR",
+        "rates": "budget",
+        "budget": {"CNY": 1, "USD": 1},
+    },
+]
+MONEY.append(
+    {"name": "effect", "types": ["日本"], "value": "price", "currency": "EUR", "rates": "effect"}
+    | {"budget": {"USD": Decimal("0.8")}}
+)
+METRICS_OF = {"mixed": METRICS + ODD + MONEY}
+RATES = tuple(
+    Rate(base=base, quote="EUR", date=date(first, 1, 1), rate=Decimal(rate))
+    for base, first, rate in [("USD", 1970, "1"), ("USD", 2000, "0.9"), ("JPY", 2020, "0.006")]
+)
 
 
 def tenant(name: str) -> TenantPlan:
@@ -134,7 +185,7 @@ def tenant(name: str) -> TenantPlan:
         for source in SOURCES
         for each in METRICS_OF.get(str(source["name"]), METRICS)
     )
-    return TenantPlan.of(Definitions(name, 3, sources, metrics))
+    return TenantPlan.of(Definitions(name, 3, sources, metrics, RATES))
 
 
 TENANTS = {name: tenant(name) for name in ("acme", "b%c")}
@@ -195,6 +246,31 @@ times = st.sampled_from(
         None,
     ]
 )
+codes = st.sampled_from(["EUR", "eur", "Euro", "USD", "CNY", "JPY", "XXX", "", "-", 7, None, 1.5])
+counts = st.sampled_from(
+    [
+        1_793_672_325,
+        1_793_672_325_250,
+        "1793672325999",
+        "01793672325250",
+        1_793_672_325_250_999,
+        Decimal("1793672325250.0"),
+        Decimal("1793672325250.5"),
+        "1793672325250.0",
+        "",
+        "1793672325250 ",
+        -1,
+        0,
+        253_370_764_799,
+        253_370_764_800,
+        253_370_764_800_000,
+        253_370_764_799_999_999,
+        10**18,
+        10**22,
+        Decimal("1.7E+12"),
+    ]
+)
+dates = st.sampled_from(["2026-11-03", "2026-03-29", "2026-02-30", "20261103", 20_261_103])
 kinds = st.one_of(st.sampled_from(["order", "order", "refund", "visit", "ping"]), texts)
 bodies = st.fixed_dictionaries(
     {"type": kinds, "time": times},
@@ -207,6 +283,11 @@ bodies = st.fixed_dictionaries(
             st.fixed_dictionaries({}, optional={"country": texts, "note": texts}),
             st.sampled_from([None, "x", []]),
         ),
+        "price": numbers,
+        "euros": numbers,
+        "dollars": numbers,
+        "code": codes,
+        "currency": codes,
         "more": st.just({"deep": [1, {"amount": 2}]}),
     },
 )
@@ -217,11 +298,14 @@ good = st.fixed_dictionaries(
         "amount": st.decimals(0, 20, places=2),
         "items": st.integers(0, 3),
         "channel": st.sampled_from(["web", "shop"]),
+        "price": st.decimals(0, 20, places=2),
+        "code": st.sampled_from(["EUR", "eur", "-", "EUR", "USD"]),
         "place": st.fixed_dictionaries({"country": st.sampled_from(["CN", "DE"])}),
     }
 )
 
 
+TIMES = {"topic:s": counts, "topic:ms": counts, "topic:us": counts, "topic:day": dates}
 SENT = ["shop", "shop", "shop", "mixed", "mixed", "odd|name", "kept", "off", "none"]
 
 
@@ -236,7 +320,13 @@ def records(draw: Any) -> tuple[bytes, bytes]:
     )
     name = draw(st.sampled_from(["a", "b", "c", "d", "e|f", "g%h", "日"]))
     kind = draw(st.sampled_from(["http", "http", "topic:orders", "none"]))
+    if source == "mixed" and kind != "none":
+        kind = draw(st.sampled_from(["http", "http", "topic:orders", *TIMES]))
     body = draw(st.one_of(good, bodies))
+    if source == "mixed" and kind in TIMES:
+        body |= {"time": draw(st.one_of(TIMES[kind], TIMES[kind], times))}
+    if source == "mixed" and kind == "http":
+        body = {"item": body, "root": None}
     if source == "shop" and kind == "http":
         data = {name: value for name, value in body.items() if name != "type"}
         body = {"type": body["type"], "data": data}
@@ -337,7 +427,7 @@ def order(
     """Return the record of a good order, or of another type."""
     body = {"type": "order", "time": "2026-11-03T02:18:45Z", "amount": amount} | more
     if door == "http":
-        body = {"type": "order", "data": body}
+        body = {"type": "order", "data": body} if source == "shop" else {"item": body}
     event = RawEvent(
         tenant="acme", source=source, id=name, door=door, received_ms=NOW, body=_raw(body)
     )
@@ -411,13 +501,23 @@ def test_a_sum_beyond_64_bits_sends_the_slice_the_general_way() -> None:
     assert summary(folded) == summary(plain)
 
 
+def with_field(field: dict[str, Any]) -> dict[str, Any]:
+    plain = door("")
+    return plain | {"fields": plain["fields"] | {"extra": field}}
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"paused": "bad"},
         {"drift": "quarantine"},
-        {"doors": {"http": door("") | {"time_format": "epoch_ms"}}},
-        {"doors": {"http": door("") | {"each": "items[]"}}},
+        {"doors": {"http": door("") | {"type": ["=order"]}}},
+        {"doors": {"http": door("") | {"subject": ["who", "whom"]}}},
+        {"doors": {"http": door("") | {"schema": {"type": "object"}}}},
+        {"doors": {"http": with_field({"paths": ["n"], "kind": "decimal", "scale": "0.01"})}},
+        {"doors": {"http": with_field({"paths": ["n"], "absent": ["-", "7"]})}},
+        {"doors": {"http": with_field({"paths": ["n", "{id}"]})}},
+        {"doors": {"http": with_field({"paths": ["n", "m"], "kind": "integer"})}},
         {"doors": {"http": door("") | {"skip": [{"field": "channel", "op": "eq", "value": "x"}]}}},
     ],
 )
@@ -429,7 +529,6 @@ def test_a_source_that_wants_more_than_adding_is_not_folded_in_bulk(change: Any)
 
 KEPT_OUT = [
     *ODD,
-    {"name": "m", "types": ["7"], "value": "amount", "rates": "budget"},
     {"name": "m", "types": ["7"], "elapsed": {"since": "asked", "zone": "UTC"}},
     {
         "name": "m",
@@ -456,9 +555,47 @@ def test_a_metric_that_does_not_add_up_keeps_its_own_types_out_and_no_others(odd
 
 def test_states_and_records_keep_their_own_types_out_and_no_others() -> None:
     kinds = ["order", "refund", "kept", "visit", "order"]
-    log = [order(f"o{n}", source="mixed", type=kind) for n, kind in enumerate(kinds)]
+    log = [order(f"o{n}", source="mixed", type=k, channel="x") for n, k in enumerate(kinds)]
     folded, plain, in_columns = both(log, {})
     assert in_columns == 2  # a visit has a unique metric
+    assert summary(folded) == summary(plain)
+
+
+def test_money_in_the_metrics_own_currency_goes_in_columns_and_foreign_money_does_not() -> None:
+    currencies = [
+        {},
+        {"code": "eur"},
+        {"currency": "EURO"},
+        {"code": "-"},
+        {"code": "usd"},
+        {"code": 7},
+    ]
+    log = [
+        order(f"o{n}", price=5, source="mixed", channel="web", **c)
+        for n, c in enumerate(currencies)
+    ]
+    folded, plain, in_columns = both(log, {})
+    assert in_columns == 3
+    assert summary(folded) == summary(plain)
+    turnover = folded.sources["acme", "mixed"].cells["mixed.turnover"]
+    (cell,) = turnover.values()
+    assert (cell.sum, cell.count) == (Decimal(24), 5)  # three of 5, two of 4.50; one has no code
+
+
+@pytest.mark.parametrize(
+    ("kind", "time"),
+    [
+        ("topic:s", 1_793_672_325),
+        ("topic:ms", "1793672325250"),
+        ("topic:us", 1_793_672_325_250_999),
+        ("topic:day", "2026-11-03"),
+        ("http", "2026-11-03T02:18:45Z"),
+    ],
+)
+def test_times_of_other_forms_and_items_of_a_body_go_in_columns(kind: str, time: Any) -> None:
+    log = [order(f"o{n}", n, kind, "mixed", channel="x", time=time) for n in range(9)]
+    folded, plain, in_columns = both(log, {})
+    assert in_columns == 9
     assert summary(folded) == summary(plain)
 
 

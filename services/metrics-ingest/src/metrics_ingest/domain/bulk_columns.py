@@ -70,7 +70,7 @@ def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows) -> Col
     if not good.all():
         rows, found = rows[good], found[good]
     shapes = plan.shapes_of(door)
-    codes = shapes.look_up(found, lambda place: door.shape_of(values[int(rows[place])]))
+    codes = shapes.look_up(found, lambda place: plan.shape_of(door, values[int(rows[place])]))
     at_ms = _instants(plan, door, values, found)
     used = shapes.used.all[codes]
     after = at_ms - found[:, RECEIVED_MS]

@@ -4,13 +4,13 @@ A shape is an event's type and the values of all fields that decide where it cou
 conditions. Few shapes stand behind many events, so the plan is asked once for each, and its answer
 kept; the general plan (plans.SourcePlan) gives it, so that the rules stand in one place.
 
-What does not add up (records, states, sketches, conversions, rates) keeps its own types out of the
+What does not add up (records, states, sketches, foreign money) keeps its own types out of the
 bulk, and no others: their shapes are none.
 """
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain.bulk_doors import BulkDoor
 from metrics_ingest.domain.bulk_shapes import Adds, Shape, Shapes
@@ -18,16 +18,14 @@ from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.definitions import Measure, Metric, MetricKind, Source
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.measures import MeasurePlan
-from metrics_ingest.domain.plans import MetricPlan, SourcePlan, kinds_of
+from metrics_ingest.domain.money import BUDGET, DAY
+from metrics_ingest.domain.plans import MetricPlan, SourcePlan
 from metrics_ingest.domain.scan.cells import NOTHING, ONE
 from metrics_ingest.domain.stamps import MASK, TYPE, field_weight, hash_of, weight
-from metrics_ingest.domain.values import CONVERT, Value, text_of
+from metrics_ingest.domain.values import Value, text_of
 
 _KINDS = (MetricKind.ADDITIVE, MetricKind.CUMULATIVE, MetricKind.RATIO)
 _ONE = Decimal(1)
-
-RawShape = tuple[Any, ...]
-"""The type and the deciding values as they stand in the event."""
 
 
 class NotPlainError(Exception):
@@ -43,20 +41,21 @@ class BulkPlan:
 
     def __init__(self, plan: SourcePlan) -> None:
         self.plan = plan
-        self.kinds = kinds_of(plan.source)
         plain = [metric for metric in plan.metrics if _adds_up(metric)]
         self._plain = {metric.definition.name for metric in plain}
         self.ratios = {metric.definition.name for metric in plain if metric.over is not None}
         measures = [each.definition for metric in plain for each in _sides(metric)]
         deciding = {name for metric in plain for name in metric.dims}
         deciding |= {condition.field for measure in measures for condition in measure.where}
-        self.deciding = tuple(sorted(deciding))
+        deciding |= {name for metric in plain for name in _currencies(metric)}
+        self.deciding = frozenset(deciding)
         self.amounts = tuple(sorted({measure.value for measure in measures if measure.value}))
         self._dims = {metric.definition.name: metric.dims for metric in plain}
         self.doors: dict[str, BulkDoor] = {}
+        zone = ZoneInfo(plan.source.zone)
         for name, mapping in plan.source.doors.items():
             try:
-                self.doors[name] = BulkDoor(name, mapping, self.deciding, self.amounts)
+                self.doors[name] = BulkDoor(name, mapping, zone, self.deciding, self.amounts)
             except ValueError:
                 continue
         self._shapes: dict[str, Shapes] = {}
@@ -65,7 +64,7 @@ class BulkPlan:
         """Return the shapes of a door's events: new ones, when they have become too many."""
         known = self._shapes.get(door.name)
         if known is None or known.full:
-            known = self._shapes[door.name] = Shapes(self._shape, self._dims)
+            known = self._shapes[door.name] = Shapes(self._dims)
         return known
 
     @property
@@ -77,20 +76,15 @@ class BulkPlan:
         """Drop what is remembered; who has columns keeps what they need."""
         self._shapes.clear()
 
-    def _shape(self, raw: RawShape) -> Shape | None:
-        """Return what events of this shape come to, None if they need the general reading."""
+    def shape_of(self, door: BulkDoor, value: bytes) -> Shape | None:
+        """Return what records like this come to, None if they need the general reading."""
         try:
-            return self._read(raw)
+            return self._read(*door.shape_of(value))
         except (Unfit, NotPlainError):
             return None
 
-    def _read(self, raw: RawShape) -> Shape | None:
-        kind = text_of(raw[0], "")
-        fields = {
-            name: CONVERT[self.kinds[name]](value, name)
-            for name, value in zip(self.deciding, raw[1:], strict=True)
-            if value is not None
-        }
+    def _read(self, raw_kind: object, fields: dict[str, Value]) -> Shape | None:
+        kind = text_of(raw_kind, "")
         if self.plan.is_record(kind) or self.plan.diverter.plan_for(kind) is not None:
             return None
         metrics = self.plan.metrics_for(kind)
@@ -118,9 +112,12 @@ class BulkPlan:
         """
         value = measure.definition.value
         filled = fields if value is None or value in self.deciding else fields | {value: _ONE}
-        amount = measure.amount(Mapped(kind, 0, None, filled))
+        event = Mapped(kind, 0, None, filled)
+        amount = measure.amount(event)
         if amount is None:
             return NOTHING
+        if value is not None and measure.convert and not measure.convert.keeps(event, value):
+            raise NotPlainError
         if amount != (_ONE if value is None else Decimal(filled[value])):
             raise NotPlainError
         return ONE if value is None else self.amounts.index(value)
@@ -156,10 +153,17 @@ def _sides(metric: MetricPlan) -> Iterator[MeasurePlan]:
         yield metric.over
 
 
+def _currencies(metric: MetricPlan) -> Iterator[str]:
+    """Yield the fields that name the currencies of what the metric sums."""
+    for measure in _sides(metric):
+        if measure.convert is not None and measure.definition.value is not None:
+            yield from measure.convert.named_by(measure.definition.value)
+
+
 def _adds_up(plan: MetricPlan) -> bool:
-    """Whether the metric is one sum or two, of amounts as they stand."""
+    """Whether the metric is one sum or two; which money is taken as it stands, its shape tells."""
     metric = plan.definition
-    if metric.kind not in _KINDS or plan.convert is not None:
+    if metric.kind not in _KINDS or metric.rates not in (DAY, BUDGET):
         return False
     over = metric.over
     return metric == Metric(
@@ -174,5 +178,7 @@ def _adds_up(plan: MetricPlan) -> bool:
         currency=metric.currency,
         good=metric.good,
         version=metric.version,
+        rates=metric.rates,
+        budget=metric.budget,
         over=over and Measure(types=over.types, value=over.value, where=over.where),
     )

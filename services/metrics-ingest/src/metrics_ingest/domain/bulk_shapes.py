@@ -107,15 +107,8 @@ class Shapes:
     added above and below, as in Adds.
     """
 
-    def __init__(
-        self,
-        ask: Callable[[tuple[Any, ...]], Shape | None],
-        dims: Mapping[str, tuple[str, ...]],
-    ) -> None:
-        """``ask`` returns what a shape comes to, None if it needs the general reading.
-
-        ``dims`` are the dimensions of each metric.
-        """
+    def __init__(self, dims: Mapping[str, tuple[str, ...]]) -> None:
+        """``dims`` are the dimensions of each metric."""
         self.targets = Targets(dims)
         self.plain = Column(np.bool_)
         self.used = Column(np.bool_)
@@ -125,7 +118,6 @@ class Shapes:
         self.add_target = Column(np.int64)
         self.add_above = Column(np.int64)
         self.add_below = Column(np.int64)
-        self._ask = ask
         self._words = np.zeros((_ROOM, 2), np.int64)
         self._slots = free_slots(_ROOM)
 
@@ -138,9 +130,12 @@ class Shapes:
         return len(self) >= MOST_SHAPES or len(self.targets.dims) >= MOST_TARGETS
 
     def look_up(
-        self, found: NDArray[np.int64], read: Callable[[int], tuple[Any, ...]]
+        self, found: NDArray[np.int64], ask: Callable[[int], Shape | None]
     ) -> NDArray[np.int64]:
-        """Return the numbers of these events' shapes; ``read`` reads the shape of one of them."""
+        """Return the numbers of these events' shapes.
+
+        ``ask`` returns the shape of one of them, None if it needs the general reading.
+        """
         numbers = np.empty(len(found), np.int64)
         self._make_room(len(self) + len(found))
         before = len(self)
@@ -149,7 +144,7 @@ class Shapes:
         if known > before:
             new, places = np.unique(numbers, return_index=True)
             for place in places[new >= before].tolist():
-                self._learn(None if self.full else self._ask(read(place)))
+                self._learn(None if self.full else ask(place))
         return numbers
 
     def _learn(self, shape: Shape | None) -> None:

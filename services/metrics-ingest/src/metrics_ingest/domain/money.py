@@ -6,7 +6,7 @@ fields of a row take the rate of the same day. Nothing is rounded to cents: that
 edge.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import NamedTuple
@@ -71,6 +71,17 @@ class Conversion:
         if not -_LIMIT < total < _LIMIT:
             raise Unfit(OUT_OF_RANGE, field, "at most 18 digits before the point")
         return total
+
+    def keeps(self, event: Mapped, field: str) -> bool:
+        """Whether the field's amount is in the metric's currency already; raises Unfit."""
+        money = self._fields.get(field)
+        return money is None or self.code_of(event, money) == self._currency
+
+    def named_by(self, field: str) -> Iterator[str]:
+        """Yield the field that holds the currency of this one, if any does."""
+        money = self._fields.get(field)
+        if money is not None and money.field is not None:
+            yield money.field
 
     def names_its_currency(self, event: Mapped, field: str) -> bool:
         """Whether the event says what the field's currency is."""

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics_ingest.domain.scan.hashes import first8, hash64, keyed64, same
-from metrics_ingest.domain.scan.instants import instant
+from metrics_ingest.domain.scan.instants import ODD, instant, of_epoch
 from metrics_ingest.domain.scan.layout import (
     ALWAYS,
     AMOUNT,
     DECIMAL,
+    EPOCH,
     EXACTLY,
     KIND,
     NAME_END,
@@ -22,7 +23,9 @@ from metrics_ingest.domain.scan.layout import (
     NAME_WORD,
     NEEDED,
     NOTHING,
+    ODD_TIME,
     OTHER_SEED,
+    PER_SECOND,
     RECEIVED,
     REQUIRED,
     SEED,
@@ -258,11 +261,15 @@ def _take(
         first = slots[slot, TEXT_START]
         size = slots[slot, TEXT_END] - first
         good = written and last - start == size and same(data, start, texts, first, size)
-    elif kind == TIME:
+    elif kind == TIME or kind == ODD_TIME:
         good = written
         found[place, TIME_START] = start
         found[place, TIME_END] = last
-        found[place, AT_MS] = instant(data, start, last)
+        found[place, AT_MS] = instant(data, start, last) if kind == TIME else ODD
+    elif kind == EPOCH:
+        at_ms = of_epoch(data, start, last, slots[slot, PER_SECOND])
+        good = at_ms != ODD
+        found[place, AT_MS] = at_ms
     elif kind == TEXT:
         good = _is_text(data, start, last, written)
         if good:

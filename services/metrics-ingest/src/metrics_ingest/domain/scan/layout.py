@@ -11,12 +11,14 @@ Path = tuple[str, ...]
 Tree = dict[str, Any]
 
 # What is wanted of a value.
-TEXT, DECIMAL, INTEGER, TIME, RECEIVED, EXACTLY, NOTHING = range(7)
+TEXT, DECIMAL, INTEGER, TIME, ODD_TIME, EPOCH, RECEIVED, EXACTLY, NOTHING = range(9)
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One mapped value. ``kind`` is TEXT, DECIMAL ...; ``exactly`` is what EXACTLY wants.
+
+    ODD_TIME is a text that is read elsewhere, EPOCH a count of units, ``per_second`` of them.
 
     ``shapes``: it decides where an event counts. ``stamp`` is the weight of its hash in the stamp
     of the content of events that count anywhere, ``always`` of all. ``amount`` is the column that
@@ -31,6 +33,7 @@ class Slot:
     amount: int = -1
     required: bool = False
     needed: bool = False
+    per_second: int = 1
 
 
 class Layout(NamedTuple):
@@ -50,9 +53,20 @@ class Layout(NamedTuple):
 NAME_START, NAME_END, SLOT, NAME_WORD = range(4)  # the columns of ``members``
 
 # The columns of ``slots``: those of a Slot, and the seeds of the two hashes that make shapes.
-(KIND, TEXT_START, TEXT_END, SHAPES, SEED, OTHER_SEED, STAMP, ALWAYS, AMOUNT, REQUIRED, NEEDED) = (
-    range(11)
-)
+(
+    KIND,
+    TEXT_START,
+    TEXT_END,
+    SHAPES,
+    SEED,
+    OTHER_SEED,
+    STAMP,
+    ALWAYS,
+    AMOUNT,
+    REQUIRED,
+    NEEDED,
+    PER_SECOND,
+) = range(12)
 
 MOST_SLOTS = 60  # each has a bit of one word, and so has each node
 _SEEDS = np.frombuffer(np.random.default_rng().bytes(16 * MOST_SLOTS), np.int64).reshape(-1, 2)
@@ -97,7 +111,7 @@ def _row(slot: Slot, exactly: tuple[int, int], number: int) -> tuple[int, ...]:
     seed, other = _SEEDS[number].tolist()
     return (
         slot.kind, *exactly, slot.shapes, seed, other, _signed(slot.stamp), _signed(slot.always),
-        slot.amount, slot.required, slot.needed,
+        slot.amount, slot.required, slot.needed, slot.per_second,
     )  # fmt: skip
 
 
