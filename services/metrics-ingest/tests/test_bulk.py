@@ -69,11 +69,33 @@ def with_money(at: str) -> dict[str, Any]:
     return plain | {"type": [f"{at}type"], "fields": fields}
 
 
+def with_more(at: str) -> dict[str, Any]:
+    """Return a door with fields of other kinds, and with paths of which the first wins."""
+    plain = door(at)
+    fields = plain["fields"] | {
+        "asked": {"paths": [f"{at}asked", f"{at}ticks"], "kind": "time"},
+        "sent": {"paths": [f"{at}time"], "kind": "time"},
+        "ticks": {"paths": [f"{at}ticks"], "kind": "time", "format": "epoch_ms"},
+        "cost": {"paths": [f"{at}cents"], "kind": "decimal", "scale": "0.01", "required": True},
+        "micros": {"paths": [f"{at}micros"], "kind": "decimal", "scale": "0.000001"},
+        "price": {"paths": [f"{at}price", f"{at}amount"], "kind": "decimal"},
+        "euros": {"paths": [f"{at}euros", "=5"], "kind": "decimal"},
+        "note": {"paths": [f"{at}place.note", f"{at}code", f"{at}more"]},
+    }
+    subject = [f"{at}who", f"{at}currency"]
+    return plain | {"type": [f"{at}type", "=x"], "fields": fields, "subject": subject}
+
+
 SOURCES = [
     {"name": "shop", "doors": {"http": door("data."), "topic:orders": door("")}},
     {"name": "odd|name", "zone": "Europe/Berlin", "late_days": 73, "doors": {"http": door("")}},
     {"name": "kept", "records": ["order"], "doors": {"http": door("")}},
     {"name": "off", "paused": "bad", "doors": {"http": door("")}},
+    {
+        "name": "more",
+        "zone": "Asia/Shanghai",
+        "doors": {"http": with_more(""), "topic:orders": with_more("item.")},
+    },
     {
         "name": "mixed",
         "restates_days": 3,
@@ -169,7 +191,22 @@ MONEY.append(
     {"name": "effect", "types": ["日本"], "value": "price", "currency": "EUR", "rates": "effect"}
     | {"budget": {"USD": Decimal("0.8")}}
 )
-METRICS_OF = {"mixed": METRICS + ODD + MONEY}
+MORE = [
+    {"name": "cost", "value": "cost", "where": [{"field": "asked", "op": "ge", "value": 5}]},
+    {"name": "dear", "value": "amount", "where": [{"field": "cost", "op": "gt", "value": "0.05"}]},
+    {
+        "name": "late",
+        "value": "price",
+        "where": [{"field": "sent", "op": "lt", "value": "2026-11-03T02:19:00Z"}],
+    },
+    {"name": "micros", "kind": "ratio", "value": "micros", "over": {"value": "euros"}},
+    {
+        "name": "working_time",
+        "types": ["refund"],
+        "elapsed": {"since": "asked", "zone": "UTC"},
+    },
+]
+METRICS_OF = {"mixed": METRICS + ODD + MONEY, "more": METRICS + MORE}
 RATES = tuple(
     Rate(base=base, quote="EUR", date=date(first, 1, 1), rate=Decimal(rate))
     for base, first, rate in [("USD", 1970, "1"), ("USD", 2000, "0.9"), ("JPY", 2020, "0.006")]
@@ -283,6 +320,10 @@ bodies = st.fixed_dictionaries(
             st.fixed_dictionaries({}, optional={"country": texts, "note": texts}),
             st.sampled_from([None, "x", []]),
         ),
+        "asked": times,
+        "ticks": counts,
+        "cents": numbers,
+        "micros": numbers,
         "price": numbers,
         "euros": numbers,
         "dollars": numbers,
@@ -300,13 +341,18 @@ good = st.fixed_dictionaries(
         "channel": st.sampled_from(["web", "shop"]),
         "price": st.decimals(0, 20, places=2),
         "code": st.sampled_from(["EUR", "eur", "-", "EUR", "USD"]),
+        "cents": st.integers(0, 2000),
+        "micros": st.sampled_from([1, 10, Decimal("0.5"), 1_000_000, Decimal("0.0000001"), 0]),
+        "asked": st.sampled_from(["2026-11-03T02:18:45Z", "2026-11-03T03:18:45.1Z", None]),
+        "ticks": st.sampled_from([0, 7, "1793672325250", 1_793_672_325_000]),
+        "euros": st.sampled_from([1, 2, None]),
         "place": st.fixed_dictionaries({"country": st.sampled_from(["CN", "DE"])}),
     }
 )
 
 
 TIMES = {"topic:s": counts, "topic:ms": counts, "topic:us": counts, "topic:day": dates}
-SENT = ["shop", "shop", "shop", "mixed", "mixed", "odd|name", "kept", "off", "none"]
+SENT = ["shop", "shop", "mixed", "mixed", "more", "more", "odd|name", "kept", "off", "none"]
 
 
 @st.composite
@@ -327,6 +373,8 @@ def records(draw: Any) -> tuple[bytes, bytes]:
         body |= {"time": draw(st.one_of(TIMES[kind], TIMES[kind], times))}
     if source == "mixed" and kind == "http":
         body = {"item": body, "root": None}
+    if source == "more" and kind == "topic:orders":
+        body = {"item": body}
     if source == "shop" and kind == "http":
         data = {name: value for name, value in body.items() if name != "type"}
         body = {"type": body["type"], "data": data}
@@ -512,12 +560,13 @@ def with_field(field: dict[str, Any]) -> dict[str, Any]:
         {"paused": "bad"},
         {"drift": "quarantine"},
         {"doors": {"http": door("") | {"type": ["=order"]}}},
-        {"doors": {"http": door("") | {"subject": ["who", "whom"]}}},
+        {"doors": {"http": door("") | {"subject": ["{who}"]}}},
         {"doors": {"http": door("") | {"schema": {"type": "object"}}}},
-        {"doors": {"http": with_field({"paths": ["n"], "kind": "decimal", "scale": "0.01"})}},
+        {"doors": {"http": with_field({"paths": ["n"], "kind": "decimal", "scale": "0.02"})}},
+        {"doors": {"http": with_field({"paths": ["n"], "kind": "decimal", "scale": 100})}},
+        {"doors": {"http": with_field({"paths": ["n"], "kind": "time", "format": "date"})}},
         {"doors": {"http": with_field({"paths": ["n"], "absent": ["-", "7"]})}},
-        {"doors": {"http": with_field({"paths": ["n", "{id}"]})}},
-        {"doors": {"http": with_field({"paths": ["n", "m"], "kind": "integer"})}},
+        {"doors": {"http": with_field({"paths": ["{id}", "n"]})}},
         {"doors": {"http": door("") | {"skip": [{"field": "channel", "op": "eq", "value": "x"}]}}},
     ],
 )
@@ -596,6 +645,18 @@ def test_times_of_other_forms_and_items_of_a_body_go_in_columns(kind: str, time:
     log = [order(f"o{n}", n, kind, "mixed", channel="x", time=time) for n in range(9)]
     folded, plain, in_columns = both(log, {})
     assert in_columns == 9
+    assert summary(folded) == summary(plain)
+
+
+def test_the_first_of_some_paths_goes_in_columns_and_another_one_instead_does_not() -> None:
+    first = {"euros": 1, "cents": 5, "price": 7, "place": {"note": "x"}, "code": "y", "who": "z"}
+    bodies = [first, first | {"price": None}, first | {"place": {}}, first | {"euros": None}]
+    bodies += [first | {"place": {}, "code": None}, first | {"who": None}]
+    bodies += [first | {"cents": "0.00000000001"}, first | {"asked": "2026-11-03T02:18:45Z"}]
+    more = {"type": "order", "time": "2026-11-03T02:18:45Z", "amount": 1}
+    log = [order(f"o{n}", source="more", item=more | body) for n, body in enumerate(bodies)]
+    folded, plain, in_columns = both(log, {})
+    assert in_columns == 4  # the first, that without any note, without a subject, with a time
     assert summary(folded) == summary(plain)
 
 

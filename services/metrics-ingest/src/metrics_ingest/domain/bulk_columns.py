@@ -65,7 +65,7 @@ class Columns:
 
 def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows) -> Columns:
     """Return those of the rows that this door can read."""
-    found = scan(values.bytes, values.ends, rows, door.layout, len(plan.amounts))
+    found = scan(values.bytes, values.ends, rows, door.layout, door.columns, door.numbers)
     good = found[:, GOOD] != 0
     if not good.all():
         rows, found = rows[good], found[good]

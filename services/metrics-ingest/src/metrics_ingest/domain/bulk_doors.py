@@ -4,7 +4,7 @@ Only the plainest mappings are read so, and only events that hold what they shou
 is refused here and read by mapping.Reader, which alone decides what is wrong with it.
 
 Of a list of paths the first that exists wins. The loop looks at the first alone, and refuses an
-event without it where another could be meant. A text that is worked on (translated, in capitals,
+event that has another instead. A text that is worked on (translated, in capitals,
 with a default) belongs to the shape: it is read once for each of its values, by the general Field.
 """
 
@@ -16,17 +16,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 
 from event_contracts.raw import RawEvent
 from event_contracts.wire import type_of
 from metrics_ingest.domain.causes import MISSING_FIELD, Unfit
 from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping
 from metrics_ingest.domain.mapping.fields import Field
+from metrics_ingest.domain.scan.events import NO_NUMBERS
 from metrics_ingest.domain.scan.layout import (
+    ANYTHING,
     DECIMAL,
-    EPOCH,
     EXACTLY,
     INTEGER,
+    MOMENT,
     NOTHING,
     ODD_TIME,
     RECEIVED,
@@ -36,11 +39,14 @@ from metrics_ingest.domain.scan.layout import (
     Path,
     Slot,
     layout_of,
+    signed,
 )
 from metrics_ingest.domain.stamps import SUBJECT, field_weight, weight
 from metrics_ingest.domain.values import Value
 
-_KINDS = {Kind.STRING: TEXT, Kind.DECIMAL: DECIMAL, Kind.INTEGER: INTEGER}
+_KINDS = {
+    Kind.STRING: TEXT, Kind.DECIMAL: DECIMAL, Kind.INTEGER: INTEGER, Kind.TIME: MOMENT
+}  # fmt: skip
 _PER_SECOND = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6}
 _DOTTED = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*(\.[A-Za-z_$][A-Za-z0-9_$-]*)*", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
@@ -54,7 +60,8 @@ class BulkDoor:
     """Reads a door's raw events. ``time`` is the path of their time.
 
     ``deciding`` are the fields that tell where an event counts, ``amounts`` those that are added
-    up, a column each in ``layout``. ``instants`` are times in odd forms that have been read before.
+    up. Each of these has a column in ``layout``, and so have ``numbers`` that are worked on
+    (scan.events); ``columns`` is how many. ``instants`` are times in odd forms that have been read.
     """
 
     def __init__(
@@ -88,23 +95,34 @@ class BulkDoor:
         _add(slots, self.time, _time_slot(mapping.time_format))
         _add(slots, self._type, Slot(TEXT, shapes=True, needed=True))
         if mapping.subject:
-            _add(slots, _only_path(mapping.subject), Slot(TEXT, always=weight(SUBJECT)))
+            _add_first(slots, mapping.subject, Slot(TEXT, always=weight(SUBJECT)))
+        self.columns = len(amounts)
+        numbers: list[tuple[int, int, int]] = []
         for name, field in mapping.fields.items():
             if name in worked:
                 for path in _plain_paths(field):
                     _add(slots, path, Slot(TEXT, shapes=True))
                 continue
+            # What decides is stamped with the shape.
             decides = name in deciding
+            stamp = 0 if decides else field_weight(name)
+            column = amounts.index(name) if name in amounts else -1
+            shift = _shift(field)
+            if shift is not None:
+                if column < 0:
+                    column, self.columns = self.columns, self.columns + 1
+                numbers.append((column, shift, signed(stamp)))
             slot = Slot(
                 _KINDS[field.kind],
                 shapes=decides,
-                # What decides is stamped with the shape.
-                stamp=0 if decides else field_weight(name),
-                amount=amounts.index(name) if name in amounts else -1,
+                stamp=stamp if shift is None else 0,
+                amount=column,
                 required=field.required,
+                per_second=_PER_SECOND.get(field.format, 0),
             )
-            _add(slots, _only_path(field.paths), slot)
+            _add_first(slots, field.paths, slot)
         self.layout: Layout = layout_of(slots)
+        self.numbers = np.array(numbers, np.int64) if numbers else NO_NUMBERS
 
     def shape_of(self, value: bytes) -> tuple[Any, dict[str, Value]]:
         """Return type and deciding fields of a record that was found plain; raises Unfit."""
@@ -123,16 +141,32 @@ class BulkDoor:
         return kind, fields
 
 
+def _add_first(slots: dict[Path, Slot], paths: Sequence[str], slot: Slot) -> None:
+    """Add what is wanted at the first of some paths that exists."""
+    first, others = _path(paths[0]), paths[1:]
+    plain = [_path(path) for path in others if _DOTTED.fullmatch(path)]
+    _add(slots, first, replace(slot, needed=len(plain) < len(others)))
+    for path in plain:
+        _add(slots, path, Slot(ANYTHING, instead=(_BODY, *first)))
+
+
 def _add(slots: dict[Path, Slot], path: Path, slot: Slot) -> None:
     """Add what is wanted at a path of the body to what others want there."""
     path = (_BODY, *path)
     there = slots.setdefault(path, replace(slot, stamp=0, always=0))
-    if there.kind != slot.kind or (
-        there.amount != slot.amount and min(there.amount, slot.amount) >= 0
+    kinds = {there.kind, slot.kind} - {ANYTHING}
+    if (
+        (len(kinds) > 1 and kinds != {TIME, MOMENT})
+        or (ANYTHING not in (there.kind, slot.kind) and there.per_second != slot.per_second)
+        or _differ(there.amount, slot.amount, -1)
+        or _differ(there.instead, slot.instead, None)
     ):
         raise ValueError(f"{path} is read as two things")
     slots[path] = replace(
         there,
+        kind=min(there.kind, slot.kind),  # ANYTHING is the last, and TIME is before MOMENT
+        per_second=max(there.per_second, slot.per_second),
+        instead=there.instead or slot.instead,
         shapes=there.shapes or slot.shapes,
         stamp=there.stamp + slot.stamp & 2**64 - 1,
         always=there.always + slot.always & 2**64 - 1,
@@ -142,9 +176,13 @@ def _add(slots: dict[Path, Slot], path: Path, slot: Slot) -> None:
     )
 
 
+def _differ(one: object, other: object, none: object) -> bool:
+    return one != other and none not in (one, other)
+
+
 def _time_slot(form: str) -> Slot:
     if form in _PER_SECOND:
-        return Slot(EPOCH, per_second=_PER_SECOND[form], needed=True)
+        return Slot(TIME, per_second=_PER_SECOND[form], needed=True)
     return Slot(TIME if form == "iso" else ODD_TIME, needed=True)
 
 
@@ -169,12 +207,34 @@ def _check_plain(mapping: Mapping) -> None:
 
 
 def _plain_field(field: FieldMapping) -> FieldMapping:
-    """Return a field that is read as it stands; its currency matters to metrics alone."""
-    if field.kind not in _KINDS:
-        raise ValueError("a field of another kind")
+    """Return a field whose value is what stands there, or a number made of it (see _shift).
+
+    Its currency matters to metrics alone.
+    """
+    is_time = field.kind is Kind.TIME and field.format in _PER_SECOND
     return FieldMapping(
-        paths=field.paths, kind=field.kind, required=field.required, currency=field.currency
+        paths=field.paths,
+        kind=field.kind,
+        required=field.required,
+        currency=field.currency,
+        format=field.format if is_time else "iso",
+        scale=field.scale,
     )
+
+
+def _shift(field: FieldMapping) -> int | None:
+    """Return by how many places a number's point moves to the left; None: it is read as it stands.
+
+    Of a time milliseconds are made; they move by none.
+    """
+    if field.kind is Kind.TIME:
+        return 0
+    if field.scale is None:
+        return None
+    shift = -field.scale.adjusted()
+    if field.kind is not Kind.DECIMAL or shift < 0 or field.scale != Decimal(1).scaleb(-shift):
+        raise ValueError("a scale that moves no point to the left")
+    return shift
 
 
 def _is_worked_text(field: FieldMapping) -> bool:
@@ -192,12 +252,6 @@ def _plain_paths(field: FieldMapping) -> list[Path]:
     if any(map(_WHOLE.fullmatch, field.absent)):
         raise ValueError("a number and a text are told apart")
     return [_path(path) for path in field.paths if not path.startswith(_CONSTANT)]
-
-
-def _only_path(paths: Sequence[str]) -> Path:
-    if len(paths) != 1:
-        raise ValueError("one path is wanted")
-    return _path(paths[0])
 
 
 def _path(path: str) -> Path:

@@ -54,7 +54,7 @@ def _write_sums(mantissa: Any, places: Any, out: Any) -> Any:
 def _sum(out: Any, at: int, mantissa: int, places: int) -> Any:
     """Write a sum as a text, as Decimals stand on the wire."""
     at = _byte(out, at, _QUOTE)
-    return _byte(out, _decimal(out, at, mantissa, places), _QUOTE)
+    return _byte(out, decimal_written(out, at, mantissa, places), _QUOTE)
 
 
 @inlined
@@ -65,11 +65,11 @@ def _byte(out: Any, at: int, byte: int) -> Any:
 
 @inlined
 def _whole(out: Any, at: int, value: int) -> Any:
-    return _decimal(out, at, value, 0)
+    return decimal_written(out, at, value, 0)
 
 
 @inlined
-def _decimal(out: Any, at: int, mantissa: int, places: int) -> Any:
+def decimal_written(out: Any, at: int, mantissa: int, places: int) -> Any:
     """Write mantissa / 10 ** places from its last digit on; return where it ends."""
     left = abs(mantissa)
     size, rest = 1, left // 10
