@@ -67,12 +67,14 @@ class Columns:
 
 def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows, owners: Rows) -> Columns:
     """Return those of the rows that this door can read; ``owners`` are theirs."""
-    found = scan(values.bytes, values.ends, rows, door.layout, len(plan.amounts))
+    found = scan(values.bytes, values.ends, rows, door.layout, door.columns, door.numbers)
     good = found[:, GOOD] != 0
     if not good.all():
         rows, owners, found = rows[good], owners[good], found[good]
     shapes = plan.shapes_of(door)
-    codes = shapes.look_up(found, owners, lambda place: door.shape_of(values[int(rows[place])]))
+    codes = shapes.look_up(
+        found, owners, lambda owner, at: plan.shape_of(owner, door, values[int(rows[at])])
+    )
     at_ms = _instants(plan, door, values, found)
     used = shapes.used.all[codes]
     after = at_ms - found[:, RECEIVED_MS]

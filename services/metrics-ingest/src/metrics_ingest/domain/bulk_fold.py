@@ -114,8 +114,11 @@ def fold_columns(folded: Folded, columns: Columns) -> None:
     metrics = targets.metrics.copy()
     added = _added(columns)
     groups = grouped(added[0], added[1])
-    found = sums(groups.of_row, len(groups.counts), added[2], added[3])
-    if found is None:
+    count = len(groups.counts)
+    above = sums(groups.of_row, count, added[2], added[3])
+    # Only ratios have something below.
+    below = sums(groups.of_row, count, added[4], added[5]) if targets.ratio.all.any() else above
+    if above is None or below is None:
         raise NotPlainError
     unmatched = dict(_by_owner(columns.owners[~columns.shapes.used.all[columns.codes]]))
     sources = {}
@@ -129,17 +132,19 @@ def fold_columns(folded: Folded, columns: Columns) -> None:
     ):
         of_source = sources[owner].quarters
         of_source[quarter] = of_source.get(quarter, 0) + number
-    cells = by_metric(targets, len(metrics), groups.pairs[:, 0], groups.pairs[:, 1], found)
+    cells = by_metric(targets, len(metrics), groups.pairs[:, 0], groups.pairs[:, 1], above, below)
     for metric, of_metric in cells:
         owner, name = metrics[metric]
         sources[owner].columns.setdefault(name, []).append(of_metric)
 
 
 def _added(columns: Columns) -> Rows:
-    """Return the columns target, minute, mantissa and places of all that the events add."""
+    """Return what the events add as columns, see scan.cells.expand."""
     shapes = columns.shapes
     most = int(np.diff(shapes.first_add.all)[columns.codes].sum())
-    added = np.empty((4, most), np.int64)
-    adds = shapes.first_add.all, shapes.add_target.all, shapes.add_amount.all
+    added = np.empty((6, most), np.int64)
+    adds = (
+        shapes.first_add.all, shapes.add_target.all, shapes.add_above.all, shapes.add_below.all
+    )  # fmt: skip
     count = expand(columns.codes, columns.at_ms // _MINUTE_MS, *adds, columns.amounts, added)
     return added[:, :count]
