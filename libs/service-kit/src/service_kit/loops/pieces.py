@@ -14,7 +14,8 @@ _MOST_BYTES = 64 * 2**20  # of one transaction's records, whatever the size of e
 _SHORT_SECONDS = 1.0
 _LONG_SECONDS = 2.0
 _BUSY_SECONDS = 0.01
-_ROW_SECONDS = 0.0005
+_FREE_ROWS = 500
+_ROW_SECONDS = 0.0006
 _MOST_GATHERING = 2.0
 
 
@@ -25,7 +26,7 @@ def gather_seconds(within: float, rows: int) -> float:
     the relay, the broker and its readers more than an event costs here. With few tenants it stays
     at ``within``.
     """
-    return max(within, min(_MOST_GATHERING, rows * _ROW_SECONDS))
+    return max(within, min(_MOST_GATHERING, (rows - _FREE_ROWS) * _ROW_SECONDS))
 
 
 def _never() -> bool:
