@@ -14,8 +14,9 @@ from metrics_ingest.domain.scan.cells import NOTHING
 from metrics_ingest.domain.scan.events import OTHER_SHAPE, SHAPE
 from metrics_ingest.domain.scan.groups import free_slots, number_pairs
 
-MOST_SHAPES = 100_000
-MOST_TARGETS = 100_000  # some 500 bytes each
+# Of all tenants whose sources are alike.
+MOST_SHAPES = 300_000
+MOST_TARGETS = 300_000  # some 500 bytes each
 _ROOM = 1024
 _SPREAD = np.int64(0x1E3779B97F4A7C15)
 
