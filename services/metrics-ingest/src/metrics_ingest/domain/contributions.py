@@ -74,6 +74,8 @@ class ContributionPlan:
         self._gone = tuple(predicate_of(c, kinds[c.field]) for c in contribution.gone)
         self._zone = ZoneInfo(source.zone) if contribution.grain == DAY else None
         self._metrics = _with_types(source, contribution, metrics)
+        # Nothing but money that has to be converted can be wrong when a state is booked.
+        self._paid = tuple(each for each in self._metrics if each[0].convert is not None)
         self._brought = {name for metric, _ in self._metrics for name in _values_of(metric)}
         self._aliases = _aliases(source)
 
@@ -133,30 +135,38 @@ class ContributionPlan:
 
         What a partial one leaves out stands in the state that it changes.
         """
+        if not self._paid:
+            return
         if not self.contribution.partial:
-            self.book(event)
+            self._book(event, self._paid)
             return
         _, at_ms, subject, fields = msgspec.structs.astuple(self._placed(event))
-        for metric, types in self._metrics:
+        for metric, types in self._paid:
             for kind in types or (event.type,):
                 metric.check_money(Mapped(kind, at_ms, subject, fields), partial=True)
 
     def book(self, event: Mapped) -> Bookings:
         """Return what the metrics get of this state, nothing if it is no more; raises Unfit."""
+        return self._book(event, self._metrics)
+
+    def _book(self, event: Mapped, metrics: "TypedMetrics") -> Bookings:
         if any(gone(event.fields) for gone in self._gone):
             return ()
         placed = self._placed(event)
         found = []
-        for metric, types in self._metrics:
+        for metric, types in metrics:
             amount = _amount(metric, placed, types)
             if amount is not None:
                 found.append(booked_of(metric, placed, amount, self._zone))
         return tuple(found)
 
 
+TypedMetrics = tuple[tuple["MetricPlan", tuple[str, ...]], ...]
+
+
 def _with_types(
     source: Source, contribution: Contribution, metrics: Sequence["MetricPlan"]
-) -> tuple[tuple["MetricPlan", tuple[str, ...]], ...]:
+) -> TypedMetrics:
     """Return the metrics that look at the contribution, each with the types of it that they name.
 
     An entity that is told by changes, or of which several named types tell, has no one type: any
