@@ -30,6 +30,7 @@ from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.window import ENTRY, Block, Window, pack
 from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
 from service_kit.records import Bulk, Partition, Record, Slice, Texts
+from service_kit.sketches import Ranks, Sketch
 
 RAW = Partition("raw", 0)
 NOW = 1_800_000_000_000
@@ -159,9 +160,20 @@ METRICS = [
         "over": {"value": "items"},
     },
 ]
-ODD = [
+SKETCHED = [
     {"name": "readers", "kind": "unique", "types": ["visit"], "of": "note", "dims": ["channel"]},
-    {"name": "median", "kind": "quantile", "types": ["ping"], "value": "amount"},
+    {"name": "lands", "kind": "unique", "of": "country"},
+    {
+        "name": "median",
+        "kind": "quantile",
+        "types": ["ping", "order"],
+        "value": "amount",
+        "where": [{"field": "items", "op": "ne", "value": 1}],
+        "quantile": "0.5",
+    },
+]
+ODD = [
+    {"name": "buckets", "kind": "unique", "types": [""], "of": "items"},
     {"name": "units", "kind": "unit-threshold", "types": ["7"], "of": "note", "value": "items"},
     {
         "name": "won",
@@ -206,7 +218,7 @@ MORE = [
         "elapsed": {"since": "asked", "zone": "UTC"},
     },
 ]
-METRICS_OF = {"mixed": METRICS + ODD + MONEY, "more": METRICS + MORE}
+METRICS_OF = {"mixed": METRICS + ODD + MONEY, "more": METRICS + MORE + SKETCHED}
 RATES = tuple(
     Rate(base=base, quote="EUR", date=date(first, 1, 1), rate=Decimal(rate))
     for base, first, rate in [("USD", 1970, "1"), ("USD", 2000, "0.9"), ("JPY", 2020, "0.006")]
@@ -405,9 +417,14 @@ def _raw(body: Any) -> msgspec.Raw:
 def _cells(cells: dict[CellKey, CellSum]) -> dict[CellKey, Any]:
     """Return cells so that sketches of the same are the same."""
     return {
-        key: (each.sum, each.count, each.over, each.sketch and each.sketch.to_bytes())
-        for key, each in cells.items()
+        key: (each.sum, each.count, each.over, _sketch(each.sketch)) for key, each in cells.items()
     }
+
+
+def _sketch(sketch: Sketch | None) -> Any:
+    if isinstance(sketch, Ranks):
+        return [sketch.quantile(Decimal(n) / 20) for n in range(21)]
+    return sketch and sketch.estimate()
 
 
 def summary(folded: Folded) -> dict[str, Any]:
@@ -602,11 +619,35 @@ def test_a_metric_that_does_not_add_up_keeps_its_own_types_out_and_no_others(odd
     assert summary(folded) == summary(plain)
 
 
+def test_sketches_of_plain_events_are_the_same_bytes_as_one_by_one() -> None:
+    source = msgspec.convert(SOURCES[0], Source)
+    metrics = [
+        msgspec.convert(each | {"source": "shop"}, Metric, strict=False) for each in SKETCHED
+    ]
+    tenants = {"acme": TenantPlan.of(Definitions("acme", 1, (source,), tuple(metrics)))}
+    log = [
+        order(f"o{n}", Decimal(n * 7919 % 900) / 8, type=kind, channel="x", place=place)
+        for n in range(700)
+        for kind in ("visit" if n % 4 else "order",)
+        for place in ({"note": f"日{n % 90}", "country": "CN" if n % 3 else ""},)
+    ]
+    folded, plain, in_columns = both(log, {}, tenants)
+    assert in_columns == 700
+    assert summary(folded) == summary(plain)
+    (found,) = folded.sources["acme", "shop"].cells["readers"].values()
+    (wanted,) = plain.sources["acme", "shop"].cells["readers"].values()
+    assert found.sketch is not None
+    assert wanted.sketch is not None
+    assert found.sketch.to_bytes() == wanted.sketch.to_bytes()
+    (median,) = folded.sources["acme", "shop"].cells["median"].values()
+    assert median.count == 175  # beyond 200 they are thinned out at random
+
+
 def test_states_and_records_keep_their_own_types_out_and_no_others() -> None:
     kinds = ["order", "refund", "kept", "visit", "order"]
     log = [order(f"o{n}", source="mixed", type=k, channel="x") for n, k in enumerate(kinds)]
     folded, plain, in_columns = both(log, {})
-    assert in_columns == 2  # a visit has a unique metric
+    assert in_columns == 3
     assert summary(folded) == summary(plain)
 
 
@@ -702,8 +743,10 @@ loops = [each for each in gc.get_objects() if isinstance(each, Dispatcher)]
 before = [len(loop.signatures) for loop in loops]
 log = [test_bulk.order(f"o{n}", Decimal(n) / 100) for n in range(500)]
 log += [test_bulk.order(f"o{n}", Decimal(n), "http", channel="c") for n in range(700)]
+more = {"type": "order", "time": "2026-11-03T02:18:45Z", "price": 1, "cents": 1, "euros": 1}
+log += [test_bulk.order(f"m{n}", source="more", item=more) for n in range(9)]
 folded, plain, in_columns = test_bulk.both(log, {})
-assert in_columns == 1200, in_columns
+assert in_columns == 1209, in_columns
 for columns in folded.sources["acme", "shop"].columns.values():
     assert list(columns[0].parts())
 assert [len(loop.signatures) for loop in loops] == before

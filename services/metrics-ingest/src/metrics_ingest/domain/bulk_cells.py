@@ -1,6 +1,6 @@
 """Cells of one metric in columns, on their way from the bulk fold into fact batches."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from itertools import repeat
@@ -15,6 +15,7 @@ from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, SUM_BYTES, Writ
 from metrics_ingest.domain.scan.groups import Sums
 from metrics_ingest.domain.scan.written import written, written_sums
 from metrics_ingest.domain.values import EXACT
+from service_kit.sketches import Sketch
 
 Rows = NDArray[np.int64]
 
@@ -26,7 +27,8 @@ class BulkCells:
     """A metric's cells by row. ``table`` numbers the targets that they belong to.
 
     ``dims`` are places in the table; a cell's sum is mantissa / 10 ** places, and so is its
-    denominator in ``over``, which ratios have.
+    denominator in ``over``, which ratios have. ``sketches`` are those of a metric that has some:
+    it is written cell by cell.
     """
 
     targets: Targets
@@ -35,6 +37,7 @@ class BulkCells:
     minutes: Rows
     sums: Sums
     over: Sums | None = None
+    sketches: Sequence[Sketch | None] = ()
 
     def known(self, sets: DaySets) -> bool:
         """Whether all dimension sets are known on their days."""
@@ -61,6 +64,7 @@ class BulkCells:
             _totals(self.sums),
             self.sums.counts.tolist(),
             over,
+            self.sketches or repeat(None),
             strict=False,
         )
         return {(minute, dims[at]): CellSum(*found) for minute, at, *found in rows}

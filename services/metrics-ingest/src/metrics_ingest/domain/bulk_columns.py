@@ -36,7 +36,7 @@ class Columns:
     """Events of one door: which rows of the slice they are, and what was read of each.
 
     ``codes`` are numbers in ``shapes``; ``amounts`` hold what metrics add up, mantissa and places
-    (scan.events) side by side for each of the plan's.
+    (scan.events) side by side for each of the plan's, or where a text stands in ``values``.
     """
 
     plan: BulkPlan
@@ -47,6 +47,7 @@ class Columns:
     at_ms: Rows
     stamps: Words
     amounts: Rows
+    values: Texts
 
     def only(self, mask: Mask) -> "Columns":
         """Return these rows alone."""
@@ -60,6 +61,7 @@ class Columns:
             self.at_ms[rows],
             self.stamps[rows],
             self.amounts[rows],
+            self.values,
         )
 
 
@@ -89,6 +91,7 @@ def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows) -> Col
         at_ms,
         content >> np.uint64(64 - VERSION_SHIFT) | version,
         found[:, AMOUNTS:].copy(),
+        values,
     )
     return columns if fit.all() else columns.only(fit)
 

@@ -13,12 +13,14 @@ from metrics_ingest.domain.bulk_cells import BulkCells
 from metrics_ingest.domain.bulk_columns import Columns, Rows
 from metrics_ingest.domain.bulk_plans import NotPlainError
 from metrics_ingest.domain.bulk_reading import Prepared
+from metrics_ingest.domain.bulk_sketches import sketches_of
 from metrics_ingest.domain.folding import Arrival, Folded, Plans, SourceFold, fold
 from metrics_ingest.domain.generations import Mask, Words, first_of
 from metrics_ingest.domain.scan.cells import expand, number_targets
 from metrics_ingest.domain.scan.groups import Sums, grouped, ordered, sums
 from metrics_ingest.domain.stamps import VERSION_SHIFT
 from metrics_ingest.domain.window import pack_words, words_of
+from service_kit.sketches import Sketch
 
 Find = Callable[[Words], tuple[Mask, Words]]
 
@@ -125,12 +127,16 @@ def _cells_of(columns: Columns) -> dict[str, BulkCells] | None:
     metrics = targets.metrics.copy()
     added = _added(columns)
     groups = grouped(added[0], added[1])
-    count = len(groups.counts)
-    found = sums(groups.of_row, count, added[2], added[3])
-    # Only ratios have something below.
-    below = sums(groups.of_row, count, added[4], added[5]) if columns.plan.ratios else found
+    noted = _noted(columns, added[0])
+    found = sums(groups.of_row, len(groups.counts), added[2], added[3])
+    below = found
+    if columns.plan.ratios:
+        # What is noted in sketches is no sum, as a value with negative places is none.
+        places = np.where(noted, -1, added[5])
+        below = sums(groups.of_row, len(groups.counts), added[4], places)
     if found is None or below is None:
         return None
+    sketches = _sketches(columns, groups.of_row, added, noted)
     metric = targets.metric.all[groups.pairs[:, 0]]
     order, begins = ordered(metric, len(metrics))
     target, minutes, metric = groups.pairs[order, 0], groups.pairs[order, 1], metric[order]
@@ -144,7 +150,14 @@ def _cells_of(columns: Columns) -> dict[str, BulkCells] | None:
         of_metric = table[ends[start - 1] if start else 0 : ends[end - 1]]
         cut = [Sums(*(column[order[rows]] for column in side)) for side in (found, below)]
         over = cut[1] if name in columns.plan.ratios else None
-        cells[name] = BulkCells(targets, of_metric, dims[rows], minutes[rows], cut[0], over)
+        of_cells = (
+            [sketches[name].get(group) for group in order[rows].tolist()]
+            if name in sketches
+            else ()
+        )
+        cells[name] = BulkCells(
+            targets, of_metric, dims[rows], minutes[rows], cut[0], over, of_cells
+        )
     return cells
 
 
@@ -158,6 +171,32 @@ def _added(columns: Columns) -> Rows:
     )  # fmt: skip
     count = expand(columns.codes, columns.at_ms // _MINUTE_MS, *adds, columns.amounts, added)
     return added[:, :count]
+
+
+def _noted(columns: Columns, target: Rows) -> Mask:
+    """Return which of the things that are added are noted in a sketch, too."""
+    if not columns.plan.sketches:
+        return np.zeros(len(target), np.bool_)
+    targets = columns.shapes.targets
+    sketched = [name in columns.plan.sketches for name in targets.metrics]
+    noted: Mask = np.array(sketched, np.bool_)[targets.metric.all[target]]
+    return noted
+
+
+def _sketches(
+    columns: Columns, of_row: Rows, added: Rows, noted: Mask
+) -> dict[str, dict[int, Sketch]]:
+    """Return by metric the sketches of its groups."""
+    if not noted.any():
+        return {}
+    targets, text = columns.shapes.targets, columns.values.bytes.tobytes()
+    found = {}
+    for number, name in enumerate(targets.metrics.copy()):
+        if name in columns.plan.sketches:
+            rows = np.flatnonzero(targets.metric.all[added[0]] == number)
+            kind = columns.plan.sketches[name]
+            found[name] = sketches_of(kind, of_row[rows], added[4][rows], added[5][rows], text)
+    return found
 
 
 def _tally(values: Rows) -> Iterable[tuple[int, int]]:

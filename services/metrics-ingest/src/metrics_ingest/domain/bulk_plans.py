@@ -4,7 +4,7 @@ A shape is an event's type and the values of all fields that decide where it cou
 conditions. Few shapes stand behind many events, so the plan is asked once for each, and its answer
 kept; the general plan (plans.SourcePlan) gives it, so that the rules stand in one place.
 
-What does not add up (records, states, sketches, foreign money) keeps its own types out of the
+What does not add up (records, states, conversions, foreign money) keeps its own types out of the
 bulk, and no others: their shapes are none.
 """
 
@@ -12,10 +12,17 @@ from collections.abc import Iterator
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from metrics_ingest.domain.bulk_doors import BulkDoor
+from metrics_ingest.domain.bulk_doors import BulkDoor, is_worked_text
 from metrics_ingest.domain.bulk_shapes import Adds, Shape, Shapes
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.definitions import Measure, Metric, MetricKind, Source
+from metrics_ingest.domain.definitions import (
+    SKETCH_KINDS,
+    Kind,
+    Measure,
+    Metric,
+    MetricKind,
+    Source,
+)
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.money import BUDGET, DAY
@@ -24,7 +31,7 @@ from metrics_ingest.domain.scan.cells import NOTHING, ONE
 from metrics_ingest.domain.stamps import MASK, TYPE, field_weight, hash_of, weight
 from metrics_ingest.domain.values import Value, text_of
 
-_KINDS = (MetricKind.ADDITIVE, MetricKind.CUMULATIVE, MetricKind.RATIO)
+_KINDS = (MetricKind.ADDITIVE, MetricKind.CUMULATIVE, MetricKind.RATIO, *SKETCH_KINDS)
 _ONE = Decimal(1)
 
 
@@ -36,20 +43,27 @@ class BulkPlan:
     """One source that can be folded in bulk; ``doors`` are those whose mapping is plain.
 
     ``deciding`` are the fields that tell where an event counts, ``amounts`` those that metrics add
-    up; ``ratios`` are the metrics that have a denominator.
+    up or note; ``ratios`` are the metrics that have a denominator, ``sketches`` those with one.
     """
 
     def __init__(self, plan: SourcePlan) -> None:
         self.plan = plan
-        plain = [metric for metric in plan.metrics if _adds_up(metric)]
+        plain = [m for m in plan.metrics if _adds_up(m) and _names_a_text(m, plan.source)]
         self._plain = {metric.definition.name for metric in plain}
         self.ratios = {metric.definition.name for metric in plain if metric.over is not None}
+        self.sketches = {
+            metric.definition.name: metric.definition.kind
+            for metric in plain
+            if metric.definition.kind in SKETCH_KINDS
+        }
         measures = [each.definition for metric in plain for each in _sides(metric)]
         deciding = {name for metric in plain for name in metric.dims}
         deciding |= {condition.field for measure in measures for condition in measure.where}
         deciding |= {name for metric in plain for name in _currencies(metric)}
         self.deciding = frozenset(deciding)
-        self.amounts = tuple(sorted({measure.value for measure in measures if measure.value}))
+        amounts = {measure.value for measure in measures if measure.value}
+        amounts |= {metric.of for metric in plain if metric.of is not None}
+        self.amounts = tuple(sorted(amounts))
         self._dims = {metric.definition.name: metric.dims for metric in plain}
         self.doors: dict[str, BulkDoor] = {}
         zone = ZoneInfo(plan.source.zone)
@@ -100,6 +114,10 @@ class BulkPlan:
         if name not in self._plain:
             raise NotPlainError
         found = [self._amount(measure, kind, fields) for measure in _sides(metric)]
+        if metric.of is not None:
+            found = [NOTHING, NOTHING if found == [NOTHING] else self.amounts.index(metric.of)]
+        elif name in self.sketches:
+            found *= 2
         if all(amount == NOTHING for amount in found):
             return None
         return Adds(name, metric.dims_of(fields), *found)
@@ -153,6 +171,12 @@ def _sides(metric: MetricPlan) -> Iterator[MeasurePlan]:
         yield metric.over
 
 
+def _names_a_text(metric: MetricPlan, source: Source) -> bool:
+    """Whether what a metric counts is nothing, or a text as it stands in events."""
+    fields = [door.fields[metric.of] for door in source.doors.values() if metric.of in door.fields]
+    return all(field.kind is Kind.STRING and not is_worked_text(field) for field in fields)
+
+
 def _currencies(metric: MetricPlan) -> Iterator[str]:
     """Yield the fields that name the currencies of what the metric sums."""
     for measure in _sides(metric):
@@ -180,5 +204,7 @@ def _adds_up(plan: MetricPlan) -> bool:
         version=metric.version,
         rates=metric.rates,
         budget=metric.budget,
+        of=metric.of,
+        quantile=metric.quantile,
         over=over and Measure(types=over.types, value=over.value, where=over.where),
     )

@@ -23,7 +23,7 @@ class Adds(NamedTuple):
     """That an event counts in a cell.
 
     ``above`` is the number of the amount that it adds to the sum, ONE or NOTHING; ``below`` is the
-    same of the denominator.
+    same of the denominator, or of what is noted in the sketch.
     """
 
     metric: str

@@ -76,7 +76,7 @@ def _batches(
 def _merge_unless_alone(source: SourceFold, name: str) -> None:
     """Let a metric's columns be: cells that came the general way are added up one by one."""
     columns = source.columns.get(name)
-    if columns is not None and (len(columns) > 1 or name in source.cells):
+    if columns and (len(columns) > 1 or name in source.cells or columns[0].sketches):
         source.merge_columns(name)
 
 
