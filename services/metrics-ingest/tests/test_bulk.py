@@ -743,7 +743,8 @@ loops = [each for each in gc.get_objects() if isinstance(each, Dispatcher)]
 before = [len(loop.signatures) for loop in loops]
 log = [test_bulk.order(f"o{n}", Decimal(n) / 100) for n in range(500)]
 log += [test_bulk.order(f"o{n}", Decimal(n), "http", channel="c") for n in range(700)]
-more = {"type": "order", "time": "2026-11-03T02:18:45Z", "price": 1, "cents": 1, "euros": 1}
+more = {"type": "order", "time": "2026-11-03T02:18:45Z", "amount": 1, "price": 1, "cents": 1}
+more["euros"] = 1
 log += [test_bulk.order(f"m{n}", source="more", item=more) for n in range(9)]
 folded, plain, in_columns = test_bulk.both(log, {})
 assert in_columns == 1209, in_columns
