@@ -32,6 +32,7 @@ from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.window import ENTRY, Block, Window, pack
 from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
 from service_kit.records import Bulk, Partition, Record, Slice, Texts
+from service_kit.sketches import Ranks, Sketch
 
 RAW = Partition("raw", 0)
 NOW = 1_800_000_000_000
@@ -161,9 +162,20 @@ METRICS = [
         "over": {"value": "items"},
     },
 ]
-ODD = [
+SKETCHED = [
     {"name": "readers", "kind": "unique", "types": ["visit"], "of": "note", "dims": ["channel"]},
-    {"name": "median", "kind": "quantile", "types": ["ping"], "value": "amount"},
+    {"name": "lands", "kind": "unique", "of": "country"},
+    {
+        "name": "median",
+        "kind": "quantile",
+        "types": ["ping", "order"],
+        "value": "amount",
+        "where": [{"field": "items", "op": "ne", "value": 1}],
+        "quantile": "0.5",
+    },
+]
+ODD = [
+    {"name": "buckets", "kind": "unique", "types": [""], "of": "items"},
     {"name": "units", "kind": "unit-threshold", "types": ["7"], "of": "note", "value": "items"},
     {
         "name": "won",
@@ -208,19 +220,21 @@ MORE = [
         "elapsed": {"since": "asked", "zone": "UTC"},
     },
 ]
-METRICS_OF = {"mixed": METRICS + ODD + MONEY, "more": METRICS + MORE}
+METRICS_OF = {"mixed": METRICS + ODD + MONEY, "more": METRICS + MORE + SKETCHED}
 RATES = tuple(
     Rate(base=base, quote="EUR", date=date(first, 1, 1), rate=Decimal(rate))
     for base, first, rate in [("USD", 1970, "1"), ("USD", 2000, "0.9"), ("JPY", 2020, "0.006")]
 )
 
 
-def tenant(name: str, turned: int = 0) -> TenantPlan:
+def tenant(
+    name: str, turned: int = 0, metrics_of: dict[str, list[dict[str, Any]]] = METRICS_OF
+) -> TenantPlan:
     """Return a tenant's plan; ``turned``, each metric has the name of one behind it."""
     sources = tuple(msgspec.convert(each, Source) for each in SOURCES)
     metrics = []
     for source in SOURCES:
-        made = METRICS_OF.get(str(source["name"]), METRICS)
+        made = metrics_of.get(str(source["name"]), METRICS)
         for each, named in zip(made, made[turned:] + made[:turned], strict=True):
             names = {"source": source["name"], "name": f"{source['name']}.{named['name']}"}
             metrics.append(msgspec.convert(each | names, Metric))
@@ -403,9 +417,14 @@ def _raw(body: Any) -> msgspec.Raw:
 def _cells(cells: dict[CellKey, CellSum]) -> dict[CellKey, Any]:
     """Return cells so that sketches of the same are the same."""
     return {
-        key: (each.sum, each.count, each.over, each.sketch and each.sketch.to_bytes())
-        for key, each in cells.items()
+        key: (each.sum, each.count, each.over, _sketch(each.sketch)) for key, each in cells.items()
     }
+
+
+def _sketch(sketch: Sketch | None) -> Any:
+    if isinstance(sketch, Ranks):
+        return [sketch.quantile(Decimal(n) / 20) for n in range(21)]
+    return sketch and sketch.estimate()
 
 
 def summary(folded: Folded) -> dict[str, Any]:
@@ -604,11 +623,35 @@ def test_a_metric_that_does_not_add_up_keeps_its_own_types_out_and_no_others(odd
     assert summary(folded) == summary(plain)
 
 
+def test_sketches_of_plain_events_are_the_same_bytes_as_one_by_one() -> None:
+    source = msgspec.convert(SOURCES[0], Source)
+    metrics = [
+        msgspec.convert(each | {"source": "shop"}, Metric, strict=False) for each in SKETCHED
+    ]
+    tenants = {"acme": TenantPlan.of(Definitions("acme", 1, (source,), tuple(metrics)))}
+    log = [
+        order(f"o{n}", Decimal(n * 7919 % 900) / 8, type=kind, channel="x", place=place)
+        for n in range(700)
+        for kind in ("visit" if n % 4 else "order",)
+        for place in ({"note": f"日{n % 90}", "country": "CN" if n % 3 else ""},)
+    ]
+    folded, plain, in_columns = both(log, {}, tenants)
+    assert in_columns == 700
+    assert summary(folded) == summary(plain)
+    (found,) = folded.sources["acme", "shop"].cells["readers"].values()
+    (wanted,) = plain.sources["acme", "shop"].cells["readers"].values()
+    assert found.sketch is not None
+    assert wanted.sketch is not None
+    assert found.sketch.to_bytes() == wanted.sketch.to_bytes()
+    (median,) = folded.sources["acme", "shop"].cells["median"].values()
+    assert median.count == 175  # beyond 200 they are thinned out at random
+
+
 def test_states_and_records_keep_their_own_types_out_and_no_others() -> None:
     kinds = ["order", "refund", "kept", "visit", "order"]
     log = [order(f"o{n}", source="mixed", type=k, channel="x") for n, k in enumerate(kinds)]
     folded, plain, in_columns = both(log, {})
-    assert in_columns == 2  # a visit has a unique metric
+    assert in_columns == 3
     assert summary(folded) == summary(plain)
 
 
@@ -662,6 +705,11 @@ def test_the_first_of_some_paths_goes_in_columns_and_another_one_instead_does_no
     assert summary(folded) == summary(plain)
 
 
+SKETCHING = {
+    name: tenant(name, turned, {"shop": METRICS + SKETCHED}) for turned, name in enumerate(TENANTS)
+}
+
+
 def test_sources_of_three_tenants_that_are_declared_alike_are_one_plan() -> None:
     plans = bulk_plans(plan for each in TENANTS.values() for plan in each.sources.values())
     assert [plan.names for plan in plans] == [
@@ -676,11 +724,11 @@ def test_sources_of_three_tenants_that_are_declared_alike_are_one_plan() -> None
         st.tuples(st.sampled_from([*TENANTS]), st.integers(0, 9), good), min_size=1, max_size=60
     )
 )
-def test_ratios_of_many_tenants_in_one_slice_are_written_as_they_are_one_by_one(
+def test_what_many_tenants_send_in_one_slice_is_written_as_it_is_one_by_one(
     drawn: list[tuple[str, int, dict[str, Any]]],
 ) -> None:
     log = [order(f"o{number}", owner=owner, **body) for owner, number, body in drawn]
-    folded, plain, in_columns = both(log, {})
+    folded, plain, in_columns = both(log, {}, SKETCHING)
     assert in_columns == len(log)
     assert folded.sources.keys() == plain.sources.keys()
     for name, source in folded.sources.items():
@@ -709,10 +757,13 @@ def facts_of(source: SourceFold) -> dict[str, tuple[set[Any], int]]:
     found = {}
     for metric in source.plan.metrics:
         name = metric.definition.name
+        columns = source.columns.get(name)
+        if columns and columns[0].sketches:
+            source.merge_columns(name)
+            columns = None
         parts: Iterable[Part | WrittenPart] = parts_of(metric, source.cells.get(name, {}))
-        if name in source.columns:
-            (columns,) = source.columns[name]
-            parts = columns.parts()
+        if columns:
+            parts = columns[0].parts()
         batches = fact_batches(source, metric, parts, accepted_of(source), NOW)
         read = [read_facts(encode(batch)) for batch in batches]
         cells = [
@@ -741,8 +792,11 @@ loops = [each for each in gc.get_objects() if isinstance(each, Dispatcher)]
 before = [len(loop.signatures) for loop in loops]
 log = [test_bulk.order(f"o{n}", Decimal(n) / 100) for n in range(500)]
 log += [test_bulk.order(f"o{n}", Decimal(n), "http", channel="c") for n in range(700)]
+more = {"type": "order", "time": "2026-11-03T02:18:45Z", "amount": 1, "price": 1, "cents": 1}
+more["euros"] = 1
+log += [test_bulk.order(f"m{n}", source="more", item=more) for n in range(9)]
 folded, plain, in_columns = test_bulk.both(log, {})
-assert in_columns == 1200, in_columns
+assert in_columns == 1209, in_columns
 for columns in folded.sources["acme", "shop"].columns.values():
     assert list(columns[0].parts())
 assert [len(loop.signatures) for loop in loops] == before

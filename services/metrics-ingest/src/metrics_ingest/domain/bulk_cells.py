@@ -1,6 +1,6 @@
 """Cells of metrics in columns, on their way from the bulk fold into fact batches."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
 from itertools import pairwise, repeat
 from typing import NamedTuple
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from metrics_ingest.domain.bulk_shapes import Targets
 from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, day_of
+from metrics_ingest.domain.definitions import MetricKind
 from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, SUM_BYTES, WrittenPart
 from metrics_ingest.domain.scan.cells import number_targets
 from metrics_ingest.domain.scan.groups import Sums, ordered
 from metrics_ingest.domain.scan.written import written, written_sums
 from metrics_ingest.domain.values import EXACT
+from service_kit.sketches import Sketch
 
 Rows = NDArray[np.int64]
 
@@ -28,7 +30,8 @@ class BulkCells(NamedTuple):
 
     ``dims`` are places in the table; a cell's sum is mantissa / 10 ** places, and so is its
     denominator in ``over``, which ratios have. ``first_day`` and ``last_day`` are those of the
-    minutes, ``text`` is all of the cells as JSON, ``over_text`` all denominators.
+    minutes, ``text`` is all of the cells as JSON, ``over_text`` all denominators. ``sketches`` are
+    those of a metric that has some: it is written cell by cell.
     """
 
     targets: Targets
@@ -41,6 +44,7 @@ class BulkCells(NamedTuple):
     text: bytes
     over: Sums | None = None
     over_text: bytes = b""
+    sketches: Sequence[Sketch] = ()
 
     def known(self, sets: DaySets) -> bool:
         """Whether all dimension sets are known on their days."""
@@ -69,6 +73,7 @@ class BulkCells(NamedTuple):
             _totals(self.sums),
             self.sums.counts.tolist(),
             over,
+            self.sketches or repeat(None),
             strict=False,
         )
         return {(minute, dims[at]): CellSum(*found) for minute, at, *found in rows}
@@ -112,12 +117,19 @@ def _totals(sums: Sums) -> Iterable[Decimal]:
 
 
 def by_metric(
-    targets: Targets, metrics: int, target: Rows, minutes: Rows, sums: Sums, below: Sums
+    targets: Targets,
+    metrics: int,
+    target: Rows,
+    minutes: Rows,
+    sums: Sums,
+    below: Sums,
+    sketches: Mapping[int, Sketch],
 ) -> Iterator[tuple[int, BulkCells]]:
     """Yield the cells of each metric that has some; ``metrics`` is how many there are.
 
-    ``below`` are the denominators of ratios; what it holds for others is not looked at. What can be
-    done for all of them at once, is: a metric may have no more than a cell or two.
+    ``below`` are the denominators of ratios; what it holds for others is not looked at.
+    ``sketches`` are those of rows. What can be done for all metrics at once, is: one may have no
+    more than a cell or two.
     """
     if not len(target):
         return
@@ -129,7 +141,7 @@ def by_metric(
     number_targets(target, metric, np.full(len(targets), -1, np.int64), dims, table, table_ends)
     there = np.flatnonzero(np.diff(begins))
     starts, ends = begins[there], begins[there + 1]
-    ratio = targets.ratio.all[there]
+    ratio = targets.of_kind(MetricKind.RATIO)[there]
     over_texts = written_sums(below, starts[ratio], ends[ratio])
     over_text = dict(zip(there[ratio].tolist(), over_texts, strict=True))
     columns = zip(
@@ -157,6 +169,8 @@ def by_metric(
                 text,
                 _cut(below, rows) if number in over_text else None,
                 over_text.get(number, b""),
+                # If one cell of a metric has a sketch, all have.
+                [sketches[row] for row in order[rows].tolist()] if order[start] in sketches else (),
             ),
         )
 

@@ -36,7 +36,8 @@ class Columns:
     """Events of one door: which rows of the slice they are, whose, and what was read of each.
 
     ``owners`` are numbers in ``plan``, ``codes`` numbers in ``shapes``; ``amounts`` hold what
-    metrics add up, mantissa and places (scan.events) side by side for each of the plan's.
+    metrics add up, mantissa and places (scan.events) side by side for each of the plan's, or where
+    a text stands in ``values``.
     """
 
     plan: BulkPlan
@@ -48,6 +49,7 @@ class Columns:
     at_ms: Rows
     stamps: Words
     amounts: Rows
+    values: Texts
 
     def only(self, mask: Mask) -> "Columns":
         """Return these rows alone."""
@@ -62,6 +64,7 @@ class Columns:
             self.at_ms[rows],
             self.stamps[rows],
             self.amounts[rows],
+            self.values,
         )
 
 
@@ -94,6 +97,7 @@ def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows, owners
         at_ms,
         content >> np.uint64(64 - VERSION_SHIFT) | plan.versions[owners],
         found[:, AMOUNTS:].copy(),
+        values,
     )
     return columns if fit.all() else columns.only(fit)
 

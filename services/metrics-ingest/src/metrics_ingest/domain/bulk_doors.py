@@ -78,7 +78,7 @@ class BulkDoor:
         self.instants: dict[str, int] = {}
         self.time: Path = _path(mapping.time[0])
         self._type: Path = _path(mapping.type[0])
-        worked = {name for name, field in mapping.fields.items() if _is_worked_text(field)}
+        worked = {name for name, field in mapping.fields.items() if is_worked_text(field)}
         self._deciding = [
             Field(name, field, zone)
             for name, field in sorted(mapping.fields.items())
@@ -202,7 +202,7 @@ def _check_plain(mapping: Mapping) -> None:
     if mapping != plain:
         raise ValueError("more than paths")
     for field in mapping.fields.values():
-        if not _is_worked_text(field) and field != _plain_field(field):
+        if not is_worked_text(field) and field != _plain_field(field):
             raise ValueError("a field that is worked on")
 
 
@@ -237,7 +237,7 @@ def _shift(field: FieldMapping) -> int | None:
     return shift
 
 
-def _is_worked_text(field: FieldMapping) -> bool:
+def is_worked_text(field: FieldMapping) -> bool:
     """Whether the text that stands in an event is not the field's value."""
     if field.kind is not Kind.STRING:
         return False

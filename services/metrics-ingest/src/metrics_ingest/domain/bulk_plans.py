@@ -7,7 +7,7 @@ kept; the general plan (plans.SourcePlan) gives it, so that the rules stand in o
 Sources of many tenants are often declared alike. Those are one plan: their events are read and
 added up together, so that many tenants cost little more than one (decision 0037).
 
-What does not add up (records, states, sketches, foreign money) keeps its own types out of the
+What does not add up (records, states, conversions, foreign money) keeps its own types out of the
 bulk, and no others: their shapes are none.
 """
 
@@ -18,10 +18,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from metrics_ingest.domain.bulk_doors import BulkDoor
+from metrics_ingest.domain.bulk_doors import BulkDoor, is_worked_text
 from metrics_ingest.domain.bulk_shapes import Adds, Shape, Shapes
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.definitions import Measure, Metric, MetricKind, Source
+from metrics_ingest.domain.definitions import (
+    SKETCH_KINDS,
+    Kind,
+    Measure,
+    Metric,
+    MetricKind,
+    Source,
+)
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.measures import MeasurePlan
 from metrics_ingest.domain.money import BUDGET, DAY
@@ -30,7 +37,7 @@ from metrics_ingest.domain.scan.cells import NOTHING, ONE
 from metrics_ingest.domain.stamps import MASK, TYPE, VERSION_SHIFT, field_weight, hash_of, weight
 from metrics_ingest.domain.values import Value, text_of
 
-_KINDS = (MetricKind.ADDITIVE, MetricKind.CUMULATIVE, MetricKind.RATIO)
+_KINDS = (MetricKind.ADDITIVE, MetricKind.CUMULATIVE, MetricKind.RATIO, *SKETCH_KINDS)
 _ONE = Decimal(1)
 
 
@@ -41,17 +48,20 @@ class NotPlainError(Exception):
 class _Fields:
     """What of a source's fields its metrics look at.
 
-    ``deciding`` are those that tell where an event counts, ``amounts`` those that are added up.
+    ``deciding`` are those that tell where an event counts, ``amounts`` those that are added up or
+    noted.
     """
 
     def __init__(self, plan: SourcePlan) -> None:
-        plain = [metric for metric in plan.metrics if _adds_up(metric)]
+        plain = [metric for metric in plan.metrics if _is_plain(metric, plan.source)]
         measures = [each.definition for metric in plain for each in _sides(metric)]
         deciding = {name for metric in plain for name in metric.dims}
         deciding |= {condition.field for measure in measures for condition in measure.where}
         deciding |= {name for metric in plain for name in _currencies(metric)}
+        amounts = {measure.value for measure in measures if measure.value}
+        amounts |= {metric.of for metric in plain if metric.of is not None}
         self.deciding = tuple(sorted(deciding))
-        self.amounts = tuple(sorted({measure.value for measure in measures if measure.value}))
+        self.amounts = tuple(sorted(amounts))
 
 
 class BulkPlan:
@@ -110,17 +120,25 @@ class BulkPlan:
         stamp = hash_of(kind) * weight(TYPE)
         if metrics:
             stamp += sum(hash_of(value) * field_weight(name) for name, value in fields.items())
-        adds = [self._adds(metric, kind, fields) for metric in metrics]
+        adds = [self._adds(plan.source, metric, kind, fields) for metric in metrics]
         return Shape(bool(metrics), stamp & MASK, tuple(each for each in adds if each))
 
-    def _adds(self, metric: MetricPlan, kind: str, fields: dict[str, Value]) -> Adds | None:
+    def _adds(
+        self, source: Source, metric: MetricPlan, kind: str, fields: dict[str, Value]
+    ) -> Adds | None:
         """Return where an event counts, None if not at all; raises NotPlainError unless it adds."""
-        if not _adds_up(metric):
+        if not _is_plain(metric, source):
             raise NotPlainError
+        definition = metric.definition
         found = [self._amount(measure, kind, fields) for measure in _sides(metric)]
+        if metric.of is not None:
+            found = [NOTHING, NOTHING if found == [NOTHING] else self.amounts.index(metric.of)]
+        elif definition.kind is MetricKind.QUANTILE:
+            found *= 2
         if all(amount == NOTHING for amount in found):
             return None
-        return Adds(metric.definition.name, metric.dims, metric.dims_of(fields), *found)
+        dims = metric.dims_of(fields)
+        return Adds(definition.name, definition.kind, metric.dims, dims, *found)
 
     def _amount(self, measure: MeasurePlan, kind: str, fields: dict[str, Value]) -> int:
         """Return the number of the amount that events add to a measure, ONE or NOTHING.
@@ -187,6 +205,16 @@ def _sides(metric: MetricPlan) -> Iterator[MeasurePlan]:
         yield metric.over
 
 
+def _is_plain(metric: MetricPlan, source: Source) -> bool:
+    return _adds_up(metric) and _names_a_text(metric, source)
+
+
+def _names_a_text(metric: MetricPlan, source: Source) -> bool:
+    """Whether what a metric counts is nothing, or a text as it stands in events."""
+    fields = [door.fields[metric.of] for door in source.doors.values() if metric.of in door.fields]
+    return all(field.kind is Kind.STRING and not is_worked_text(field) for field in fields)
+
+
 def _currencies(metric: MetricPlan) -> Iterator[str]:
     """Yield the fields that name the currencies of what the metric sums."""
     for measure in _sides(metric):
@@ -215,5 +243,7 @@ def _adds_up(plan: MetricPlan) -> bool:
         version=metric.version,
         rates=metric.rates,
         budget=metric.budget,
+        of=metric.of,
+        quantile=metric.quantile,
         over=over and Measure(types=over.types, value=over.value, where=over.where),
     )

@@ -9,6 +9,7 @@ from msgspec.json import encode
 from numpy.typing import NDArray
 
 from metrics_ingest.domain.cells import Dims, set_key
+from metrics_ingest.domain.definitions import MetricKind
 from metrics_ingest.domain.parts import named
 from metrics_ingest.domain.scan.cells import NOTHING
 from metrics_ingest.domain.scan.events import OTHER_SHAPE, SHAPE
@@ -18,21 +19,24 @@ from metrics_ingest.domain.scan.groups import free_slots, number_pairs
 MOST_SHAPES = 300_000
 MOST_TARGETS = 300_000  # some 500 bytes each
 _ROOM = 1024
+_KINDS = list(MetricKind)
 _SPREAD = np.int64(0x1E3779B97F4A7C15)
 
 
 class Adds(NamedTuple):
     """That an event counts in a cell.
 
-    ``names`` are those of the metric's dimensions. ``above`` is the number of the amount that it
-    adds to the sum, ONE or NOTHING; ``below`` is the same of the denominator, None without one.
+    ``kind`` is the metric's, ``names`` are those of its dimensions. ``above`` is the number of the
+    amount that it adds to the sum, ONE or NOTHING; ``below`` is the same of the denominator, or of
+    what is noted in the sketch.
     """
 
     metric: str
+    kind: MetricKind
     names: tuple[str, ...]
     dims: Dims
     above: int
-    below: int | None = None
+    below: int = NOTHING
 
 
 class Shape(NamedTuple):
@@ -72,8 +76,8 @@ class Column:
 class Targets:
     """The sets of dimension values that events have been added to, with their metrics.
 
-    ``metrics`` are the owner and the name of each, ``ratio`` is whether it has a denominator;
-    ``written`` are the values under their names, as JSON; ``sizes`` are as parts.named gives them.
+    ``metrics`` are the owner and the name of each; ``written`` are the values under their names, as
+    JSON; ``sizes`` are as parts.named gives them.
     """
 
     def __init__(self) -> None:
@@ -82,13 +86,18 @@ class Targets:
         self.sizes: list[int] = []
         self.set_keys: list[bytes] = []
         self.metrics: list[tuple[int, str]] = []
-        self.ratio = Column(np.bool_)
         self.metric = Column(np.int64)
         self._metrics: dict[tuple[int, str], int] = {}
+        self._kind = Column(np.int64)
         self._known: dict[tuple[int, str, Dims], int] = {}
 
     def __len__(self) -> int:
         return len(self.dims)
+
+    def of_kind(self, kind: MetricKind) -> NDArray[np.bool_]:
+        """Return of each metric whether it is of this kind."""
+        found: NDArray[np.bool_] = self._kind.all == _KINDS.index(kind)
+        return found
 
     def number_of(self, owner: int, adds: Adds) -> int:
         """Return the number of a target: a new one, if it is not known."""
@@ -98,7 +107,7 @@ class Targets:
             number = self._known[owner, adds.metric, dims] = len(self.dims)
             metric = self._metrics.setdefault((owner, adds.metric), len(self.metrics))
             if metric == len(self.metrics):
-                self.ratio.append(adds.below is not None)
+                self._kind.append(_KINDS.index(adds.kind))
                 self.metrics.append((owner, adds.metric))
             self.metric.append(metric)
             self.dims.append(dims)
@@ -170,7 +179,7 @@ class Shapes:
         for adds in () if shape is None else shape.adds:
             self.add_target.append(self.targets.number_of(owner, adds))
             self.add_above.append(adds.above)
-            self.add_below.append(NOTHING if adds.below is None else adds.below)
+            self.add_below.append(adds.below)
         self.first_add.append(len(self.add_target))
 
     def _make_room(self, wanted: int) -> None:

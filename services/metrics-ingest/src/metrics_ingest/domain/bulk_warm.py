@@ -35,7 +35,10 @@ def warm() -> None:
         id=("id",),
         type=("type",),
         time=("time",),
-        fields={"amount": FieldMapping(paths=("amount",), kind=Kind.DECIMAL)},
+        fields={
+            "amount": FieldMapping(paths=("amount",), kind=Kind.DECIMAL),
+            "moment": FieldMapping(paths=("time",), kind=Kind.TIME),
+        },
     )
     source = Source(name=_SOURCE, doors={_DOOR: mapping}, version=1)
     metric = Metric(name=_METRIC, source=_SOURCE, value="amount", version=1)

@@ -76,7 +76,8 @@ NO_NUMBERS = np.empty((0, 3), np.int64)
 # The columns of what is found, a row for each record: whether it was plain; when it was accepted;
 # its time, ODD where that has to be read elsewhere, and where it is written; the two words of its
 # shape; parts of the content's stamp (layout.Slot); whether a required field is not there. Behind
-# them, for each amount, mantissa and places: mantissa / 10 ** places, ABSENT places without one.
+# them, for each amount, mantissa and places: mantissa / 10 ** places, ABSENT places without one; of
+# a text where it begins and ends.
 (
     GOOD,
     RECEIVED_MS,
@@ -316,6 +317,9 @@ def _take(
             _note(data, start, last, slots, slot, found, place)
     elif kind == TEXT:
         good = _is_text(data, start, last, written)
+        column = slots[slot, AMOUNT]
+        if good and column >= 0:
+            found[place, AMOUNTS + 2 * column], found[place, AMOUNTS + 2 * column + 1] = start, last
         if good:
             _note(data, start, last, slots, slot, found, place)
     else:
