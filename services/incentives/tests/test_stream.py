@@ -117,6 +117,32 @@ async def test_a_stopped_rule_praises_no_more(stage: Any) -> None:
     assert await stage.awards() == []
 
 
+async def test_a_rule_that_changed_while_only_others_facts_came_holds_and_heads_are_asked_for_once(
+    stage: Any,
+) -> None:
+    await stage.rule()
+    await stage.rule(tenant="other-shop")
+    one, other = (stage.gross((NINE, "France", "6000"), tenant=t) for t in ("shop", "other-shop"))
+    await stage.feed(one, other)
+    await stage.do(ChangeRule("shop", "country-10k", None, Decimal(6500), "key:test"))
+    await stage.feed(stage.gross((NINE, "France", "1"), tenant="other-shop"))
+    await stage.feed(stage.gross((NINE, "France", "600")))
+    assert [praised.rule_version for praised in await stage.rewards()] == [2]
+
+    asked: list[str] = []
+
+    async def point(what: str) -> None:
+        asked.append(what)
+
+    stage.mongo.point = point
+    await stage.feed(
+        stage.gross((NINE, "EIRE", "1")), stage.gross((NINE, "EIRE", "1"), tenant="other-shop")
+    )
+    stage.mongo.point = None
+    assert asked.count("find:rule_heads") == 0
+    assert asked.count("find:rule_moves") == 1
+
+
 async def test_loaded_history_pays_nothing(stage: Any) -> None:
     await stage.rule()
     await stage.feed(stage.gross((NINE, "France", "20000"), history=True))

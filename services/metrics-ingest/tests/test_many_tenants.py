@@ -17,7 +17,16 @@ from metrics_ingest.domain.bulk_reading import BulkReader
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import Folded, SourceFold
 from metrics_ingest.domain.plans import TenantPlan
-from metrics_ingest.domain.tallies import STRIPES, Tallies, Tally, packed, stripe_of, unpacked
+from metrics_ingest.domain.tallies import (
+    MOST_UNDECLARED,
+    STRIPES,
+    UNDECLARED,
+    Tallies,
+    Tally,
+    packed,
+    stripe_of,
+    unpacked,
+)
 from metrics_ingest.domain.window import Window
 from service_kit.records import Texts
 
@@ -124,16 +133,31 @@ def test_an_event_whose_shape_is_taken_for_another_tenants_is_read_in_the_genera
 def test_tallies_of_a_partition_stand_in_few_stripes_and_come_back_as_they_were() -> None:
     sources = [(f"tenant-{number}", "shop") for number in range(300)]
     tallies = Tallies()
-    changed = tallies.plus({each: Tally(accepted=2, last_ms=5) for each in sources})
+    changed = tallies.plus({each: Tally(accepted=2, last_ms=5) for each in sources}, sources)
     assert len(changed) == STRIPES
-    assert tallies.plus({}) == {}
+    assert tallies.plus({}, sources) == {}
     tallies.take({number: dict(unpacked(packed(stripe))) for number, stripe in changed.items()})
-    again = tallies.plus({sources[7]: Tally(accepted=1, duplicates=3, last_ms=4)})
+    again = tallies.plus({sources[7]: Tally(accepted=1, duplicates=3, last_ms=4)}, sources)
     ((number, stripe),) = again.items()
     assert number == stripe_of(sources[7])
     assert stripe[sources[7]] == Tally(accepted=3, duplicates=3, last_ms=5)
     assert len(stripe) > 20
     assert all(stripe[each] == changed[number][each] for each in stripe if each != sources[7])
+
+
+def test_names_that_nobody_has_declared_do_not_fill_a_stripe_and_all_are_counted() -> None:
+    tallies, declared = Tallies(), [("acme", f"shop-{number}") for number in range(20)]
+    for turn in range(3):
+        names = [("acme", f"none-{turn}-{number}") for number in range(5000)]
+        added = {each: Tally(dead_letters=1) for each in [*names, *declared]}
+        tallies.take(tallies.plus(added, declared))
+    every = {each: Tally() for each in [*declared, UNDECLARED, *names[:100]]}
+    stripes = tallies.plus(every, declared)
+    assert len(stripes) == STRIPES
+    assert max(map(len, stripes.values())) <= MOST_UNDECLARED + len(declared) + 1
+    counted = [tally.dead_letters for stripe in stripes.values() for tally in stripe.values()]
+    assert sum(counted) == 3 * 5020
+    assert stripes[stripe_of(declared[3])][declared[3]].dead_letters == 3
 
 
 TENANTS = ["acme", *(f"tenant{number}" for number in range(20))]

@@ -4,15 +4,18 @@ from decimal import Decimal
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from event_contracts.facts import Cell
 from metrics_ingest.domain.bulk_cells import by_metric
 from metrics_ingest.domain.bulk_shapes import Adds, Targets
+from metrics_ingest.domain.definitions import MetricKind
 from metrics_ingest.domain.parts import BATCH_BYTES
+from metrics_ingest.domain.scan.cells import ONE
 from metrics_ingest.domain.scan.groups import Sums
-from metrics_ingest.domain.scan.written import MOST_BYTES, written
+from metrics_ingest.domain.scan.written import MOST_BYTES, written, written_sums
 
 compiling = settings(deadline=None)  # the first call of a loop compiles it
 read = msgspec.json.Decoder(list[Cell]).decode
@@ -47,13 +50,23 @@ def test_cells_of_groups_are_lists_of_their_own_and_none_are_an_empty_one() -> N
     assert texts == [b"[]", b'[[0,0,"0",0],[1,1,"1",1]]', b"[]", b'[[2,2,"2",2]]']
 
 
-def test_a_part_holds_its_own_table_alone() -> None:
+def test_sums_of_some_groups_are_lists_of_their_own() -> None:
+    rows = np.arange(5)
+    sums = Sums(rows, np.full(5, 1), rows)
+    texts = written_sums(sums, column([0, 3, 4]), column([2, 3, 5]))
+    assert texts == [b'["0.0","0.1"]', b"[]", b'["0.4"]']
+    assert written_sums(sums, column([]), column([])) == []
+
+
+@pytest.mark.parametrize("kind", [MetricKind.ADDITIVE, MetricKind.RATIO])
+def test_a_part_holds_its_own_table_alone(kind: MetricKind) -> None:
     targets = Targets()
-    adds = [Adds("sales", ("campaign",), (f"c{n}-{'x' * 900}",), None) for n in range(200)]
+    adds = [Adds("sales", kind, ("campaign",), (f"c{n}-{'x' * 900}",), ONE) for n in range(200)]
     table = column([targets.number_of(0, each) for each in adds])
     rows = np.arange(4 * len(table))
     sums = Sums(rows * 100 + 5, np.full(len(rows), 2), rows)
-    ((_, cells),) = by_metric(targets, 1, table[rows // 4], rows, sums)
+    below = Sums(rows, rows * 0, rows)
+    ((_, cells),) = by_metric(targets, 1, table[rows // 4], rows, sums, below, {})
     parts = list(cells.parts())
     assert len(parts) > 1
     found = {}
@@ -64,5 +77,7 @@ def test_a_part_holds_its_own_table_alone() -> None:
         assert len({cell.dims for cell in there}) == len(lines)
         for cell in there:
             found[cell.minute] = lines[cell.dims]["campaign"][:4], cell.sum, cell.count
+        over = [f"{cell.minute}" for cell in there] if kind is MetricKind.RATIO else []
+        assert msgspec.json.decode(bytes(part.over) or b"[]") == over
     assert len(found) == len(rows)
     assert found[421] == ("c105", Decimal("421.05"), 421)

@@ -79,7 +79,7 @@ class Ranks:
     def __init__(self) -> None:
         self._sketch = datasketches.kll_doubles_sketch(K)
 
-    def add(self, value: Decimal) -> None:
+    def add(self, value: Decimal | float) -> None:
         """Add a number."""
         self._sketch.update(float(value))
 

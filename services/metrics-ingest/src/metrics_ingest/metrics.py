@@ -10,8 +10,8 @@ FOLDED = counter(
 )
 BULK_FOLDED = counter(
     "ingest_bulk_events",
-    "Accepted events that were folded in bulk: those of plain sources; all others are folded one "
-    "by one.",
+    "Accepted events that were folded in bulk: those that are plainly mapped and only added up or "
+    "counted; all others are folded one by one.",
 )
 DEAD = counter(
     "ingest_dead_letters",

@@ -16,7 +16,8 @@ _LONG_SECONDS = 2.0
 _BUSY_SECONDS = 0.01
 _MANY = 20_000
 _MANY_SECONDS = 0.5
-_ROW_SECONDS = 0.0005
+_FREE_ROWS = 500
+_ROW_SECONDS = 0.0006
 _MOST_GATHERING = 2.0
 
 
@@ -29,7 +30,7 @@ def gather_seconds(within: float, records: int, rows: int) -> float:
     (decision 0039); with few of both it stays at ``within``.
     """
     patient = _MANY_SECONDS if records >= _MANY else 0.0
-    return max(within, patient, min(_MOST_GATHERING, rows * _ROW_SECONDS))
+    return max(within, patient, min(_MOST_GATHERING, (rows - _FREE_ROWS) * _ROW_SECONDS))
 
 
 def _never() -> bool:

@@ -4,6 +4,7 @@ rules           {_id: "tenant|rule", tenant, id, version, name, metric, dim, thr
                  stopped, dim_is}                                  the current version
 rule_versions   the same with _id "tenant|rule|version"
 rule_heads      {_id: tenant, rev}                         incremented with each change of a rule
+rule_moves      {_id: "all", count}                        incremented with each of them
 totals          {_id: "tenant|rule|value|day", tenant, rule, value, day, amount, count, praised}
 awards          {_id: deed id, tenant, partition, n, state, waits_for, ...}
                 n counts per (tenant, facts partition); one that waited gets a new n when decided

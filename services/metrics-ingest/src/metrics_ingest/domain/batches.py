@@ -104,11 +104,12 @@ def fact_batches(
     source that delivered without a match is not silent. Further batches carry what is too many.
     """
     for part, quarters in zip_longest(parts, accepted):
-        beside = part if isinstance(part, Part) else _NOTHING
-        there = beside if part is None else part
+        there = _NOTHING if part is None else part
         # A struct takes what is written already in place of what it would write.
+        written = isinstance(there, WrittenPart)
         dims: Any = tuple(there.dims)
-        cells: Any = there.cells if isinstance(there, WrittenPart) else tuple(there.cells)
+        cells: Any = there.cells if written else tuple(there.cells)
+        over: Any = there.over if written else tuple(there.over)
         yield FactBatch(
             tenant=fold.plan.tenant,
             metric=metric.definition.name,
@@ -117,8 +118,8 @@ def fact_batches(
             as_of_ms=as_of_ms,
             dims=dims,
             cells=cells,
-            over=tuple(beside.over),
-            sketches=tuple(beside.sketches),
+            over=over,
+            sketches=tuple(there.sketches) if isinstance(there, Part) else (),
             accepted=quarters or (),
             provisional=fold.plan.source.restates_days > 0,
         )

@@ -1,8 +1,8 @@
 """Cells of metrics in columns, on their way from the bulk fold into fact batches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import NamedTuple
 
 import msgspec
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from metrics_ingest.domain.bulk_shapes import Targets
 from metrics_ingest.domain.cells import CellKey, CellSum, DaySets, day_of
-from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, WrittenPart
+from metrics_ingest.domain.definitions import MetricKind
+from metrics_ingest.domain.parts import BATCH_BYTES, CELL_BYTES, SUM_BYTES, WrittenPart
 from metrics_ingest.domain.scan.cells import number_targets
 from metrics_ingest.domain.scan.groups import Sums, ordered
-from metrics_ingest.domain.scan.written import written
+from metrics_ingest.domain.scan.written import written, written_sums
 from metrics_ingest.domain.values import EXACT
+from service_kit.sketches import Sketch
 
 Rows = NDArray[np.int64]
 
@@ -26,8 +28,10 @@ _UNITS = [Decimal(1).scaleb(-places) for places in range(31)]
 class BulkCells(NamedTuple):
     """A metric's cells by row. ``table`` numbers the targets that they belong to.
 
-    ``dims`` are places in the table; a cell's sum is mantissa / 10 ** places. ``first_day`` and
-    ``last_day`` are those of the minutes, ``text`` is all of the cells as JSON.
+    ``dims`` are places in the table; a cell's sum is mantissa / 10 ** places, and so is its
+    denominator in ``over``, which ratios have. ``first_day`` and ``last_day`` are those of the
+    minutes, ``text`` is all of the cells as JSON, ``over_text`` all denominators. ``sketches`` are
+    those of a metric that has some: it is written cell by cell.
     """
 
     targets: Targets
@@ -38,6 +42,9 @@ class BulkCells(NamedTuple):
     first_day: int
     last_day: int
     text: bytes
+    over: Sums | None = None
+    over_text: bytes = b""
+    sketches: Sequence[Sketch] = ()
 
     def known(self, sets: DaySets) -> bool:
         """Whether all dimension sets are known on their days."""
@@ -59,17 +66,26 @@ class BulkCells(NamedTuple):
     def as_cells(self) -> dict[CellKey, CellSum]:
         """Return them one by one."""
         dims = [self.targets.dims[target] for target in self.table.tolist()]
+        over = repeat(Decimal(0)) if self.over is None else _totals(self.over)
         rows = zip(
-            self.minutes.tolist(), self.dims.tolist(), self._totals(), self.sums.counts, strict=True
+            self.minutes.tolist(),
+            self.dims.tolist(),
+            _totals(self.sums),
+            self.sums.counts.tolist(),
+            over,
+            self.sketches or repeat(None),
+            strict=False,
         )
-        return {(minute, dims[at]): CellSum(sum_, int(n)) for minute, at, sum_, n in rows}
+        return {(minute, dims[at]): CellSum(*found) for minute, at, *found in rows}
 
     def parts(self) -> Iterator[WrittenPart]:
         """Yield them as parts that fit into records."""
         table = self.table.tolist()
-        most = BATCH_BYTES // (CELL_BYTES + max(map(self.targets.sizes.__getitem__, table)))
+        beside = 0 if self.over is None else SUM_BYTES
+        sizes = map(self.targets.sizes.__getitem__, table)
+        most = BATCH_BYTES // (CELL_BYTES + beside + max(sizes))
         if len(self.minutes) <= most:
-            yield self._lines(table, self.text)
+            yield self._lines(table, self.text, self.over_text)
             return
         for start in range(0, len(self.minutes), most):
             yield self._part(table, slice(start, start + most))
@@ -79,35 +95,55 @@ class BulkCells(NamedTuple):
         if len(dims) < len(self.dims):
             used, dims = np.unique(dims, return_inverse=True)
             table = [table[place] for place in used.tolist()]
-        sums = Sums(*(column[rows] for column in self.sums))
-        (text,) = written(self.minutes[rows], dims, sums, np.array([len(dims)]))
-        return self._lines(table, text)
+        ends = np.array([len(dims)])
+        (text,) = written(self.minutes[rows], dims, _cut(self.sums, rows), ends)
+        over_text = b""
+        if self.over is not None:
+            (over_text,) = written_sums(_cut(self.over, rows), ends - len(dims), ends)
+        return self._lines(table, text, over_text)
 
-    def _lines(self, table: list[int], text: bytes) -> WrittenPart:
-        return WrittenPart(list(map(self.targets.written.__getitem__, table)), msgspec.Raw(text))
+    def _lines(self, table: list[int], text: bytes, over_text: bytes) -> WrittenPart:
+        lines = list(map(self.targets.written.__getitem__, table))
+        return WrittenPart(lines, msgspec.Raw(text), msgspec.Raw(over_text) if over_text else ())
 
-    def _totals(self) -> list[Decimal]:
-        units = map(_UNITS.__getitem__, self.sums.places.tolist())
-        return list(map(Decimal.__mul__, map(Decimal, self.sums.mantissa.tolist()), units))
+
+def _cut(sums: Sums, rows: slice | Rows) -> Sums:
+    return Sums(sums.mantissa[rows], sums.places[rows], sums.counts[rows])
+
+
+def _totals(sums: Sums) -> Iterable[Decimal]:
+    units = map(_UNITS.__getitem__, sums.places.tolist())
+    return map(Decimal.__mul__, map(Decimal, sums.mantissa.tolist()), units)
 
 
 def by_metric(
-    targets: Targets, metrics: int, target: Rows, minutes: Rows, sums: Sums
+    targets: Targets,
+    metrics: int,
+    target: Rows,
+    minutes: Rows,
+    sums: Sums,
+    below: Sums,
+    sketches: Mapping[int, Sketch],
 ) -> Iterator[tuple[int, BulkCells]]:
     """Yield the cells of each metric that has some; ``metrics`` is how many there are.
 
-    What can be done for all of them at once, is: a metric may have no more than a cell or two.
+    ``below`` are the denominators of ratios; what it holds for others is not looked at.
+    ``sketches`` are those of rows. What can be done for all metrics at once, is: one may have no
+    more than a cell or two.
     """
     if not len(target):
         return
     metric = targets.metric.all[target]
     order, begins = ordered(metric, metrics)
     target, minutes, metric = target[order], minutes[order], metric[order]
-    sums = Sums(*(column[order] for column in sums))
+    sums, below = _cut(sums, order), _cut(below, order)
     dims, table, table_ends = np.empty((3, len(order)), np.int64)
     number_targets(target, metric, np.full(len(targets), -1, np.int64), dims, table, table_ends)
     there = np.flatnonzero(np.diff(begins))
     starts, ends = begins[there], begins[there + 1]
+    ratio = targets.of_kind(MetricKind.RATIO)[there]
+    over_texts = written_sums(below, starts[ratio], ends[ratio])
+    over_text = dict(zip(there[ratio].tolist(), over_texts, strict=True))
     columns = zip(
         there.tolist(),
         starts.tolist(),
@@ -118,19 +154,23 @@ def by_metric(
         written(minutes, dims, sums, ends),
         strict=True,
     )
-    mantissa, places, counts = sums
     for number, start, end, (first, last), first_day, last_day, text in columns:
+        rows = slice(start, end)
         yield (
             number,
             BulkCells(
                 targets,
                 table[first:last],
-                dims[start:end],
-                minutes[start:end],
-                Sums(mantissa[start:end], places[start:end], counts[start:end]),
+                dims[rows],
+                minutes[rows],
+                _cut(sums, rows),
                 first_day,
                 last_day,
                 text,
+                _cut(below, rows) if number in over_text else None,
+                over_text.get(number, b""),
+                # If one cell of a metric has a sketch, all have.
+                [sketches[row] for row in order[rows].tolist()] if order[start] in sketches else (),
             ),
         )
 

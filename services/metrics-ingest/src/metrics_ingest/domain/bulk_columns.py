@@ -36,7 +36,8 @@ class Columns:
     """Events of one door: which rows of the slice they are, whose, and what was read of each.
 
     ``owners`` are numbers in ``plan``, ``codes`` numbers in ``shapes``; ``amounts`` hold what
-    metrics add up, mantissa and places (scan.events) side by side for each of the plan's.
+    metrics add up, mantissa and places (scan.events) side by side for each of the plan's, or where
+    a text stands in ``values``.
     """
 
     plan: BulkPlan
@@ -48,6 +49,7 @@ class Columns:
     at_ms: Rows
     stamps: Words
     amounts: Rows
+    values: Texts
 
     def only(self, mask: Mask) -> "Columns":
         """Return these rows alone."""
@@ -62,17 +64,20 @@ class Columns:
             self.at_ms[rows],
             self.stamps[rows],
             self.amounts[rows],
+            self.values,
         )
 
 
 def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows, owners: Rows) -> Columns:
     """Return those of the rows that this door can read; ``owners`` are theirs."""
-    found = scan(values.bytes, values.ends, rows, door.layout, len(plan.amounts))
+    found = scan(values.bytes, values.ends, rows, door.layout, door.columns, door.numbers)
     good = found[:, GOOD] != 0
     if not good.all():
         rows, owners, found = rows[good], owners[good], found[good]
     shapes = plan.shapes_of(door)
-    codes = shapes.look_up(found, owners, lambda place: door.shape_of(values[int(rows[place])]))
+    codes = shapes.look_up(
+        found, owners, lambda owner, at: plan.shape_of(owner, door, values[int(rows[at])])
+    )
     at_ms = _instants(plan, door, values, found)
     used = shapes.used.all[codes]
     after = at_ms - found[:, RECEIVED_MS]
@@ -92,6 +97,7 @@ def columns_of(plan: BulkPlan, door: BulkDoor, values: Texts, rows: Rows, owners
         at_ms,
         content >> np.uint64(64 - VERSION_SHIFT) | plan.versions[owners],
         found[:, AMOUNTS:].copy(),
+        values,
     )
     return columns if fit.all() else columns.only(fit)
 

@@ -12,12 +12,15 @@ from metrics_ingest.domain.bulk_cells import by_metric
 from metrics_ingest.domain.bulk_columns import Columns, Rows
 from metrics_ingest.domain.bulk_plans import NotPlainError
 from metrics_ingest.domain.bulk_reading import Prepared
+from metrics_ingest.domain.bulk_sketches import sketches_of
+from metrics_ingest.domain.definitions import SKETCH_KINDS, MetricKind
 from metrics_ingest.domain.folding import Arrival, Folded, Plans, fold
 from metrics_ingest.domain.generations import Mask, Words, first_of
 from metrics_ingest.domain.scan.cells import expand
-from metrics_ingest.domain.scan.groups import grouped, sums
+from metrics_ingest.domain.scan.groups import Grouped, Sums, grouped, sums
 from metrics_ingest.domain.stamps import VERSION_SHIFT
 from metrics_ingest.domain.window import pack_words, words_of
+from service_kit.sketches import Sketch
 
 Find = Callable[[Words], tuple[Mask, Words]]
 
@@ -114,8 +117,9 @@ def fold_columns(folded: Folded, columns: Columns) -> None:
     metrics = targets.metrics.copy()
     added = _added(columns)
     groups = grouped(added[0], added[1])
-    found = sums(groups.of_row, len(groups.counts), added[2], added[3])
-    if found is None:
+    above = sums(groups.of_row, len(groups.counts), added[2], added[3])
+    below = _below(columns, groups, added)
+    if above is None or below is None:
         raise NotPlainError
     unmatched = dict(_by_owner(columns.owners[~columns.shapes.used.all[columns.codes]]))
     sources = {}
@@ -129,17 +133,44 @@ def fold_columns(folded: Folded, columns: Columns) -> None:
     ):
         of_source = sources[owner].quarters
         of_source[quarter] = of_source.get(quarter, 0) + number
-    cells = by_metric(targets, len(metrics), groups.pairs[:, 0], groups.pairs[:, 1], found)
+    sketches = _sketches(columns, groups, added)
+    target, minutes = groups.pairs.T
+    cells = by_metric(targets, len(metrics), target, minutes, above, below, sketches)
     for metric, of_metric in cells:
         owner, name = metrics[metric]
         sources[owner].columns.setdefault(name, []).append(of_metric)
 
 
 def _added(columns: Columns) -> Rows:
-    """Return the columns target, minute, mantissa and places of all that the events add."""
+    """Return what the events add as columns, see scan.cells.expand."""
     shapes = columns.shapes
     most = int(np.diff(shapes.first_add.all)[columns.codes].sum())
-    added = np.empty((4, most), np.int64)
-    adds = shapes.first_add.all, shapes.add_target.all, shapes.add_amount.all
+    added = np.empty((6, most), np.int64)
+    adds = (
+        shapes.first_add.all, shapes.add_target.all, shapes.add_above.all, shapes.add_below.all
+    )  # fmt: skip
     count = expand(columns.codes, columns.at_ms // _MINUTE_MS, *adds, columns.amounts, added)
     return added[:, :count]
+
+
+def _below(columns: Columns, groups: Grouped, added: Rows) -> Sums | None:
+    """Return the denominators of ratios; others have nothing, or what is noted in a sketch."""
+    targets = columns.shapes.targets
+    ratio = targets.of_kind(MetricKind.RATIO)
+    if not ratio.any():
+        return Sums(*np.zeros((3, len(groups.counts)), np.int64))
+    # A value with negative places is none.
+    places = np.where(ratio[targets.metric.all[added[0]]], added[5], -1)
+    return sums(groups.of_row, len(groups.counts), added[4], places)
+
+
+def _sketches(columns: Columns, groups: Grouped, added: Rows) -> dict[int, Sketch]:
+    """Return the sketches of the groups whose metrics have some."""
+    targets = columns.shapes.targets
+    found: dict[int, Sketch] = {}
+    for kind in SKETCH_KINDS:
+        if (of_kind := targets.of_kind(kind)).any():
+            rows = np.flatnonzero(of_kind[targets.metric.all[added[0]]])
+            items = added[4][rows], added[5][rows]
+            found |= sketches_of(kind, groups.of_row[rows], *items, columns.values.bytes)
+    return found

@@ -6,29 +6,39 @@ kept; the general plan (plans.SourcePlan) gives it, so that the rules stand in o
 
 Sources of many tenants are often declared alike. Those are one plan: their events are read and
 added up together, so that many tenants cost little more than one (decision 0037).
+
+What does not add up (records, states, conversions, foreign money) keeps its own types out of the
+bulk, and no others: their shapes are none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
-from metrics_ingest.domain.bulk_doors import BulkDoor
+from metrics_ingest.domain.bulk_doors import BulkDoor, is_worked_text
 from metrics_ingest.domain.bulk_shapes import Adds, Shape, Shapes
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.cells import Amount
-from metrics_ingest.domain.definitions import Contribution, Metric, MetricKind, Source
+from metrics_ingest.domain.definitions import (
+    SKETCH_KINDS,
+    Kind,
+    Measure,
+    Metric,
+    MetricKind,
+    Source,
+)
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.plans import MetricPlan, SourcePlan, kinds_of
+from metrics_ingest.domain.measures import MeasurePlan
+from metrics_ingest.domain.money import BUDGET, DAY
+from metrics_ingest.domain.plans import MetricPlan, SourcePlan
+from metrics_ingest.domain.scan.cells import NOTHING, ONE
 from metrics_ingest.domain.stamps import MASK, TYPE, VERSION_SHIFT, field_weight, hash_of, weight
-from metrics_ingest.domain.values import CONVERT, Value, text_of
+from metrics_ingest.domain.values import Value, text_of
 
+_KINDS = (MetricKind.ADDITIVE, MetricKind.CUMULATIVE, MetricKind.RATIO, *SKETCH_KINDS)
 _ONE = Decimal(1)
-
-RawShape = tuple[Any, ...]
-"""The type and the deciding values as they stand in the event."""
 
 
 class NotPlainError(Exception):
@@ -38,15 +48,20 @@ class NotPlainError(Exception):
 class _Fields:
     """What of a source's fields its metrics look at.
 
-    ``deciding`` are those that tell where an event counts, ``amounts`` those that are added up.
+    ``deciding`` are those that tell where an event counts, ``amounts`` those that are added up or
+    noted.
     """
 
     def __init__(self, plan: SourcePlan) -> None:
-        metrics = [metric.definition for metric in plan.metrics]
-        deciding = {name for metric in metrics for name in metric.dims}
-        deciding |= {condition.field for metric in metrics for condition in metric.where}
+        plain = [metric for metric in plan.metrics if _is_plain(metric, plan.source)]
+        measures = [each.definition for metric in plain for each in _sides(metric)]
+        deciding = {name for metric in plain for name in metric.dims}
+        deciding |= {condition.field for measure in measures for condition in measure.where}
+        deciding |= {name for metric in plain for name in _currencies(metric)}
+        amounts = {measure.value for measure in measures if measure.value}
+        amounts |= {metric.of for metric in plain if metric.of is not None}
         self.deciding = tuple(sorted(deciding))
-        self.amounts = tuple(sorted({metric.value for metric in metrics if metric.value}))
+        self.amounts = tuple(sorted(amounts))
 
 
 class BulkPlan:
@@ -63,13 +78,13 @@ class BulkPlan:
         heads = np.array([plan.head & 0xFF for plan in plans], np.uint64)
         self.versions = heads << np.uint64(VERSION_SHIFT)
         self.any = plans[0]
-        self.kinds = kinds_of(self.any.source)
         fields = _Fields(self.any)
         self.deciding, self.amounts = fields.deciding, fields.amounts
         self.doors: dict[str, BulkDoor] = {}
+        zone = ZoneInfo(self.any.source.zone)
         for name, mapping in self.any.source.doors.items():
             try:
-                self.doors[name] = BulkDoor(name, mapping, self.deciding, self.amounts)
+                self.doors[name] = BulkDoor(name, mapping, zone, self.deciding, self.amounts)
             except ValueError:
                 continue
         self._shapes: dict[str, Shapes] = {}
@@ -78,7 +93,7 @@ class BulkPlan:
         """Return the shapes of a door's events: new ones, when they have become too many."""
         known = self._shapes.get(door.name)
         if known is None or known.full:
-            known = self._shapes[door.name] = Shapes(self._shape, self.amounts)
+            known = self._shapes[door.name] = Shapes()
         return known
 
     @property
@@ -90,52 +105,65 @@ class BulkPlan:
         """Drop what is remembered; who has columns keeps what they need."""
         self._shapes.clear()
 
-    def _shape(self, owner: int, raw: RawShape) -> Shape | None:
-        """Return what an owner's events of this shape come to, None: they need the general way."""
+    def shape_of(self, owner: int, door: BulkDoor, value: bytes) -> Shape | None:
+        """Return what an owner's records like this come to, None: they need the general way."""
         try:
-            return self._read(self.plans[owner], raw)
+            return self._read(self.plans[owner], *door.shape_of(value))
         except (Unfit, NotPlainError):
             return None
 
-    def _read(self, plan: SourcePlan, raw: RawShape) -> Shape | None:
-        kind = text_of(raw[0], "")
-        fields = {
-            name: CONVERT[self.kinds[name]](value, name)
-            for name, value in zip(self.deciding, raw[1:], strict=True)
-            if value is not None
-        }
-        if plan.is_record(kind):
+    def _read(self, plan: SourcePlan, raw_kind: object, fields: dict[str, Value]) -> Shape | None:
+        kind = text_of(raw_kind, "")
+        if plan.is_record(kind) or plan.diverter.plan_for(kind) is not None:
             return None
         metrics = plan.metrics_for(kind)
         stamp = hash_of(kind) * weight(TYPE)
         if metrics:
             stamp += sum(hash_of(value) * field_weight(name) for name, value in fields.items())
-        adds = [self._adds(metric, kind, fields) for metric in metrics]
+        adds = [self._adds(plan.source, metric, kind, fields) for metric in metrics]
         return Shape(bool(metrics), stamp & MASK, tuple(each for each in adds if each))
 
-    def _adds(self, metric: MetricPlan, kind: str, fields: dict[str, Value]) -> Adds | None:
-        """Return where an event counts, None if not at all; raises NotPlainError if it is no sum.
+    def _adds(
+        self, source: Source, metric: MetricPlan, kind: str, fields: dict[str, Value]
+    ) -> Adds | None:
+        """Return where an event counts, None if not at all; raises NotPlainError unless it adds."""
+        if not _is_plain(metric, source):
+            raise NotPlainError
+        definition = metric.definition
+        found = [self._amount(measure, kind, fields) for measure in _sides(metric)]
+        if metric.of is not None:
+            found = [NOTHING, NOTHING if found == [NOTHING] else self.amounts.index(metric.of)]
+        elif definition.kind is MetricKind.QUANTILE:
+            found *= 2
+        if all(amount == NOTHING for amount in found):
+            return None
+        dims = metric.dims_of(fields)
+        return Adds(definition.name, definition.kind, metric.dims, dims, *found)
+
+    def _amount(self, measure: MeasurePlan, kind: str, fields: dict[str, Value]) -> int:
+        """Return the number of the amount that events add to a measure, ONE or NOTHING.
 
         An amount that decides nothing is filled in for the question; which events lack it is told
         by its column.
         """
-        value = metric.definition.value
-        filled = fields if value is None or value in fields else fields | {value: _ONE}
-        if value is not None and value in self.deciding and value not in fields:
-            return None
-        amount = metric.amount(Mapped(kind, 0, None, filled))
+        value = measure.definition.value
+        filled = fields if value is None or value in self.deciding else fields | {value: _ONE}
+        event = Mapped(kind, 0, None, filled)
+        amount = measure.amount(event)
         if amount is None:
-            return None
-        if amount != Amount(_ONE if value is None else Decimal(filled[value])):
+            return NOTHING
+        if value is not None and measure.convert and not measure.convert.keeps(event, value):
             raise NotPlainError
-        return Adds(metric.definition.name, metric.dims, metric.dims_of(fields), value)
+        if amount != (_ONE if value is None else Decimal(filled[value])):
+            raise NotPlainError
+        return ONE if value is None else self.amounts.index(value)
 
 
 def bulk_plans(plans: Iterable[SourcePlan]) -> list[BulkPlan]:
     """Return the plans for folding in bulk those of the sources that are plain enough."""
     alike: dict[bytes, list[SourcePlan]] = {}
     for plan in plans:
-        if _plain(plan.source) and all(map(_adds_up, plan.metrics)):
+        if _plain(plan.source):
             alike.setdefault(_likeness(plan), []).append(plan)
     return [found for found in map(BulkPlan, alike.values()) if found.doors]
 
@@ -156,28 +184,55 @@ def _likeness(plan: SourcePlan) -> bytes:
 
 
 def _plain(source: Source) -> bool:
-    plain = Source(
+    return source == Source(
         name=source.name,
         doors=source.doors,
         zone=source.zone,
         records=source.records,
         version=source.version,
         contributions=source.contributions,
+        restates_days=source.restates_days,
         signature=source.signature,
         ahead_hours=source.ahead_hours,
         late_days=source.late_days,
     )
-    return source == plain and all(
-        each == Contribution(types=each.types) for each in source.contributions
-    )
+
+
+def _sides(metric: MetricPlan) -> Iterator[MeasurePlan]:
+    """Yield what the metric sums, and its denominator if it has one."""
+    yield metric.own
+    if metric.over is not None:
+        yield metric.over
+
+
+def _is_plain(metric: MetricPlan, source: Source) -> bool:
+    return _adds_up(metric) and _names_a_text(metric, source)
+
+
+def _names_a_text(metric: MetricPlan, source: Source) -> bool:
+    """Whether what a metric counts is nothing, or a text as it stands in events."""
+    fields = [door.fields[metric.of] for door in source.doors.values() if metric.of in door.fields]
+    return all(field.kind is Kind.STRING and not is_worked_text(field) for field in fields)
+
+
+def _currencies(metric: MetricPlan) -> Iterator[str]:
+    """Yield the fields that name the currencies of what the metric sums."""
+    for measure in _sides(metric):
+        convert, value = measure.convert, measure.definition.value
+        if convert is not None and value is not None and (field := convert.currency_field(value)):
+            yield field
 
 
 def _adds_up(plan: MetricPlan) -> bool:
+    """Whether the metric is one sum or two; which money is taken as it stands, its shape tells."""
     metric = plan.definition
-    return plan.convert is None and metric == Metric(
+    if metric.kind not in _KINDS or metric.rates not in (DAY, BUDGET):
+        return False
+    over = metric.over
+    return metric == Metric(
         name=metric.name,
         source=metric.source,
-        kind=MetricKind.CUMULATIVE if metric.kind is MetricKind.CUMULATIVE else MetricKind.ADDITIVE,
+        kind=metric.kind,
         types=metric.types,
         value=metric.value,
         where=metric.where,
@@ -186,4 +241,9 @@ def _adds_up(plan: MetricPlan) -> bool:
         currency=metric.currency,
         good=metric.good,
         version=metric.version,
+        rates=metric.rates,
+        budget=metric.budget,
+        of=metric.of,
+        quantile=metric.quantile,
+        over=over and Measure(types=over.types, value=over.value, where=over.where),
     )

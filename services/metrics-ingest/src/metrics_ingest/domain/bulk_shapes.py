@@ -1,6 +1,6 @@
 """Shapes by number: the compiled loop tells them apart by two words, the plan says what each is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,27 +9,34 @@ from msgspec.json import encode
 from numpy.typing import NDArray
 
 from metrics_ingest.domain.cells import Dims, set_key
+from metrics_ingest.domain.definitions import MetricKind
 from metrics_ingest.domain.parts import named
-from metrics_ingest.domain.scan.cells import ONE
+from metrics_ingest.domain.scan.cells import NOTHING
 from metrics_ingest.domain.scan.events import OTHER_SHAPE, SHAPE
 from metrics_ingest.domain.scan.groups import free_slots, number_pairs
 
-MOST_SHAPES = 100_000
-MOST_TARGETS = 100_000  # some 500 bytes each
+# Of all tenants whose sources are alike.
+MOST_SHAPES = 300_000
+MOST_TARGETS = 300_000  # some 500 bytes each
 _ROOM = 1024
+_KINDS = list(MetricKind)
 _SPREAD = np.int64(0x1E3779B97F4A7C15)
 
 
 class Adds(NamedTuple):
-    """That an event counts in a cell; ``amount`` names the field that it adds, None: 1.
+    """That an event counts in a cell.
 
-    ``names`` are those of the metric's dimensions.
+    ``kind`` is the metric's, ``names`` are those of its dimensions. ``above`` is the number of the
+    amount that it adds to the sum, ONE or NOTHING; ``below`` is the same of the denominator, or of
+    what is noted in the sketch.
     """
 
     metric: str
+    kind: MetricKind
     names: tuple[str, ...]
     dims: Dims
-    amount: str | None
+    above: int
+    below: int = NOTHING
 
 
 class Shape(NamedTuple):
@@ -81,10 +88,16 @@ class Targets:
         self.metrics: list[tuple[int, str]] = []
         self.metric = Column(np.int64)
         self._metrics: dict[tuple[int, str], int] = {}
+        self._kind = Column(np.int64)
         self._known: dict[tuple[int, str, Dims], int] = {}
 
     def __len__(self) -> int:
         return len(self.dims)
+
+    def of_kind(self, kind: MetricKind) -> NDArray[np.bool_]:
+        """Return of each metric whether it is of this kind."""
+        found: NDArray[np.bool_] = self._kind.all == _KINDS.index(kind)
+        return found
 
     def number_of(self, owner: int, adds: Adds) -> int:
         """Return the number of a target: a new one, if it is not known."""
@@ -94,6 +107,7 @@ class Targets:
             number = self._known[owner, adds.metric, dims] = len(self.dims)
             metric = self._metrics.setdefault((owner, adds.metric), len(self.metrics))
             if metric == len(self.metrics):
+                self._kind.append(_KINDS.index(adds.kind))
                 self.metrics.append((owner, adds.metric))
             self.metric.append(metric)
             self.dims.append(dims)
@@ -109,18 +123,10 @@ class Shapes:
 
     A shape is one owner's. ``plain``: events of this shape are folded in bulk; ``used`` and
     ``stamps`` as in Shape. What shape s adds to stands from ``first_add[s]`` up to
-    ``first_add[s + 1]``: the target, and the number of the amount or ONE.
+    ``first_add[s + 1]``: the target, and what is added above and below, as in Adds.
     """
 
-    def __init__(
-        self,
-        ask: Callable[[int, tuple[Any, ...]], Shape | None],
-        amounts: Sequence[str],
-    ) -> None:
-        """``ask`` returns what an owner's shape comes to, None if it needs the general reading.
-
-        ``amounts`` are the fields that metrics add up.
-        """
+    def __init__(self) -> None:
         self.targets = Targets()
         self.owner = Column(np.int64)
         self.plain = Column(np.bool_)
@@ -129,9 +135,8 @@ class Shapes:
         self.first_add = Column(np.int64)
         self.first_add.append(0)
         self.add_target = Column(np.int64)
-        self.add_amount = Column(np.int64)
-        self._ask = ask
-        self._amounts = list(amounts)
+        self.add_above = Column(np.int64)
+        self.add_below = Column(np.int64)
         self._words = np.zeros((_ROOM, 2), np.int64)
         self._slots = free_slots(_ROOM)
 
@@ -147,9 +152,12 @@ class Shapes:
         self,
         found: NDArray[np.int64],
         owners: NDArray[np.int64],
-        read: Callable[[int], tuple[Any, ...]],
+        ask: Callable[[int, int], Shape | None],
     ) -> NDArray[np.int64]:
-        """Return the numbers of these events' shapes; ``read`` reads the shape of one of them."""
+        """Return the numbers of these events' shapes.
+
+        ``ask`` returns the shape of one of them, None if it needs the general reading.
+        """
         numbers = np.empty(len(found), np.int64)
         self._make_room(len(self) + len(found))
         before = len(self)
@@ -160,7 +168,7 @@ class Shapes:
             new, places = np.unique(numbers, return_index=True)
             for place in places[new >= before].tolist():
                 owner = int(owners[place])
-                self._learn(owner, None if self.full else self._ask(owner, read(place)))
+                self._learn(owner, None if self.full else ask(owner, place))
         return numbers
 
     def _learn(self, owner: int, shape: Shape | None) -> None:
@@ -170,7 +178,8 @@ class Shapes:
         self.stamps.append(0 if shape is None else shape.stamp)
         for adds in () if shape is None else shape.adds:
             self.add_target.append(self.targets.number_of(owner, adds))
-            self.add_amount.append(ONE if adds.amount is None else self._amounts.index(adds.amount))
+            self.add_above.append(adds.above)
+            self.add_below.append(adds.below)
         self.first_add.append(len(self.add_target))
 
     def _make_room(self, wanted: int) -> None:

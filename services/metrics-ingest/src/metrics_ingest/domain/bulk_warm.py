@@ -15,7 +15,9 @@ from metrics_ingest.domain.definitions import (
     FieldMapping,
     Kind,
     Mapping,
+    Measure,
     Metric,
+    MetricKind,
     Source,
 )
 from metrics_ingest.domain.folding import Arrival
@@ -24,6 +26,7 @@ from metrics_ingest.domain.window import Block, Window
 from service_kit.records import Texts
 
 _TENANT, _SOURCE, _DOOR, _METRIC = "a-tenant", "a-source", "http", "a-metric"
+_RATIO = "a-ratio"
 
 
 def warm() -> None:
@@ -32,11 +35,15 @@ def warm() -> None:
         id=("id",),
         type=("type",),
         time=("time",),
-        fields={"amount": FieldMapping(paths=("amount",), kind=Kind.DECIMAL)},
+        fields={
+            "amount": FieldMapping(paths=("amount",), kind=Kind.DECIMAL),
+            "moment": FieldMapping(paths=("time",), kind=Kind.TIME),
+        },
     )
     source = Source(name=_SOURCE, doors={_DOOR: mapping}, version=1)
     metric = Metric(name=_METRIC, source=_SOURCE, value="amount", version=1)
-    plans = {_TENANT: TenantPlan.of(Definitions(_TENANT, 1, (source,), (metric,)))}
+    ratio = msgspec.structs.replace(metric, name=_RATIO, kind=MetricKind.RATIO, over=Measure())
+    plans = {_TENANT: TenantPlan.of(Definitions(_TENANT, 1, (source,), (metric, ratio)))}
     ids = ["a-long-enough-id-1", "a-long-enough-id-2"]
     keys = Texts.of([key_of(_TENANT, _SOURCE, id_).encode() for id_ in ids])
     values = Texts.of([_event(id_) for id_ in ids])
@@ -45,9 +52,9 @@ def warm() -> None:
     window = Window()
     folded, _ = fold_prepared(prepared, _no_arrivals, sources, window.find)
     window.add(Block(0, folded.packed))
-    columns = [each for source in folded.sources.values() for each in source.columns[_METRIC]]
-    written = [part for each in columns for part in each.parts()]
-    if not (window.find(prepared.ids)[0].all() and written):
+    (found,) = folded.sources.values()
+    written = [part for each in found.columns.values() for part in each[0].parts()]
+    if not (window.find(prepared.ids)[0].all() and len(written) == 2):
         raise RuntimeError("the bulk fold does not fold")
 
 

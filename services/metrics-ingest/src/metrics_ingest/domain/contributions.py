@@ -77,6 +77,12 @@ class ContributionPlan:
             for metric, types in found
             if metric.definition.kind is MetricKind.CONVERSION
         }
+        # Nothing but money that has to be converted can be wrong when a state is booked.
+        self._paid = [
+            each
+            for each in (*self._metrics, *self.conversions.values())
+            if each[0].convert is not None
+        ]
         self._brought = {name for metric, _ in self._metrics for name in _values_of(metric)}
         self._aliases = _aliases(source)
 
@@ -137,17 +143,18 @@ class ContributionPlan:
 
         What a partial one leaves out stands in the state that it changes.
         """
-        if not self.contribution.partial:
-            self.book(event)
-            for metric, _ in self.conversions.values():
-                self.amount(metric, event)
+        partial = self.contribution.partial
+        if not self._paid or (not partial and self._is_gone(event)):
             return
         placed = self._placed(event)
-        for state, metrics in ((placed, self._metrics), (event, self.conversions.values())):
-            for metric, types in metrics:
-                for kind in types or (event.type,):
-                    told = Mapped(kind, state.at_ms, state.subject, state.fields)
-                    metric.check_money(told, partial=True)
+        for metric, types in self._paid:
+            state = event if metric.definition.name in self.conversions else placed
+            if not partial:
+                _amount(metric, state, types)
+                continue
+            for kind in types or (event.type,):
+                told = Mapped(kind, state.at_ms, state.subject, state.fields)
+                metric.check_money(told, partial=True)
 
     def amount(self, conversion: "MetricPlan", state: Mapped) -> Amount | None:
         """Return what a state is to a conversion; None: nothing, or it is no more. Raises Unfit."""

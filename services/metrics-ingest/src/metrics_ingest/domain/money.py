@@ -80,6 +80,11 @@ class Conversion:
         money = self._fields.get(field)
         return None if money is None else money.field
 
+    def keeps(self, event: Mapped, field: str) -> bool:
+        """Whether the field's amount is in the metric's currency already; raises Unfit."""
+        money = self._fields.get(field)
+        return money is None or self.code_of(event, money) == self._currency
+
     def names_its_currency(self, event: Mapped, field: str) -> bool:
         """Whether the event says what the field's currency is."""
         money = self._fields.get(field)

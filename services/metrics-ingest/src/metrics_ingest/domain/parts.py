@@ -65,10 +65,11 @@ class Part:
 
 
 class WrittenPart(NamedTuple):
-    """The same as JSON: each line of the table, and the list of cells."""
+    """The same as JSON: each line of the table, the list of cells, that of denominators."""
 
     dims: list[Raw]
     cells: Raw
+    over: Raw | tuple[()] = ()
 
 
 def parts_of(metric: MetricPlan, cells: Mapping[CellKey, CellSum]) -> Iterator[Part]:

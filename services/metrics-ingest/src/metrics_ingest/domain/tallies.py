@@ -1,6 +1,6 @@
 """What became of the records of each source, counted for one partition: a few stripes of many."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 import msgspec
 
@@ -38,6 +38,9 @@ class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 Stripe = Mapping[SourceName, Tally]
+MOST_UNDECLARED = 1000
+UNDECLARED = ("", "")
+"""Under it stands what came under further names that nobody has declared."""
 _NONE = Tally()
 
 
@@ -52,15 +55,29 @@ class Tallies:
     def __init__(self) -> None:
         self._stripes: dict[int, dict[SourceName, Tally]] = {}
 
-    def plus(self, added: Stripe) -> dict[int, Stripe]:
-        """Return the stripes with more in them, whole; nothing changes here."""
+    def plus(self, added: Stripe, declared: Container[SourceName]) -> dict[int, Stripe]:
+        """Return the stripes with more in them, whole; nothing changes here.
+
+        A name that nobody has ``declared`` has an entry of its own while its stripe has room for
+        it: senders do not come to an end of names.
+        """
         changed: dict[int, dict[SourceName, Tally]] = {}
         for source, tally in added.items():
-            number = stripe_of(source)
-            if number not in changed:
-                changed[number] = dict(self._stripes.get(number, {}))
-            changed[number][source] = changed[number].get(source, _NONE).plus(tally)
+            stripe = self._copied(changed, source)
+            full = len(stripe) >= MOST_UNDECLARED
+            if full and source not in stripe and source not in declared:
+                source = UNDECLARED
+                stripe = self._copied(changed, source)
+            stripe[source] = stripe.get(source, _NONE).plus(tally)
         return dict(changed)
+
+    def _copied(
+        self, changed: dict[int, dict[SourceName, Tally]], source: SourceName
+    ) -> dict[SourceName, Tally]:
+        number = stripe_of(source)
+        if number not in changed:
+            changed[number] = dict(self._stripes.get(number, {}))
+        return changed[number]
 
     def take(self, changed: Mapping[int, Stripe]) -> None:
         """Take stripes that were committed, or loaded."""

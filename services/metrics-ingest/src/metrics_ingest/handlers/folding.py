@@ -10,7 +10,7 @@ from metrics_ingest.domain import pausing
 from metrics_ingest.domain.bulk_fold import Find, fold_prepared
 from metrics_ingest.domain.bulk_reading import Prepared
 from metrics_ingest.domain.contributions import ROLES
-from metrics_ingest.domain.folding import NO_COUNTS, Arrival, Folded
+from metrics_ingest.domain.folding import NO_COUNTS, Arrival, Folded, Plans
 from metrics_ingest.domain.generations import Mask, Words
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
@@ -107,9 +107,9 @@ async def _fold(
     for source in folded.sources.values():
         if source.records:
             await store.write_records(source.records)
-    effect.tallies = partition.tallies.plus(_tallies(folded, now_ms))
+    effect.tallies = partition.tallies.plus(_tallies(folded, now_ms), plans)
     await store.write_tallies(effect.tallies)
-    await _judge(store, partition, folded, effect)
+    await _judge(store, partition, folded, plans, effect)
     samples = (
         command.records.arrivals(drifting.rows_of(len(prepared.ids))) if command.records else []
     )
@@ -260,10 +260,10 @@ def _tallies(folded: Folded, now_ms: int) -> dict[SourceName, Tally]:
 
 
 async def _judge(
-    store: FoldStore, partition: PartitionMemory, folded: Folded, effect: Effect
+    store: FoldStore, partition: PartitionMemory, folded: Folded, plans: Plans, effect: Effect
 ) -> None:
     """Pause a source of which this partition's last thousand records were mostly bad."""
-    for name in folded.sources.keys() | folded.counts.keys():
+    for name in (folded.sources.keys() | folded.counts.keys()) & plans.keys():
         source, counts = folded.sources.get(name), folded.counts.get(name, NO_COUNTS)
         record = partition.quality.get(name, pausing.NOTHING).plus(
             source.accepted if source is not None else 0, counts.bad

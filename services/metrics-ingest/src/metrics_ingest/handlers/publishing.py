@@ -84,7 +84,7 @@ def _batches(
 def _merge_unless_alone(source: SourceFold) -> None:
     """Let a metric's columns be: cells that came the general way are added up one by one."""
     for name, columns in list(source.columns.items()):
-        if len(columns) > 1 or name in source.cells:
+        if len(columns) > 1 or name in source.cells or columns[0].sketches:
             source.merge_columns(name)
 
 

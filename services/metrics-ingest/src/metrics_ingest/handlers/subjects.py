@@ -110,7 +110,7 @@ async def apply_subjects(
     effect.states = {s: moved.get(s, before[s]) for s in told}
     await store.write_states(moved)
     conflicts = {name: Tally(conflicts=n, last_ms=now_ms) for name, n in effect.conflicts.items()}
-    effect.tallies = memory.tallies.plus(conflicts)
+    effect.tallies = memory.tallies.plus(conflicts, conflicts)
     await store.write_tallies(effect.tallies)
     return effect
 

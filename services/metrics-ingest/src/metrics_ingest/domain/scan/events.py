@@ -10,19 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics_ingest.domain.scan.hashes import first8, hash64, keyed64, same
-from metrics_ingest.domain.scan.instants import instant
+from metrics_ingest.domain.scan.instants import ODD, instant, of_epoch
 from metrics_ingest.domain.scan.layout import (
     ALWAYS,
     AMOUNT,
+    ANYTHING,
     DECIMAL,
     EXACTLY,
+    INSTEAD,
     KIND,
+    MOMENT,
     NAME_END,
     NAME_START,
     NAME_WORD,
     NEEDED,
     NOTHING,
+    ODD_TIME,
     OTHER_SEED,
+    PER_SECOND,
     RECEIVED,
     REQUIRED,
     SEED,
@@ -52,6 +57,7 @@ from metrics_ingest.domain.scan.tokens import (
     value_end,
     word_end,
 )
+from metrics_ingest.domain.scan.written import MOST_BYTES, decimal_written
 from metrics_ingest.domain.stamps import NEXT_PIECE, PIECE
 from service_kit.compiled import compiled, inlined
 
@@ -64,12 +70,14 @@ _MOST_DIGITS = 15
 _MOST_PLACES = 12
 _NEXT_PIECE = U(NEXT_PIECE)
 _DEEPEST = 16
+NO_NUMBERS = np.empty((0, 3), np.int64)
 
 
 # The columns of what is found, a row for each record: whether it was plain; when it was accepted;
 # its time, ODD where that has to be read elsewhere, and where it is written; the two words of its
 # shape; parts of the content's stamp (layout.Slot); whether a required field is not there. Behind
-# them, for each amount, mantissa and places: mantissa / 10 ** places, ABSENT places without one.
+# them, for each amount, mantissa and places: mantissa / 10 ** places, ABSENT places without one; of
+# a text where it begins and ends.
 (
     GOOD,
     RECEIVED_MS,
@@ -98,11 +106,44 @@ def scan(
     rows: NDArray[np.int64],
     layout: Layout,
     amounts: int,
+    numbers: NDArray[np.int64] = NO_NUMBERS,
 ) -> NDArray[np.int64]:
-    """Read these rows; row r of the data ends where ``ends[r]`` says."""
+    """Read these rows; row r of the data ends where ``ends[r]`` says.
+
+    ``numbers`` are the amounts that are worked on, see _work_on.
+    """
     found = found_for(len(rows), amounts)
     _scan(data, ends, rows, *layout, np.zeros(_DEEPEST, np.int64), found)
+    if len(numbers):
+        _work_on(found, numbers, np.zeros(MOST_BYTES, np.uint8))
     return found
+
+
+@compiled
+def _work_on(found: Any, numbers: Any, text: Any) -> None:
+    """Scale and stamp the amounts of some columns, a row for each.
+
+    A row holds the column, by how many places its point moves to the left, and the weight of its
+    hash. An amount that gets too many places is the general reading's.
+    """
+    for place in range(len(found)):
+        for number in range(len(numbers)):
+            column, shift, weight = numbers[number, 0], numbers[number, 1], numbers[number, 2]
+            mantissa = found[place, AMOUNTS + 2 * column]
+            places = found[place, AMOUNTS + 2 * column + 1]
+            if places < 0:
+                continue
+            places += shift
+            while places > 0 and mantissa % 10 == 0:
+                mantissa //= 10
+                places -= 1
+            if places > _MOST_PLACES:
+                found[place, GOOD] = 0
+                continue
+            found[place, AMOUNTS + 2 * column] = mantissa
+            found[place, AMOUNTS + 2 * column + 1] = places
+            size = decimal_written(text, 0, mantissa, places)
+            found[place, STAMPED] += np.int64(_hash(text, 0, size)) * weight
 
 
 @compiled
@@ -139,7 +180,7 @@ def _scan_one(
 ) -> Any:
     """Read one record; return whether it was plain. ``path`` are the nodes that it is in."""
     depth = 0
-    met_nodes, met_slots = U(1), U(0)
+    met_nodes, met_slots, filled = U(1), U(0), U(0)
     at = space_end(data, start, end)
     if at >= end or data[U(at)] != OPEN:
         return False
@@ -168,10 +209,8 @@ def _scan_one(
             at, there = _take(data, at, end, texts, slots, slot, found, place)
             # A null is as good as nothing, but for a second one.
             met_slots |= bit
-            if not there:
-                if slots[slot, NEEDED]:
-                    return False
-                found[place, LACKS] |= slots[slot, REQUIRED]
+            if there:
+                filled |= bit
         else:
             below = -1 - members[U(member), SLOT]
             bit = U(1) << U(below)
@@ -197,19 +236,24 @@ def _scan_one(
             if byte != CLOSE:
                 return False
             if depth == 0:
-                return at == end and _has_all(met_slots, slots, found, place)
+                return at == end and _has_all(filled, slots, found, place)
             depth -= 1
 
 
 @inlined
-def _has_all(met: Any, slots: Any, found: Any, place: int) -> Any:
-    if met == (U(1) << U(len(slots))) - U(1):
+def _has_all(filled: Any, slots: Any, found: Any, place: int) -> Any:
+    """Whether what is needed is there, and nothing that stands instead of what is not."""
+    if filled == (U(1) << U(len(slots))) - U(1):
         return True
     for slot in range(len(slots)):
-        if not met & U(1) << U(slot):
-            if slots[slot, NEEDED]:
+        if filled & U(1) << U(slot):
+            instead = slots[U(slot), INSTEAD]
+            if instead >= 0 and not filled & U(1) << U(instead):
                 return False
-            found[place, LACKS] |= slots[slot, REQUIRED]
+        else:
+            if slots[U(slot), NEEDED]:
+                return False
+            found[place, LACKS] |= slots[U(slot), REQUIRED]
     return True
 
 
@@ -241,6 +285,8 @@ def _take(
     byte = data[U(at)]
     if byte == NULL:
         return word_end(data, at, end), False
+    if kind == ANYTHING:
+        return value_end(data, at, end), True
     written = byte == QUOTE
     if written:
         start = at + 1
@@ -258,13 +304,22 @@ def _take(
         first = slots[slot, TEXT_START]
         size = slots[slot, TEXT_END] - first
         good = written and last - start == size and same(data, start, texts, first, size)
-    elif kind == TIME:
-        good = written
-        found[place, TIME_START] = start
-        found[place, TIME_END] = last
-        found[place, AT_MS] = instant(data, start, last)
+    elif kind == TIME or kind == ODD_TIME or kind == MOMENT:
+        at_ms, column = _instant(data, start, last, written, slots, slot), slots[slot, AMOUNT]
+        good = at_ms != ODD or (kind != MOMENT and written and column < 0)
+        if kind != MOMENT:
+            found[place, TIME_START], found[place, TIME_END] = start, last
+            found[place, AT_MS] = at_ms
+        if column >= 0:
+            found[place, AMOUNTS + 2 * column] = at_ms
+            found[place, AMOUNTS + 2 * column + 1] = 0
+        if slots[slot, SHAPES]:
+            _note(data, start, last, slots, slot, found, place)
     elif kind == TEXT:
         good = _is_text(data, start, last, written)
+        column = slots[slot, AMOUNT]
+        if good and column >= 0:
+            found[place, AMOUNTS + 2 * column], found[place, AMOUNTS + 2 * column + 1] = start, last
         if good:
             _note(data, start, last, slots, slot, found, place)
     else:
@@ -280,6 +335,16 @@ def _take(
                 found[place, AMOUNTS + 2 * column] = mantissa
                 found[place, AMOUNTS + 2 * column + 1] = places
     return (behind if good else NO), True
+
+
+@inlined
+def _instant(data: Any, start: int, end: int, written: bool, slots: Any, slot: Any) -> Any:
+    """Return the instant of a slot's value, ODD for what is to be read elsewhere."""
+    if slots[slot, PER_SECOND]:
+        return of_epoch(data, start, end, slots[slot, PER_SECOND])
+    if slots[slot, KIND] == ODD_TIME or not written:
+        return ODD
+    return instant(data, start, end)
 
 
 @compiled

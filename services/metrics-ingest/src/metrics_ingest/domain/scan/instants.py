@@ -15,6 +15,7 @@ _DAY_MS = 86_400_000
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _END_MS = 253_370_764_800_000  # 9999-01-01
 _MOST_DIGITS = 9
+_MOST_EPOCH_DIGITS = 18
 _SECONDS = 19  # where they end
 _FORM = b"0000-00-00T00:00:00"
 
@@ -48,6 +49,20 @@ def instant(data: Any, start: int, end: int) -> Any:
         return ODD
     at_ms -= east * 60_000
     return at_ms if 0 <= at_ms < _END_MS else ODD
+
+
+@compiled
+def of_epoch(data: Any, start: int, end: int, per_second: int) -> Any:
+    """Return the instant of a count of units since 1970, ODD unless it is digits alone."""
+    if not 1 <= end - start <= _MOST_EPOCH_DIGITS or digits_end(data, start, end) != end:
+        return ODD
+    count = 0
+    for place in range(start, end):
+        count = count * 10 + (data[U(place)] - 0x30)
+    if count >= _END_MS // 1000 * per_second:
+        return ODD
+    # In two parts, for a count times 1000 need not fit into 64 bits.
+    return count // per_second * 1000 + count % per_second * 1000 // per_second
 
 
 @compiled

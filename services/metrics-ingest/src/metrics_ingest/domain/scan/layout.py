@@ -11,12 +11,16 @@ Path = tuple[str, ...]
 Tree = dict[str, Any]
 
 # What is wanted of a value.
-TEXT, DECIMAL, INTEGER, TIME, RECEIVED, EXACTLY, NOTHING = range(7)
+TEXT, DECIMAL, INTEGER, TIME, ODD_TIME, MOMENT, RECEIVED, EXACTLY, NOTHING, ANYTHING = range(10)
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One mapped value. ``kind`` is TEXT, DECIMAL ...; ``exactly`` is what EXACTLY wants.
+
+    TIME is the event's own, ODD_TIME a text of it that is read elsewhere, MOMENT another time; with
+    ``per_second`` they are counts of such units. ANYTHING matters ``instead`` of another path: only
+    where that one has nothing.
 
     ``shapes``: it decides where an event counts. ``stamp`` is the weight of its hash in the stamp
     of the content of events that count anywhere, ``always`` of all. ``amount`` is the column that
@@ -31,6 +35,8 @@ class Slot:
     amount: int = -1
     required: bool = False
     needed: bool = False
+    per_second: int = 0
+    instead: Path | None = None
 
 
 class Layout(NamedTuple):
@@ -50,9 +56,21 @@ class Layout(NamedTuple):
 NAME_START, NAME_END, SLOT, NAME_WORD = range(4)  # the columns of ``members``
 
 # The columns of ``slots``: those of a Slot, and the seeds of the two hashes that make shapes.
-(KIND, TEXT_START, TEXT_END, SHAPES, SEED, OTHER_SEED, STAMP, ALWAYS, AMOUNT, REQUIRED, NEEDED) = (
-    range(11)
-)
+(
+    KIND,
+    TEXT_START,
+    TEXT_END,
+    SHAPES,
+    SEED,
+    OTHER_SEED,
+    STAMP,
+    ALWAYS,
+    AMOUNT,
+    REQUIRED,
+    NEEDED,
+    PER_SECOND,
+    INSTEAD,
+) = range(13)
 
 MOST_SLOTS = 60  # each has a bit of one word, and so has each node
 _SEEDS = np.frombuffer(np.random.default_rng().bytes(16 * MOST_SLOTS), np.int64).reshape(-1, 2)
@@ -62,46 +80,54 @@ _SEEDS = np.frombuffer(np.random.default_rng().bytes(16 * MOST_SLOTS), np.int64)
 def layout_of(slots: Mapping[Path, Slot]) -> Layout:
     """Return the layout of slots by their paths; raises ValueError if there are too many."""
     tree = _tree(slots)
-    nodes: list[Tree] = [tree]
+    nodes: list[tuple[Path, Tree]] = [((), tree)]
     bounds: list[tuple[int, ...]] = []
     members: list[tuple[int, ...]] = []
-    rows: list[tuple[int, ...]] = []
+    numbers: dict[Path, int] = {}
     texts = bytearray()
 
     def placed(text: bytes) -> tuple[int, int]:
         texts.extend(text)
         return len(texts) - len(text), len(texts)
 
-    for node in nodes:  # which grows on the way
+    for path, node in nodes:  # which grows on the way
         bounds.append((len(members), len(members) + len(node)))
         for name, below in node.items():
             if isinstance(below, Slot):
-                target = len(rows)
-                rows.append(_row(below, placed(below.exactly), target))
+                target = numbers[*path, name] = len(numbers)
             else:
                 target = -1 - len(nodes)
-                nodes.append(below)
+                nodes.append(((*path, name), below))
             text = name.encode()
             word = int.from_bytes(text[:8].ljust(8, b"\0"), "little")
-            members.append((*placed(text), target, _signed(word)))
-    if len(nodes) > MOST_SLOTS:
+            members.append((*placed(text), target, signed(word)))
+    if max(len(nodes), len(numbers)) > MOST_SLOTS:
         raise ValueError("too many mapped values")
+    rows = [
+        _row(
+            slot,
+            placed(slot.exactly),
+            number,
+            -1 if slot.instead is None else numbers[slot.instead],
+        )
+        for path, number in numbers.items()
+        for slot in (slots[path],)
+    ]
     return Layout(
         np.frombuffer(bytes(texts), np.uint8), _array(bounds), _array(members), _array(rows)
     )
 
 
-def _row(slot: Slot, exactly: tuple[int, int], number: int) -> tuple[int, ...]:
-    if number >= MOST_SLOTS:
-        raise ValueError("too many mapped values")
+def _row(slot: Slot, exactly: tuple[int, int], number: int, instead: int) -> tuple[int, ...]:
     seed, other = _SEEDS[number].tolist()
     return (
-        slot.kind, *exactly, slot.shapes, seed, other, _signed(slot.stamp), _signed(slot.always),
-        slot.amount, slot.required, slot.needed,
+        slot.kind, *exactly, slot.shapes, seed, other, signed(slot.stamp), signed(slot.always),
+        slot.amount, slot.required, slot.needed, slot.per_second, instead,
     )  # fmt: skip
 
 
-def _signed(word: int) -> int:
+def signed(word: int) -> int:
+    """Return the bits of a word as a number with a sign."""
     return word - (1 << 64) if word >> 63 else word
 
 

@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metrics_ingest.domain.scan.groups import Numbers, Sums
 from service_kit.compiled import compiled, inlined
@@ -20,9 +21,22 @@ def written(minutes: Numbers, dims: Numbers, sums: Sums, ends: Numbers) -> list[
     out = np.empty(2 * len(ends) + len(minutes) * MOST_BYTES, np.uint8)
     text_ends = np.empty(len(ends), np.int64)
     _write(minutes, dims, *sums, ends, text_ends, out)
-    last: list[int] = text_ends.tolist()
-    text = out[: last[-1]].tobytes()
-    return [text[start:end] for start, end in pairwise([0, *last])]
+    return _texts(out, text_ends)
+
+
+def written_sums(sums: Sums, starts: Numbers, ends: Numbers) -> list[bytes]:
+    """Return the sums alone as JSON lists, one for the rows from each start to its end."""
+    rows = int((ends - starts).sum())
+    out = np.empty(2 * len(ends) + rows * MOST_BYTES, np.uint8)
+    text_ends = np.empty(len(ends), np.int64)
+    _write_sums(sums.mantissa, sums.places, starts, ends, text_ends, out)
+    return _texts(out, text_ends)
+
+
+def _texts(out: NDArray[np.uint8], ends: Numbers) -> list[bytes]:
+    bounds = [0, *ends.tolist()]
+    text = out[: bounds[-1]].tobytes()
+    return [text[start:end] for start, end in pairwise(bounds)]
 
 
 @compiled
@@ -45,13 +59,34 @@ def _write(
                 at = _byte(out, at, _COMMA)
             at = _whole(out, _byte(out, at, _OPEN), minutes[row])
             at = _whole(out, _byte(out, at, _COMMA), dims[row])
-            at = _byte(out, _byte(out, at, _COMMA), _QUOTE)
-            at = _byte(out, _decimal(out, at, mantissa[row], places[row]), _QUOTE)
+            at = _sum(out, _byte(out, at, _COMMA), mantissa[row], places[row])
             at = _whole(out, _byte(out, at, _COMMA), counts[row])
             at = _byte(out, at, _CLOSE)
             row += 1
         at = _byte(out, at, _CLOSE)
         text_ends[group] = at
+
+
+@compiled
+def _write_sums(
+    mantissa: Any, places: Any, starts: Any, ends: Any, text_ends: Any, out: Any
+) -> None:
+    at = 0
+    for group in range(len(ends)):
+        at = _byte(out, at, _OPEN)
+        for row in range(starts[group], ends[group]):
+            if row > starts[group]:
+                at = _byte(out, at, _COMMA)
+            at = _sum(out, at, mantissa[row], places[row])
+        at = _byte(out, at, _CLOSE)
+        text_ends[group] = at
+
+
+@inlined
+def _sum(out: Any, at: int, mantissa: int, places: int) -> Any:
+    """Write a sum as a text, as Decimals stand on the wire."""
+    at = _byte(out, at, _QUOTE)
+    return _byte(out, decimal_written(out, at, mantissa, places), _QUOTE)
 
 
 @inlined
@@ -62,11 +97,11 @@ def _byte(out: Any, at: int, byte: int) -> Any:
 
 @inlined
 def _whole(out: Any, at: int, value: int) -> Any:
-    return _decimal(out, at, value, 0)
+    return decimal_written(out, at, value, 0)
 
 
 @inlined
-def _decimal(out: Any, at: int, mantissa: int, places: int) -> Any:
+def decimal_written(out: Any, at: int, mantissa: int, places: int) -> Any:
     """Write mantissa / 10 ** places from its last digit on; return where it ends."""
     left = abs(mantissa)
     size, rest = 1, left // 10
