@@ -53,9 +53,17 @@ class NoStore:
     def __init__(self) -> None:
         self.sets: dict[Any, Any] = {}
 
+    async def moves(self) -> int:
+        """No head has moved."""
+        return 0
+
     async def heads(self, tenants: Any) -> dict[str, int]:
-        """Nothing has moved."""
+        """All are where they were."""
         return dict.fromkeys(tenants, 1)
+
+    async def definitions(self, tenants: Any) -> list[Definitions]:
+        """Nobody is asked for."""
+        return []
 
     async def day_sets(self, wanted: Any) -> Any:
         """Return the sets that were written."""

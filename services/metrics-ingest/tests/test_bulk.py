@@ -188,7 +188,7 @@ ODD = [
 MONEY = [
     {"name": "turnover", "types": ["order"], "value": "price", "currency": "EUR"},
     {"name": "in_euros", "types": ["order"], "value": "euros", "currency": "EUR"},
-    {"name": "in_dollars", "types": ["refund", "ping"], "value": "dollars", "currency": "EUR"},
+    {"name": "in_dollars", "types": ["ping"], "value": "dollars", "currency": "EUR"},
     {
         "name": "price_per_item",
         "kind": "ratio",
@@ -702,6 +702,14 @@ def test_the_first_of_some_paths_goes_in_columns_and_another_one_instead_does_no
     log = [order(f"o{n}", source="more", item=more | body) for n, body in enumerate(bodies)]
     folded, plain, in_columns = both(log, {})
     assert in_columns == 4  # the first, that without any note, without a subject, with a time
+    assert summary(folded) == summary(plain)
+
+
+def test_a_worked_text_that_is_required_and_not_there_is_a_letter() -> None:
+    log = [order("o1", source="mixed", channel="web"), order("o2", source="mixed")]
+    folded, plain, in_columns = both(log, {})
+    assert in_columns == 1
+    assert [letter.cause for letter in folded.letters] == ["missing-field"]
     assert summary(folded) == summary(plain)
 
 

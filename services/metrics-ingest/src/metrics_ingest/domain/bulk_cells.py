@@ -169,10 +169,14 @@ def by_metric(
                 text,
                 _cut(below, rows) if number in over_text else None,
                 over_text.get(number, b""),
-                # If one cell of a metric has a sketch, all have.
-                [sketches[row] for row in order[rows].tolist()] if order[start] in sketches else (),
+                _sketches_of(order[rows], sketches) if sketches else (),
             ),
         )
+
+
+def _sketches_of(rows: Rows, sketches: Mapping[int, Sketch]) -> list[Sketch]:
+    """Return the sketches of a metric's rows: all have one, or none has."""
+    return [sketches[row] for row in rows.tolist() if row in sketches]
 
 
 def merged(

@@ -134,7 +134,7 @@ class BulkDoor:
             if converted is not None:
                 fields[field.name] = converted
             elif field.required:
-                raise Unfit(MISSING_FIELD, field.where, "required")
+                raise Unfit(MISSING_FIELD, field.where, f"the field {field.name} is required")
         kind = body
         for name in self._type:
             kind = kind[name]
