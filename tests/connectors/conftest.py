@@ -13,6 +13,7 @@ from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.connectors import Connector
+from metrics_ingest.domain.currencies import named_by
 from metrics_ingest.domain.definitions import (
     HTTP_DOOR,
     TOPIC_DOOR,
@@ -119,8 +120,11 @@ def landed(plan: SourcePlan, source: Source, identity: str, event: Mapped) -> La
 
 def _currency(source: Source, value: str | None, event: Mapped) -> str | None:
     fields = next(iter(source.doors.values())).fields
-    named = fields[value].currency if value is not None else None
-    return str(event.fields[named]) if named in fields else named
+    said = fields[value].currency if value is not None else None
+    if said is None:
+        return None
+    code, named = named_by(said)
+    return str(event.fields.get(named or "", code))
 
 
 def _contribution(source: Source, kind: str) -> Contribution:

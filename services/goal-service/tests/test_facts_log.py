@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -285,31 +285,54 @@ async def test_a_watermark_waits_for_the_missing_row_of_its_lane_and_is_told_onc
     assert told == [2000] * 4
 
 
-async def test_a_new_quarter_hour_of_the_source_is_told_to_every_partition_once(
-    stage: Any,
-) -> None:
-    alive = FactBatch(
+def alive_at(*minutes: int) -> FactBatch:
+    return FactBatch(
         tenant="shop",
         metric="gross_revenue",
         source="orders",
         definition=1,
         as_of_ms=0,
-        accepted=(Accepted(TEN // 15, 3),),
+        accepted=tuple(Accepted(minute // 15, 1) for minute in minutes),
     )
+
+
+async def signs(stage: Any) -> list[SourceAlive]:
+    return [m for m in await stage.sent("progress") if isinstance(m, SourceAlive)]
+
+
+async def test_a_new_quarter_hour_of_the_source_is_told_to_every_partition_once(
+    stage: Any,
+) -> None:
+    await stage.feed(stage.use("g"))
+    alive = alive_at(TEN)
     await stage.feed(stage.row(alive), stage.row(alive))
     await stage.restart()
     await stage.feed(stage.row(alive))
-    sent = await stage.sent("progress")
-    assert (
-        sent
-        == [
-            SourceAlive(
-                tenant="shop", metric="gross_revenue", day=DAY, quarters=f"{1 << 40:x}", version=1
-            )
-        ]
-        * 4
+    told = SourceAlive(
+        tenant="shop", metric="gross_revenue", day=DAY, quarters=f"{1 << 40:x}", version=1
     )
+    assert await signs(stage) == [told] * 4
     assert await stage.all("facts") == []
+
+
+async def test_signs_of_life_that_no_goal_looks_at_are_told_once_one_does(stage: Any) -> None:
+    """History may tell of twenty thousand days, and each would go to every partition."""
+    days = [TEN + 1440 * number for number in range(-2000, 30)]
+    await stage.feed(stage.row(alive_at(*days)))
+    assert await signs(stage) == []
+    assert len(await stage.all("alive")) == 68  # months
+    await stage.restart()
+    await stage.feed(stage.use("g", start=DAY, end=DAY + timedelta(days=6)))
+    told = await signs(stage)
+    # From the day before to the day after, for local days reach over UTC days; to all partitions.
+    days = sorted(m.day for m in told)
+    assert days == [DAY + timedelta(days=n) for n in range(-1, 8) for _ in "1234"]
+    assert {m.version for m in told} == {1}
+    await stage.feed(stage.use("h", start=DAY, end=DAY + timedelta(days=7)))
+    later = [m.day for m in await signs(stage) if m.day not in days]
+    assert later == [DAY + timedelta(days=8)] * 4
+    await stage.feed(stage.use("i", start=DAY, end=DAY + timedelta(days=7)))
+    assert len(await signs(stage)) == len(told) + 4
 
 
 async def test_what_nobody_can_read_becomes_a_dead_letter_and_the_log_goes_on(stage: Any) -> None:

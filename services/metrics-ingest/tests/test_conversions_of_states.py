@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import permutations
 from typing import Any, cast
 
 import msgspec
@@ -33,6 +34,12 @@ from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
 from metrics_ingest.domain.subjects import Subject
 from metrics_ingest.domain.values import Value
+from metrics_ingest.handlers.subjects import (
+    MOST_PARTS,
+    SubjectMemory,
+    SubjectsEffect,
+    remember,
+)
 
 DAY = 1440
 MINUTE_MS = 60_000
@@ -66,14 +73,14 @@ SHARE = Metric(
 )
 
 
-def plan_of(*contributions: Contribution, metric: Metric = SHARE) -> SourcePlan:
+def plan_of(*contributions: Contribution, metric: Metric = SHARE, version: int = 1) -> SourcePlan:
     door = Mapping(
         id=("id",),
         type=("type",),
         time=("time",),
         fields={name: FieldMapping(paths=(name,), kind=kind) for name, kind in FIELDS.items()},
     )
-    source = Source(name="crm", doors={"http": door}, contributions=contributions)
+    source = Source(name="crm", doors={"http": door}, contributions=contributions, version=version)
     return TenantPlan.of(Definitions("acme", 1, (source,), (metric,))).sources["crm"]
 
 
@@ -216,6 +223,21 @@ def test_a_lead_that_is_no_lead_after_all_is_taken_back_and_the_next_is_the_firs
     assert person.totals == {}
 
 
+def test_what_was_won_behind_the_first_lead_counts_for_the_second_once_that_is_the_first() -> None:
+    leads = msgspec.structs.replace(LEADS, key=("deal",))
+    metric = msgspec.structs.replace(
+        SHARE, types=("lead", "form"), over=Measure(types=("bought",)), by="period"
+    )
+    person = Person(plan_of(leads, metric=metric))
+    person.tell("lead", 5, deal="l1", as_of=1)
+    person.tell("form", 100)
+    for minute in (50, 150, 160):
+        person.tell("bought", minute)
+    assert person.totals == {(5, ""): (0, 1), (50, ""): (1, 0)}
+    person.tell("lead", 200, deal="l1", as_of=2, stage="deleted")
+    assert person.totals == {(100, ""): (0, 1), (150, ""): (1, 0)}
+
+
 def test_a_corrected_dimension_of_the_lead_moves_it_and_says_so() -> None:
     person = Person(plan_of(LEADS, DEALS))
     person.tell("lead", 5, as_of=1, channel="sem")
@@ -254,6 +276,40 @@ def test_a_record_may_be_both_the_lead_and_the_customer() -> None:
     assert person.totals == {}
 
 
+READINGS = [
+    (("won", "lost", "won"), ("open", "won", "won"), 200),
+    (("won", "lost", "lost"), ("won", "won", "won"), 100),
+]
+
+
+@pytest.mark.parametrize("records", [DEALS, CHANGES], ids=["whole", "changes"])
+@pytest.mark.parametrize(("misread", "read", "won"), READINGS)
+def test_what_a_mended_mapping_reads_of_the_same_versions_holds_in_any_order(
+    records: Contribution, misread: Sequence[str], read: Sequence[str], won: int
+) -> None:
+    by_period = msgspec.structs.replace(SHARE, by="period")
+    wrong, mended = (plan_of(records, metric=by_period, version=n) for n in (1, 2))
+    events = [
+        told(plan, "deal", 100 * as_of, deal="d", as_of=as_of, stage=stage)
+        for plan, stages in ((wrong, misread), (mended, read))
+        for as_of, stage in enumerate(stages, 1)
+    ]
+    for order in permutations(events):
+        person = Person(mended)
+        person.take(*order[:3], told(mended, "lead", 5), *order[3:])
+        assert person.totals == {(5, ""): (0, 1), (won, ""): (1, 0)}
+    (record,) = person.state.records.values()
+    assert len(record.versions) == (3 if records is DEALS else 6)
+
+
+def test_of_two_values_of_a_field_in_one_version_the_first_holds() -> None:
+    person = Person(plan_of(CHANGES))
+    person.tell("lead", 5)
+    person.tell("deal", 100, as_of=1, stage="won")
+    assert person.tell("deal", 100, as_of=1, stage="lost", channel="sem") == ["conflict"]
+    assert person.totals == {(5, ""): (1, 1)}
+
+
 @dataclass(frozen=True)
 class Told:
     """A version of a record, or with as_of None something that happened."""
@@ -276,7 +332,7 @@ def since(versions: Iterable[Told], wanted: str | None) -> int | None:
 
 def oracle(history: Sequence[Told], window: int, by: str) -> dict[tuple[int, str], tuple[int, int]]:
     """What the whole history comes to, told in one go and in its order."""
-    firsts = [t.minute for t in history if t.type == "lead" and t.as_of is None]
+    firsts = [t.minute for t in history if t.type == "form"]
     seconds = [t.minute for t in history if t.type == "won"]
     for kind, wanted, into in (("lead", None, firsts), ("deal", "won", seconds)):
         for name in {t.record for t in history if t.as_of is not None}:
@@ -298,7 +354,7 @@ def oracle(history: Sequence[Told], window: int, by: str) -> dict[tuple[int, str
 STAGES = st.sampled_from(["open", "won", "lost", "deleted"])
 HISTORIES = st.lists(
     st.tuples(
-        st.sampled_from(["lead", "lead", "deal", "deal", "deal", "won"]),
+        st.sampled_from(["lead", "lead", "form", "deal", "deal", "deal", "won", "won"]),
         st.sampled_from("xyz"),
         STAGES,
         st.integers(0, 40),
@@ -310,28 +366,19 @@ HISTORIES = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(
     HISTORIES,
-    st.booleans(),
     st.sampled_from(["cohort", "period"]),
     st.randoms(use_true_random=False),
 )
 def test_conversions_of_states_come_to_the_same_in_every_order(
-    rows: list[tuple[str, str, str, int]], leads_are_records: bool, by: str, random: Any
+    rows: list[tuple[str, str, str, int]], by: str, random: Any
 ) -> None:
-    over = Measure(types=("deal", "won"))
     where = (Condition(field="stage", op=Op.IN, value=["won", "happened"]),)
-    metric = msgspec.structs.replace(
-        SHARE, over=msgspec.structs.replace(over, where=where), window_days=1, by=by, dims=()
-    )
-    leads = (msgspec.structs.replace(LEADS, key=("deal",)),) if leads_are_records else ()
-    plan = plan_of(DEALS, *leads, metric=metric)
+    over = Measure(types=("deal", "won"), where=where)
+    types = ("lead", "form")
+    metric = msgspec.structs.replace(SHARE, types=types, over=over, window_days=1, by=by, dims=())
+    plan = plan_of(DEALS, msgspec.structs.replace(LEADS, key=("deal",)), metric=metric)
     history = [
-        Told(
-            kind,
-            record,
-            None if kind == "won" or (kind == "lead" and not leads_are_records) else n,
-            at * DAY // 8,
-            stage,
-        )
+        Told(kind, record, n if kind in ("lead", "deal") else None, at * DAY // 8, stage)
         for n, (kind, record, stage, at) in enumerate(rows)
     ]
     events = [event_of(plan, each) for each in history]
@@ -420,3 +467,17 @@ def test_only_what_the_metric_looks_at_is_kept_of_a_record() -> None:
     person.tell("deal", 5, deal="d", as_of=1, stage="won", channel="sem", note="+86 138 0000 0000")
     (record,) = person.state.records.values()
     assert record.versions[0].texts == {"stage": "won", "channel": "sem"}
+
+
+def test_a_subject_with_many_versions_is_read_when_it_is_needed_and_not_remembered() -> None:
+    small, large = Person(plan_of(DEALS)), Person(plan_of(DEALS))
+    deal(small, 5, 1, "won")
+    for n in range(5 * MOST_PARTS):
+        deal(large, 5, n, "won", f"d{n % 5}")
+    subjects = {
+        Subject("acme", "crm", Role.CONVERSION, "share", key): person.state
+        for key, person in (("p", small), ("q", large))
+    }
+    memory = SubjectMemory()
+    remember(SubjectsEffect(states=dict(subjects)), memory)
+    assert [subject.key for subject in memory.states] == ["p"]

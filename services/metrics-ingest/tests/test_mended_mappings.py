@@ -1,6 +1,7 @@
 """A mapping is mended and the same is sent again: what the newer mapping reads holds."""
 
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,7 @@ from metrics_ingest.domain.definitions import (
 )
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
+from metrics_ingest.domain.rates import Rate
 from metrics_ingest.domain.subjects import State, Subject
 from metrics_ingest.domain.values import Value
 from metrics_ingest.handlers.subjects import KINDS
@@ -44,20 +46,24 @@ FIELDS = {
 }
 
 
-def plan_of(contribution: Contribution, version: int, *metrics: Metric) -> SourcePlan:
+def plan_of(
+    contribution: Contribution, version: int, *metrics: Metric, rates: tuple[Rate, ...] = ()
+) -> SourcePlan:
     door = Mapping(
         id=("id",),
         type=("type",),
         time=("time",),
-        fields={name: FieldMapping(paths=(name,), kind=kind) for name, kind in FIELDS.items()},
+        fields={name: FieldMapping(paths=(name,), kind=kind) for name, kind in FIELDS.items()}
+        | {"price": FieldMapping(paths=("price",), kind=Kind.DECIMAL, currency="USD")},
     )
     source = Source(
         name="ads", doors={"http": door}, contributions=(contribution,), version=version
     )
-    return TenantPlan.of(Definitions("acme", 1, (source,), metrics)).sources["ads"]
+    definitions = Definitions("acme", 1, (source,), metrics, rates)
+    return TenantPlan.of(definitions).sources["ads"]
 
 
-def told(plan: SourcePlan, as_of: int, **fields: Value) -> SubjectEvent:
+def told(plan: SourcePlan, as_of: int, minute: int = 0, **fields: Value) -> SubjectEvent:
     raw = RawEvent(
         tenant="acme",
         source="ads",
@@ -67,7 +73,7 @@ def told(plan: SourcePlan, as_of: int, **fields: Value) -> SubjectEvent:
         body=msgspec.Raw(b"{}"),
     )
     given = {"day": "d", "campaign": "c", "as_of": as_of, **fields}
-    event = Mapped("row", 0, None, given)
+    event = Mapped("row", minute * 60_000, None, given)
     (found,) = plan.diverter.divert(raw, event, plan.metrics_for("row"))
     return found
 
@@ -78,6 +84,7 @@ class Books:
     def __init__(self) -> None:
         self.states: dict[Subject, State] = {}
         self.totals: Counter[str] = Counter()
+        self.minutes: Counter[int] = Counter()
         self.outcomes: Counter[str] = Counter()
 
     def take(self, plan: SourcePlan, *events: SubjectEvent) -> None:
@@ -93,6 +100,8 @@ class Books:
             found.add(subject, before, step.state)
             for batch in batches(found, 0, {}):
                 self.totals[batch.metric] += int(sum(cell.sum for cell in batch.cells))
+                for cell in batch.cells:
+                    self.minutes[cell.minute] += cell.count
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -156,6 +165,34 @@ def test_a_metric_that_was_mended_or_came_since_gets_what_is_told_again(kind: st
     books.take(more, told(more, 7, **same))
     books.take(more, told(more, 7, **same))
     assert books.totals == {"spend": 70, "clicks": 70}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_mended_time_moves_what_is_booked(kind: str) -> None:
+    wrong, mended = (plan_of(ALL[kind], version, SPEND) for version in (1, 2))
+    books = Books()
+    books.take(wrong, told(wrong, 7, minute=9, spend=Decimal(5)))
+    books.take(mended, told(mended, 7, minute=3, spend=Decimal(5)))
+    assert +books.minutes == {3: 1}
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "slice", "entity"])
+def test_a_revised_rate_restates_nothing_that_is_told_again(kind: str) -> None:
+    revenue = Metric(name="revenue", source="ads", value="price", version=1, currency="CNY")
+    day = date(1970, 1, 1)
+    first, revised = (
+        plan_of(ALL[kind], 1, revenue, rates=(Rate(date=day, base="USD", quote="CNY", rate=r),))
+        for r in (Decimal(7), Decimal(8))
+    )
+    books = Books()
+    books.take(first, told(first, 7, price=Decimal(10)))
+    books.take(revised, told(revised, 7, price=Decimal(10)))
+    assert books.totals["revenue"] == 70
+    again = msgspec.structs.replace(revenue, version=2)
+    rate = Rate(date=day, base="USD", quote="CNY", rate=Decimal(8))
+    mended = plan_of(ALL[kind], 1, again, rates=(rate,))
+    books.take(mended, told(mended, 7, price=Decimal(10)))
+    assert books.totals["revenue"] == 80
 
 
 @pytest.mark.parametrize("kind", ["snapshot", "slice", "entity"])

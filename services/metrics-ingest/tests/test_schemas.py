@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics_ingest.domain.causes import Unfit
@@ -126,6 +126,7 @@ keywords = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(keywords, values | st.sampled_from(["#", "string", 0.1]), max_size=4), values
 )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from event_contracts.metrics import MetricDefined
 from event_contracts.wire import Event
-from goal_service.domain.alive import MetricDay, Quarters
+from goal_service.domain.alive import Days, MetricDay, Quarters
 from goal_service.domain.calendars import HolidaysOf
 from goal_service.domain.goals import GoalVersion
 from goal_service.domain.matching import Index, Use
@@ -93,6 +93,10 @@ class AliveBook(Protocol):
 
     async def join(self, bits: Mapping[MetricDay, int]) -> dict[MetricDay, Quarters]:
         """Add quarter hours; return the days to which they were new."""
+        ...
+
+    async def between(self, metric: MetricKey, days: Days) -> dict[MetricDay, Quarters]:
+        """Return the days of a metric on which its source delivered."""
         ...
 
 

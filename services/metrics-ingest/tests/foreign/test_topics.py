@@ -152,11 +152,12 @@ def denied() -> Infrastructure:
 
 
 async def test_a_topic_that_may_not_be_seen_stops_no_other(foreign: Any, stage: Any) -> None:
-    class Guarded(foreign.Broker):  # type: ignore[misc]
-        async def partition_count(self, topic: str) -> int:
-            raise denied()
+    async def refuse(topic: str) -> int:
+        raise denied()
 
-    topics = ForeignTopics(stage.store, Guarded(), GROUP)
+    broker = foreign.Broker()
+    broker.partition_count = refuse
+    topics = ForeignTopics(stage.store, broker, GROUP)
     assert await topics.partitions("somebody.elses") == []
 
 

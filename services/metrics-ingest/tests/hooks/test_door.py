@@ -1,9 +1,11 @@
 """What comes in by a signed webhook, what is refused, and what its sender is told."""
 
+import base64
 import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from metrics_ingest.domain import signing
@@ -126,6 +128,22 @@ async def test_a_batch_is_taken_apart_and_its_secrets_are_dropped(crm: Any) -> N
     taken = await crm.signed({"google_key": "hush", "entry": [{"changes": changes}]})
     assert taken.json() == {"events": 2, "unreadable": 1}
     assert "hush" not in str([bytes(event.body) for event in crm.events()])
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"phone":"+49301234","id":"a","id":"b"}', b'[{"phone":"+49301234"']
+)
+async def test_of_what_cannot_be_read_nothing_is_kept_where_something_must_not_be(
+    crm: Any, body: bytes
+) -> None:
+    """Where in it the phone stands nobody can say."""
+    await crm.declare(drop=["phone"])
+    await crm.signed(body)
+    (event,) = crm.events()
+    assert b"+49301234" not in base64.b64decode(msgspec.json.decode(event.body))
+    await crm.stage.pump()
+    (letter,) = await crm.stage.letters()
+    assert letter["cause"] == "unreadable"
 
 
 async def test_one_flawed_item_spoils_no_other(crm: Any) -> None:

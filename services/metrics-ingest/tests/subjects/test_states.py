@@ -314,3 +314,26 @@ async def test_a_metric_that_was_mended_is_right_once_the_report_is_sent_again(
     await stage.done("PUT", "/v1/metrics/spend", mended)
     await ads.send(stage, ads.cell("a", 7, 10))
     assert await stage.total("spend") == (0, 0)
+
+
+async def test_a_state_whose_money_a_conversion_cannot_take_is_a_dead_letter(
+    ads: Any, stage: Any
+) -> None:
+    states = {"kind": "entity", "types": ["deal", "won"], "key": ["deal"], "as_of": "as_of"}
+    source = ads.source(contributions=[states, {"kind": "delta", "types": ["click"]}])
+    source["doors"]["http"]["fields"]["spend"]["currency"] = "stage"
+    await stage.done("POST", "/v1/sources", source)
+    sold = [{"field": "spend", "op": "gt", "value": "0"}]
+    over = {"types": ["won"], "value": "spend", "where": sold}
+    metric = {"name": "m", "source": "ads", "unit": "", "kind": "conversion", "types": ["click"]}
+    more = {"over": over, "of": "lead", "window_days": 30, "currency": "GBP"}
+    await stage.done("POST", "/v1/metrics", metric | more)
+    told = {"deal": "7", "lead": "p", "spend": 5}
+    await ads.send(
+        stage,
+        ads.event("a", "click", lead="p"),
+        ads.event("b", "deal", as_of=1, stage="USD", **told),  # it is won, whichever type tells
+    )
+    assert [letter["cause"] for letter in await stage.letters()] == ["rate-missing"]
+    await ads.send(stage, ads.event("c", "deal", as_of=2, stage="GBP", **told))
+    assert await stage.total("m") == (Decimal(1), 1)

@@ -228,7 +228,9 @@ class Buffer(ThrowableQueue):  # type: ignore[misc]  # an untyped base
 
 
 def _weight(event: Any) -> int:
-    return len(event.message.value or b"")
+    """Return the bytes of an event's record; Faust's own queues may hold other things."""
+    message = getattr(event, "message", None)
+    return 0 if message is None else len(message.value or b"")
 
 
 def _buffer(app: Any, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Buffer:

@@ -1,12 +1,15 @@
 """When a source delivered: the quarter hours of a UTC day as bits."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from event_contracts.facts import Accepted
+from goal_service.domain.matching import Use
 
 QUARTERS_A_DAY = 96
+_DAY = timedelta(days=1)
 
 
 class MetricDay(NamedTuple):
@@ -33,6 +36,28 @@ class Quarters(NamedTuple):
         return (
             self if self.bits | bits == self.bits else Quarters(self.bits | bits, self.version + 1)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """UTC days from first to last, both inclusive."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and self.first <= day <= self.last
+
+
+def looked_at(uses: Iterable[Use]) -> Days:
+    """Return the days between which the uses ask whether the source was there; none: no days.
+
+    Local days reach over UTC days.
+    """
+    running = [use for use in uses if not use.stopped]
+    first = min((use.start for use in running), default=date.max)
+    last = max((use.end for use in running), default=date.min)
+    return Days(first - _DAY, last + _DAY) if running else Days(first, last)
 
 
 def quarters_of(accepted: Iterable[Accepted]) -> dict[date, int]:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from event_contracts.facts import FactBatch
 from event_contracts.progress import BackFilled, DayProgress, SourceAlive
-from goal_service.domain.alive import MetricDay, quarters_of
+from goal_service.domain.alive import Days, MetricDay, Quarters, looked_at, quarters_of
 from goal_service.domain.amounts import Sum
 from goal_service.domain.commands import RecordFacts, TellDays, UseMetric
 from goal_service.domain.days import MARGIN_MINUTES, first_minute, windows
@@ -52,7 +52,8 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
     """
     use = command.use
     metric = MetricKey(use.tenant, use.metric)
-    before = books.uses.index(metric).by_key.get(use.key)
+    uses = books.uses.index(metric).by_key
+    before, told = uses.get(use.key), looked_at(uses.values())
     if before is not None and before.version >= use.version:
         return
     await books.uses.put(use)
@@ -60,6 +61,7 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
         return
     if before is None or not before.counts_like(use):
         await _back_fill(use, books)
+        await _tell_signs(metric, told, books)
     books.post.send(
         BackFilled(
             tenant=use.tenant,
@@ -89,16 +91,33 @@ async def _mark_alive(batches: Iterable[FactBatch], books: FactBooks) -> None:
         for day, quarters in quarters_of(batch.accepted).items():
             place = MetricDay(batch.tenant, batch.metric, day)
             bits[place] = bits.get(place, 0) | quarters
+    days: dict[MetricKey, Days] = {}
     for place, known in (await books.alive.join(bits)).items():
-        books.post.send(
-            SourceAlive(
-                tenant=place.tenant,
-                metric=place.metric,
-                day=place.day,
-                quarters=known.hexadecimal,
-                version=known.version,
-            )
-        )
+        metric = MetricKey(place.tenant, place.metric)
+        if metric not in days:
+            days[metric] = looked_at(books.uses.index(metric).by_key.values())
+        if place.day in days[metric]:  # others are told when a goal begins to look at them
+            books.post.send(_sign_of_life(place, known))
+
+
+async def _tell_signs(metric: MetricKey, told: Days, books: FactBooks) -> None:
+    """Tell the signs of life on days that no goal has looked at so far."""
+    days = looked_at(books.uses.index(metric).by_key.values())
+    if days == told:
+        return
+    for place, known in (await books.alive.between(metric, days)).items():
+        if place.day not in told:
+            books.post.send(_sign_of_life(place, known))
+
+
+def _sign_of_life(place: MetricDay, known: Quarters) -> SourceAlive:
+    return SourceAlive(
+        tenant=place.tenant,
+        metric=place.metric,
+        day=place.day,
+        quarters=known.hexadecimal,
+        version=known.version,
+    )
 
 
 async def _back_fill(use: Use, books: FactBooks) -> None:

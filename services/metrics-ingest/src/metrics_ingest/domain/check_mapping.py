@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.conditions import predicate_of
-from metrics_ingest.domain.currencies import is_currency
+from metrics_ingest.domain.currencies import is_currency, named_by
 from metrics_ingest.domain.definitions import (
     HTTP_DOOR,
     TOPIC_DOOR,
@@ -130,14 +130,15 @@ def _check_minor(field: FieldMapping, mapping: Mapping, where: str) -> None:
             )
     if not field.minor:
         return
-    named = mapping.fields.get(field.currency or "")
+    named = named_by(field.currency or "")
+    holder = mapping.fields.get(named.field or "")
     if field.scale is not None or not field.currency:
         _refuse(
             f"{where}.minor",
             "minor units are told by the currency: name it, and leave scale out",
             "最小货币单位由币种决定：请给出 currency，并去掉 scale",
         )
-    if not is_currency(field.currency) and (named is None or named.kind is not Kind.STRING):
+    if named.code is None and (holder is None or holder.kind is not Kind.STRING):
         _refuse(
             f"{where}.currency",
             "an ISO 4217 code such as CNY, or the name of a string field",

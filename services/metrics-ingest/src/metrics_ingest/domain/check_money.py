@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NoReturn
 
-from metrics_ingest.domain.currencies import is_currency
+from metrics_ingest.domain.currencies import is_currency, named_by
 from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping, Metric, Source
 from metrics_ingest.domain.money import (
     ADDING,
@@ -31,12 +31,15 @@ def check_source_money(source: Source) -> None:
 def _check_field(currency: str, field: FieldMapping, mapping: Mapping, where: str) -> None:
     if field.kind is not Kind.DECIMAL:
         _refuse(f"{where}.kind", "money is a decimal", "金额字段的类型必须是 decimal")
-    holder = mapping.fields.get(currency)
-    if not is_currency(currency) and (holder is None or holder.kind is not Kind.STRING):
+    code, named = named_by(currency)
+    holder = mapping.fields.get(named or "")
+    unheld = named is not None and (holder is None or holder.kind is not Kind.STRING)
+    if unheld or (code is not None and not is_currency(code)):
         _refuse(
             f"{where}.currency",
-            "an ISO 4217 code such as CNY, or the name of a string field that holds one",
-            "必须是 ISO 4217 代码（例如 CNY），或存放代码的 string 字段名",
+            "an ISO 4217 code such as CNY, the name of a string field that holds one, or both: "
+            "currency or CNY",
+            "必须是 ISO 4217 代码（例如 CNY）、存放代码的 string 字段名，或两者：currency or CNY",
         )
 
 

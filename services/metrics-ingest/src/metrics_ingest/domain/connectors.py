@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from metrics_ingest.domain.currencies import is_currency
+from metrics_ingest.domain.currencies import is_currency, named_by
 from metrics_ingest.domain.definitions import TOPIC_DOOR, Metric, Source
 from service_kit.errors import UserError
 
@@ -89,10 +89,11 @@ def _take_over(document: dict[str, Any], wanted: Wanted) -> None:
 def _pay_in(currency: str, fields: dict[str, Any]) -> None:
     """Put a currency in the place of those that fields are in, also where an event names none."""
     for field in [field for field in fields.values() if field["currency"] is not None]:
-        if is_currency(field["currency"]):
-            field["currency"] = currency
-        elif field["currency"] in fields:
-            holder = fields[field["currency"]]
+        code, named = named_by(field["currency"])
+        if code is not None:
+            field["currency"] = currency if named is None else f"{named} or {currency}"
+        if named in fields:
+            holder = fields[named]
             holder["paths"] = [
                 f"={currency}" if path[:1] == "=" and is_currency(path[1:]) else path
                 for path in holder["paths"]

@@ -63,6 +63,11 @@ class ConversionState(State, frozen=True):
     seconds: tuple[int, ...] = ()
     records: dict[str, Record] = msgspec.field(default_factory=dict)
 
+    @property
+    def parts(self) -> int:
+        """How many times and versions it has."""
+        return len(self.seconds) + sum(len(record.versions) for record in self.records.values())
+
 
 class ConversionPlan:
     """A conversion metric, with the contributions whose records it looks at."""

@@ -5,6 +5,8 @@ of January 2026, without the codes that have no minor unit (gold, SDR, tests). C
 2020 are kept, because history is still paid in them.
 """
 
+from typing import NamedTuple
+
 _BY_EXPONENT: dict[int, str] = {
     0: """
         BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
@@ -26,6 +28,21 @@ _WITHDRAWN = {"ANG": 2, "BGN": 2, "CUC": 2, "HRK": 2, "SLL": 2, "ZWL": 2}
 EXPONENTS: dict[str, int] = {
     code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()
 } | _WITHDRAWN
+
+
+class Named(NamedTuple):
+    """What a field says of its currency: a code, the field that holds one, or that "or" a code."""
+
+    code: str | None
+    field: str | None
+
+
+def named_by(text: str) -> Named:
+    """Read ``CNY``, ``currency`` or ``currency or CNY``: the last holds where no event says it."""
+    first, otherwise, code = text.partition(" or ")
+    if otherwise:
+        return Named(code, first)
+    return Named(text, None) if is_currency(text) else Named(None, text)
 
 
 def minor_exponent(code: str) -> int:

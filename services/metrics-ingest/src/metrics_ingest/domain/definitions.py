@@ -45,7 +45,8 @@ class FieldMapping(Part, frozen=True):
     ``minor`` it is in the smallest unit of its currency, which has as many digits as ISO 4217
     says, or ``digits`` for a sender who sees it differently.
     ``values`` translates texts; what it does not name stays. Texts in ``absent`` count as null.
-    ``currency`` makes a decimal money: an ISO 4217 code, or the name of the field that holds it.
+    ``currency`` makes a decimal money: an ISO 4217 code, the name of the field that holds it, or
+    ``NAME or CODE``: the code where an event, or the state that it changes, has no such field.
     """
 
     paths: tuple[str, ...]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain.causes import CURRENCY_UNKNOWN, OUT_OF_RANGE, RATE_MISSING, Unfit
-from metrics_ingest.domain.currencies import EXPONENTS, is_currency
+from metrics_ingest.domain.currencies import EXPONENTS, named_by
 from metrics_ingest.domain.definitions import Metric, MetricKind, Source
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.rates import RateTable
@@ -34,7 +34,10 @@ Rating = Callable[[str, int], Decimal]
 
 
 class MoneyField(NamedTuple):
-    """A field of money: its currency's code, or the field that holds one, and where that stands."""
+    """A field of money: the field that holds its currency's code, and where that stands.
+
+    ``code`` holds without such a field, and where an event has none.
+    """
 
     code: str | None
     field: str | None
@@ -90,9 +93,7 @@ class Conversion:
     @staticmethod
     def code_of(event: Mapped, money: MoneyField) -> str:
         """Return the code of the event's currency, in capitals whatever it is written in."""
-        if money.field is None:
-            return money.code or ""
-        found = event.fields.get(money.field)
+        found = event.fields.get(money.field or "", money.code)
         code = str(found).strip().upper() if found is not None else ""
         if code not in EXPONENTS:
             # A code of three letters is no secret; anything else is not repeated.
@@ -156,7 +157,7 @@ def conversion_of(metric: Metric, source: Source, rates: RateTable) -> Conversio
     fields = {
         name: money
         for name, money in money_of(source).items()
-        if money.code != metric.currency or metric.rates == EFFECT
+        if (money.code, money.field) != (metric.currency, None) or metric.rates == EFFECT
     }
     wanted = {metric.value, metric.over.value if metric.over else None}
     if not wanted & fields.keys():
@@ -171,12 +172,10 @@ def money_of(source: Source) -> dict[str, MoneyField]:
         for name, field in mapping.fields.items():
             if field.currency is None:
                 continue
-            if is_currency(field.currency):
-                found[name] = MoneyField(field.currency, None, name)
-            else:
-                holder = mapping.fields.get(field.currency)
-                where = " | ".join(holder.paths) if holder else field.currency
-                found[name] = MoneyField(None, field.currency, where)
+            code, named = named_by(field.currency)
+            holder = mapping.fields.get(named or "")
+            where = " | ".join(holder.paths) if holder else named or name
+            found[name] = MoneyField(code, named, where)
     return found
 
 

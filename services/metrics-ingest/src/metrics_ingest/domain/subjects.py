@@ -63,6 +63,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     booked: dict[str, Bookings] = {}
 
+    @property
+    def parts(self) -> int:
+        """How many parts it has: one of many is not remembered, but read when it is needed."""
+        return len(self.booked)
+
 
 S = TypeVar("S", bound=State)
 

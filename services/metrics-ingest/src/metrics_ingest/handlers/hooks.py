@@ -129,7 +129,9 @@ class _Door:
         first = refused[0]
         more = f", and {len(refused) - 1} more like it" if len(refused) > 1 else ""
         error = error_text(UNREADABLE, first.where, f"{first.code}, {first.en}{more}")
-        kept = base64.b64encode(body[:KEPT_OF_UNREADABLE]).decode()
+        # Where in it stands what must not be kept, nobody can say.
+        whole = b"" if self._mapping.drop else body[:KEPT_OF_UNREADABLE]
+        kept = base64.b64encode(whole).decode()
         return self._raw(f"unreadable/{_digest(body)}", msgspec.json.encode(kept), error)
 
     def _raw(self, identity: str, body: bytes, error: str | None = None) -> RawEvent:

@@ -176,6 +176,8 @@ def _unreadable(
     door: ForeignDoor, place: str, body: bytes, refusal: UserError, now_ms: int
 ) -> RawEvent:
     detail = f"{refusal.code}, {refusal.en}"
+    if door.reader is not None and door.reader.mapping.drop:
+        body = b""  # where in it stands what must not be kept, nobody can say
     return _unread(
         door, place, body, Unfit(UNREADABLE, refusal.where, detail, zh=refusal.zh), now_ms
     )

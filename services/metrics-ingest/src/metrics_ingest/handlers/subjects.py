@@ -40,7 +40,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MOST_STATES = 20_000
-MOST_CELLS = 100
+MOST_PARTS = 100  # of a state that is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +317,7 @@ def remember(effect: SubjectsEffect, memory: SubjectMemory) -> None:
     _learn(memory.states, effect.states)
     _learn(memory.day_sets, effect.sets_found | effect.day_sets)
     for subject, state in effect.states.items():
-        if len(state.booked) > MOST_CELLS:
+        if state.parts > MOST_PARTS:
             del memory.states[subject]
     if sum(map(len, memory.day_sets.values())) > MOST_SETS:
         memory.day_sets.clear()

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from metrics_ingest.domain import times
 from metrics_ingest.domain.causes import WRONG_KIND, Unfit
-from metrics_ingest.domain.currencies import is_currency, minor_exponent
+from metrics_ingest.domain.currencies import is_currency, minor_exponent, named_by
 from metrics_ingest.domain.definitions import FieldMapping, Kind
 from metrics_ingest.domain.mapping.finding import Texts, getter
 from metrics_ingest.domain.values import CONVERT, EXACT, Value, bounded, text_of
@@ -97,10 +97,14 @@ def in_whole_units(fields: dict[str, Value], field: Field) -> None:
     amount = fields.get(field.name)
     if amount is None:
         return
-    named = field.mapping.currency or ""
-    currency = named if is_currency(named) else fields.get(named)
+    code, holder = named_by(field.mapping.currency or "")
+    currency = fields.get(holder or "", code)
     if type(currency) is not str or not is_currency(currency):
-        raise Unfit(WRONG_KIND, field.where, f"minor units need an ISO 4217 currency ({named})")
+        raise Unfit(
+            WRONG_KIND,
+            field.where,
+            f"minor units need an ISO 4217 currency ({field.mapping.currency})",
+        )
     digits = field.mapping.digits.get(currency, minor_exponent(currency))
     scale = Decimal(1).scaleb(-digits)
     fields[field.name] = bounded(EXACT.multiply(Decimal(amount), scale), field.where)
