@@ -59,7 +59,7 @@ def with_money(at: str) -> dict[str, Any]:
     plain = door(at)
     fields = plain["fields"] | {
         "price": {"paths": [f"{at}price"], "kind": "decimal", "currency": "currency"},
-        "euros": {"paths": [f"{at}euros"], "kind": "decimal", "currency": "EUR"},
+        "euros": {"paths": [f"{at}euros"], "kind": "decimal", "currency": "note or EUR"},
         "dollars": {"paths": [f"{at}dollars"], "kind": "decimal", "currency": "USD"},
         "currency": {
             "paths": [f"{at}code", f"{at}currency", "=EUR"],
