@@ -22,7 +22,8 @@ from goal_service.domain.blocks import (
 from goal_service.domain.sheets import Sheet
 from service_kit.store import Document, Session, Store, Tx, find_ids, portions
 
-MOST_CELLS = 100_000
+MOST_CELLS = 10_000
+"""Of one step: a hundred thousand took the interpreter from the facts for two seconds."""
 
 
 class Compactor:
