@@ -66,3 +66,12 @@ async def test_who_gives_up_hears_nothing_of_what_comes_later() -> None:
     with pytest.raises(Infrastructure, match="sending to raw"):
         await direct.send("raw", records(10))
     await asyncio.wait_for(direct.close(), 5)
+
+
+async def test_closing_while_the_broker_is_away_ends() -> None:
+    direct = DirectProducer(KafkaAccess(NOWHERE), "p.")
+    # That no broker answers stands in the same queue as acknowledgements, and nothing was sent.
+    async with asyncio.timeout(10):
+        while not len(direct._client._producer):
+            await asyncio.sleep(0.01)
+    await asyncio.wait_for(direct.close(), 5)

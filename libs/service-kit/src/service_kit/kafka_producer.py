@@ -99,8 +99,7 @@ class _Client:
     def _enqueued(self, record: Sent, sending: _Sending) -> bool:
         """Whether there was room for the record. Raises Infrastructure."""
         topic, partition, key, value, headers = record
-        if self._looking is None:
-            self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
+        self._look_soon()
         try:
             self._producer.produce(
                 topic, value, key, partition, on_delivery=sending.acknowledged, headers=headers
@@ -112,9 +111,18 @@ class _Client:
         return True
 
     async def _next_look(self) -> None:
-        """Return after the next look; there is one, for something is under way."""
+        """Return after the next look.
+
+        It may have to be begun: what librdkafka says of itself, that no broker answers, say, counts
+        as under way, too, and comes when it likes.
+        """
         self._looked.clear()
+        self._look_soon()
         await self._looked.wait()
+
+    def _look_soon(self) -> None:
+        if self._looking is None:
+            self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
         """Hear what has been acknowledged; go on looking while something is under way."""
@@ -122,8 +130,9 @@ class _Client:
             self._producer.poll(0)
         finally:  # whatever a callback raised, the others want to be heard
             self._looked.set()
-            waiting = len(self._producer)
-            self._looking = self._loop.call_later(LOOK_SECONDS, self._look) if waiting else None
+            self._looking = None
+            if len(self._producer):
+                self._look_soon()
 
 
 class RelayProducer:
