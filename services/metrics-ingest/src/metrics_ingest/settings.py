@@ -16,7 +16,7 @@ class IngestSettings:
     """What metrics-ingest adds; what has no variable is set in code."""
 
     window_bytes: int = setting(2**30, "Bounds the seen ids in memory; older ones go to disk.")
-    batch: int = setting(100_000, "How many records one transaction takes at most.")
+    batch: int = setting(200_000, "How many records one transaction takes at most.")
     look_seconds: float = setting(1.0, "How often new doors to foreign topics are looked for.")
     public_url: str = setting(
         "",
