@@ -19,17 +19,18 @@ from hypothesis import strategies as st
 from event_contracts.facts import FactBatch
 from event_contracts.raw import RawEvent
 from event_contracts.wire import decoder_of, encode, hash16, key_of
-from metrics_ingest.domain import bulk_reading, bulk_shapes
-from metrics_ingest.domain.batches import accepted_of, fact_batches
-from metrics_ingest.domain.bulk_fold import fold_prepared
-from metrics_ingest.domain.bulk_plans import bulk_plans
-from metrics_ingest.domain.cells import CellKey, CellSum
+from metrics_ingest.domain.bulk import reading as bulk_reading
+from metrics_ingest.domain.bulk import shapes as bulk_shapes
+from metrics_ingest.domain.bulk.fold import fold_prepared
+from metrics_ingest.domain.bulk.plans import bulk_plans
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.facts.batches import accepted_of, fact_batches
+from metrics_ingest.domain.facts.cells import CellKey, CellSum
+from metrics_ingest.domain.facts.parts import Part, WrittenPart, parts_of
 from metrics_ingest.domain.folding import Folded, Plans, SourceFold, fold
-from metrics_ingest.domain.parts import Part, WrittenPart, parts_of
+from metrics_ingest.domain.money.rates import Rate
 from metrics_ingest.domain.plans import TenantPlan
-from metrics_ingest.domain.rates import Rate
-from metrics_ingest.domain.window import ENTRY, Block, Window, pack
+from metrics_ingest.domain.seen.window import ENTRY, Block, Window, pack
 from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
 from service_kit.records import Bulk, Partition, Record, Slice, Texts
 from service_kit.sketches import Ranks, Sketch
@@ -794,7 +795,7 @@ import sys
 import weakref
 from decimal import Decimal
 from pathlib import Path
-from metrics_ingest.domain.bulk_warm import warm
+from metrics_ingest.domain.bulk.warm import warm
 warm()
 loops = [each for each in gc.get_objects() if isinstance(each, Dispatcher)]
 before = [len(loop.signatures) for loop in loops]
