@@ -48,7 +48,7 @@ setup: .venv/.stamp-packages .venv/.stamp-jars .venv/.stamp-assets .venv/.stamp-
 
 .venv/.stamp-loops: .venv/.stamp-packages $(wildcard services/metrics-ingest/src/metrics_ingest/domain/scan/*.py libs/service-kit/src/service_kit/librdkafka/*.py libs/service-kit/src/service_kit/compiled.py)
 	$(BIN)/python -m service_kit.librdkafka.messages
-	$(BIN)/python -m metrics_ingest.domain.bulk_warm
+	$(BIN)/python -m metrics_ingest.domain.bulk.warm
 	@touch $@
 
 .venv/.stamp-assets: .venv/.stamp-packages services/console/package-lock.json services/console/node.txt services/console/assets.py

@@ -27,9 +27,9 @@ from metrics_ingest.adapters.routes import Counts, FoldRoute
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.mapping import items_of
 from metrics_ingest.domain.memory import Memory, PartitionMemory
+from metrics_ingest.domain.money.rates import Rate
 from metrics_ingest.domain.plans import TenantPlan
-from metrics_ingest.domain.rates import Rate
-from metrics_ingest.domain.window import ENTRY
+from metrics_ingest.domain.seen.window import ENTRY
 from metrics_ingest.handlers.folding import FoldSlice, fold_slice, remember
 from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
 from service_kit.outbox import Outbox

@@ -9,11 +9,9 @@ import pytest
 
 from event_contracts.raw import RawEvent
 from metrics_ingest.adapters.connectors import connectors
-from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.connectors import Connector
-from metrics_ingest.domain.currencies import named_by
 from metrics_ingest.domain.definitions import (
     HTTP_DOOR,
     TOPIC_DOOR,
@@ -22,7 +20,9 @@ from metrics_ingest.domain.definitions import (
     Definitions,
     Source,
 )
+from metrics_ingest.domain.doors import cloudevents
 from metrics_ingest.domain.mapping import Mapped, decode, items_of
+from metrics_ingest.domain.money.currencies import named_by
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan, kinds_of
 from metrics_ingest.handlers.rekeying import ForeignDoor, rekeyed
 from service_kit.errors import UserError

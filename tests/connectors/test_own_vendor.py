@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from metrics_ingest.adapters.connectors import connectors
-from metrics_ingest.domain.checks import check_metric, check_source
+from metrics_ingest.domain.checks.definitions import check_metric, check_source
 from metrics_ingest.domain.connectors import Connector, Wanted, made
 from service_kit.errors import UserError
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from metrics_ingest.domain import cloudevents, segment
+from metrics_ingest.domain.doors import cloudevents, segment
 from service_kit import strict_json
 
 EXPECTED: dict[str, Any] = yaml.safe_load(

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from alerting.handlers import alive_head
+from alerting.handlers.heads import alive_head
 from event_contracts.facts import Condition
 from event_contracts.goals import Guardrail, Plan
 from event_contracts.progress import SourceAlive

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from metrics_ingest.domain.check_mapping import check_at_door, check_mapping
+from metrics_ingest.domain.checks.mapping import check_at_door, check_mapping
 from metrics_ingest.domain.definitions import Mapping
 from service_kit.errors import UserError
 

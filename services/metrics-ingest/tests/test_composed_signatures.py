@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_ingest.domain import composed
-from metrics_ingest.domain.signatures import TOLERANCE_MS, Signed, scheme_of, verify
+from metrics_ingest.domain.doors import composed
+from metrics_ingest.domain.doors.signatures import TOLERANCE_MS, Signed, scheme_of, verify
 from service_kit.errors import UserError
 
 NOW_MS = 1_794_985_082_119

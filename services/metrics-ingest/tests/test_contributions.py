@@ -13,10 +13,7 @@ from hypothesis import strategies as st
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
 from event_contracts.wire import encode
-from metrics_ingest.domain import slices
-from metrics_ingest.domain.booking import Differences, batches
 from metrics_ingest.domain.causes import OUT_OF_RANGE, Unfit
-from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import (
     Condition,
     Contribution,
@@ -29,9 +26,12 @@ from metrics_ingest.domain.definitions import (
     Op,
     Source,
 )
+from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
-from metrics_ingest.domain.subjects import State, Subject, booked_of
+from metrics_ingest.domain.subjects import slices
+from metrics_ingest.domain.subjects.booking import Differences, batches
+from metrics_ingest.domain.subjects.subject import State, Subject, booked_of
 from metrics_ingest.domain.values import Value
 from metrics_ingest.handlers.subjects import KINDS
 

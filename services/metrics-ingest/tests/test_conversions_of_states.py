@@ -13,9 +13,6 @@ from hypothesis import strategies as st
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import Role, SubjectEvent
-from metrics_ingest.domain import conversions, versions
-from metrics_ingest.domain.booking import Differences, batches
-from metrics_ingest.domain.conversions import ConversionState
 from metrics_ingest.domain.definitions import (
     Condition,
     Contribution,
@@ -32,7 +29,10 @@ from metrics_ingest.domain.definitions import (
 )
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
-from metrics_ingest.domain.subjects import Subject
+from metrics_ingest.domain.subjects import conversions, versions
+from metrics_ingest.domain.subjects.booking import Differences, batches
+from metrics_ingest.domain.subjects.conversions import ConversionState
+from metrics_ingest.domain.subjects.subject import Subject
 from metrics_ingest.domain.values import Value
 from metrics_ingest.handlers.subjects import (
     MOST_PARTS,

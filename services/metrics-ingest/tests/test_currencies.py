@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from metrics_ingest.domain.currencies import EXPONENTS, is_currency, minor_exponent
+from metrics_ingest.domain.money.currencies import EXPONENTS, is_currency, minor_exponent
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from metrics_ingest.domain.batches import limit
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.cells import CellSum
-from metrics_ingest.domain.checks import check_metric, check_source
-from metrics_ingest.domain.cloudevents import cut_at_commas, from_kafka, split_batch
+from metrics_ingest.domain.checks.definitions import check_metric, check_source
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import Condition, Definitions, Kind, Metric, Op, Source
+from metrics_ingest.domain.doors.cloudevents import cut_at_commas, from_kafka, split_batch
+from metrics_ingest.domain.facts.batches import limit
+from metrics_ingest.domain.facts.cells import CellSum
 from metrics_ingest.domain.folding import Arrival, fold
 from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.values import decimal_of, instant_of, integer_of, text_of

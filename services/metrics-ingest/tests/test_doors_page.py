@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from event_contracts.raw import RawEvent
-from metrics_ingest.domain.signatures import SCHEMES
+from metrics_ingest.domain.doors.signatures import SCHEMES
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "doors.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"(?ms)^```sh\n# run: (\w+)\n(.*?)^```", PAGE))

@@ -10,7 +10,7 @@ import pytest
 from event_contracts.facts import Accepted, FactBatches, FactsMessage, Watermark
 from event_contracts.wire import decoder_of
 from metrics_ingest.domain.memory import Memory
-from metrics_ingest.domain.window import BYTES_PER_ID
+from metrics_ingest.domain.seen.window import BYTES_PER_ID
 from service_kit.records import Partition
 from service_kit.testing.fake_mongo import Fault
 
@@ -312,7 +312,7 @@ async def test_a_garbled_record_of_the_raw_log_stops_nothing(stage: Any, make: A
 async def test_dimension_sets_beyond_the_limit_of_a_day_go_to_other_across_batches(
     stage: Any, make: Any, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrics_ingest.domain.batches.SETS_A_DAY", most)
+    monkeypatch.setattr("metrics_ingest.domain.facts.batches.SETS_A_DAY", most)
     monkeypatch.setattr(
         "metrics_ingest.handlers.publishing.limit.__defaults__", (most,), raising=True
     )
@@ -340,7 +340,7 @@ async def test_dimension_sets_beyond_the_limit_of_a_day_go_to_other_across_batch
 async def test_a_slice_with_new_sets_fills_a_day_up_and_no_more(
     stage: Any, make: Any, slices: list[str], declare: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrics_ingest.domain.batches.SETS_A_DAY", 3)
+    monkeypatch.setattr("metrics_ingest.domain.facts.batches.SETS_A_DAY", 3)
     await declare(stage, make)
     for number, lands in enumerate(slices):
         await stage.send(*(make.cloud(make.order(f"{number}{o}", 1, country=o)) for o in lands))

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from event_contracts.raw import RawEvent
-from metrics_ingest.domain import signing
+from metrics_ingest.domain.doors import signing
 from service_kit.testing.hostile import (
     NUMBERS,
     RAW,

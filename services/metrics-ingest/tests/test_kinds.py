@@ -14,11 +14,11 @@ from event_contracts.facts import FactBatch
 from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from event_contracts.wire import decoder_of
-from metrics_ingest.domain.batches import accepted_of, fact_batches
-from metrics_ingest.domain.checks import check_dims_kept, check_metric
+from metrics_ingest.domain.checks.definitions import check_dims_kept, check_metric
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
+from metrics_ingest.domain.facts.batches import accepted_of, fact_batches
+from metrics_ingest.domain.facts.parts import parts_of
 from metrics_ingest.domain.folding import Arrival, SourceFold, fold
-from metrics_ingest.domain.parts import parts_of
 from metrics_ingest.domain.plans import TenantPlan
 from service_kit.errors import UserError
 from service_kit.sketches import Distinct, Ranks, merged
@@ -176,7 +176,7 @@ def test_a_record_of_large_sketches_stays_below_its_limit() -> None:
 async def test_a_sketch_metric_keeps_fewer_sets_a_day_and_the_rest_is_other(
     stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrics_ingest.domain.batches.SKETCHED_SETS_A_DAY", 2)
+    monkeypatch.setattr("metrics_ingest.domain.facts.batches.SKETCHED_SETS_A_DAY", 2)
     await stage.done("POST", "/v1/sources", PAGES)
     plain = {"name": "pv", "source": "site", "dims": ["channel"]}
     for metric in (VISITORS, plain):

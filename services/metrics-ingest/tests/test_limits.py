@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics_ingest.api import gate, make_api
-from metrics_ingest.domain.buckets import Bucket, Rate
+from metrics_ingest.domain.doors.buckets import Bucket, Rate
 from metrics_ingest.handlers import events
 from metrics_ingest.settings import IngestSettings
 from service_kit.errors import SettingError

@@ -11,12 +11,13 @@ import pytest
 from event_contracts.raw import RawEvent
 from event_contracts.wire import encode, key_of
 from metrics_ingest.adapters.tallies import tallies_in
-from metrics_ingest.domain.bulk_fold import fold_prepared
-from metrics_ingest.domain.bulk_plans import bulk_plans
-from metrics_ingest.domain.bulk_reading import BulkReader
+from metrics_ingest.domain.bulk.fold import fold_prepared
+from metrics_ingest.domain.bulk.plans import bulk_plans
+from metrics_ingest.domain.bulk.reading import BulkReader
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.folding import Folded, SourceFold
 from metrics_ingest.domain.plans import TenantPlan
+from metrics_ingest.domain.seen.window import Window
 from metrics_ingest.domain.tallies import (
     MOST_UNDECLARED,
     STRIPES,
@@ -27,7 +28,6 @@ from metrics_ingest.domain.tallies import (
     stripe_of,
     unpacked,
 )
-from metrics_ingest.domain.window import Window
 from service_kit.records import Texts
 
 NOW = 1_800_000_000_000

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from metrics_ingest.adapters.connectors import connectors
 from metrics_ingest.domain.causes import SENTENCES, Unfit
-from metrics_ingest.domain.check_mapping import check_mapping
+from metrics_ingest.domain.checks.mapping import check_mapping
 from metrics_ingest.domain.definitions import Kind, Mapping
 from metrics_ingest.domain.mapping import Mapped, Reader, content_stamp, decode, items_of
 from metrics_ingest.domain.mapping.items import parse_each
 from metrics_ingest.domain.mapping.paths import PathError, parse
-from metrics_ingest.domain.times import FORMATS
+from metrics_ingest.domain.mapping.times import FORMATS
 from service_kit.errors import UserError
 
 ZONE = ZoneInfo("America/Sao_Paulo")  # some of its midnights do not exist

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
-from metrics_ingest.domain.booking import Differences, batches
 from metrics_ingest.domain.definitions import (
     Contribution,
     ContributionKind,
@@ -24,9 +23,10 @@ from metrics_ingest.domain.definitions import (
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped
+from metrics_ingest.domain.money.rates import Rate
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
-from metrics_ingest.domain.rates import Rate
-from metrics_ingest.domain.subjects import State, Subject
+from metrics_ingest.domain.subjects.booking import Differences, batches
+from metrics_ingest.domain.subjects.subject import State, Subject
 from metrics_ingest.domain.values import Value
 from metrics_ingest.handlers.subjects import KINDS
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.definitions import (
     Definitions,
     FieldMapping,
@@ -21,10 +20,11 @@ from metrics_ingest.domain.definitions import (
     Metric,
     Source,
 )
+from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.money import effect_of
+from metrics_ingest.domain.money.exchange import effect_of
+from metrics_ingest.domain.money.rates import Rate
 from metrics_ingest.domain.plans import MetricPlan, TenantPlan
-from metrics_ingest.domain.rates import Rate
 
 FIELDS = {
     "amount": FieldMapping(paths=("amount",), kind=Kind.DECIMAL, currency="currency"),

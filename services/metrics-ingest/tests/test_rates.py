@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from metrics_ingest.domain.rates import Rate, RateTable
+from metrics_ingest.domain.money.rates import Rate, RateTable
 
 USD = {"base": "USD", "quote": "CNY", "source": "PBoC"}
 

@@ -20,7 +20,7 @@ from metrics_ingest.domain.scan.instants import ODD, instant
 from metrics_ingest.domain.scan.keys import NOBODY, Prefixes
 from metrics_ingest.domain.scan.layout import DECIMAL, TEXT, Slot, layout_of
 from metrics_ingest.domain.scan.tokens import NO, value_end
-from metrics_ingest.domain.stamps import hash_of
+from metrics_ingest.domain.seen.stamps import hash_of
 from metrics_ingest.domain.values import instant_of
 from service_kit.records import Texts
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.definitions import Definitions, Source
+from metrics_ingest.domain.mapping.schemas import Schema, SchemaError, check_schema
 from metrics_ingest.domain.mapping.wire import unwrapped
 from metrics_ingest.domain.plans import TenantPlan
-from metrics_ingest.domain.schemas import Schema, SchemaError, check_schema
 from service_kit.errors import UserError
 
 ORDER: dict[str, Any] = {

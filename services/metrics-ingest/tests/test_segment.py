@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from event_contracts.raw import RawEvent
-from metrics_ingest.domain import segment
+from metrics_ingest.domain.doors import segment
 
 NOON = "2011-05-06T11:15:27.903Z"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics_ingest.domain import signing
-from metrics_ingest.domain.signatures import SCHEMES, TOLERANCE_MS, Signed, scheme_of, verify
+from metrics_ingest.domain.doors import signing
+from metrics_ingest.domain.doors.signatures import SCHEMES, TOLERANCE_MS, Signed, scheme_of, verify
 from service_kit.errors import UserError
 
 NOW_MS = 1_794_985_082_119

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_contracts.subjects import Role, SubjectEvent
-from metrics_ingest.domain import conversions, units
-from metrics_ingest.domain.booking import Differences, batches
-from metrics_ingest.domain.cells import Amount
-from metrics_ingest.domain.conversions import ConversionPlan, ConversionState
 from metrics_ingest.domain.definitions import Metric, MetricKind
+from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.subjects import Booked, State, Subject
-from metrics_ingest.domain.units import UnitState
+from metrics_ingest.domain.subjects import conversions, units
+from metrics_ingest.domain.subjects.booking import Differences, batches
+from metrics_ingest.domain.subjects.conversions import ConversionPlan, ConversionState
+from metrics_ingest.domain.subjects.subject import Booked, State, Subject
+from metrics_ingest.domain.subjects.units import UnitState
 
 DAY = 1440
 MINUTE_MS = 60_000

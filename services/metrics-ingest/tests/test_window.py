@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics_ingest.adapters.older_ids import FileOlderIds
-from metrics_ingest.domain import generations
-from metrics_ingest.domain.filters import Filter
-from metrics_ingest.domain.generations import first_of
-from metrics_ingest.domain.window import Block, Window, pack, pack_words, words_of
+from metrics_ingest.domain.seen import generations
+from metrics_ingest.domain.seen.filters import Filter
+from metrics_ingest.domain.seen.generations import first_of
+from metrics_ingest.domain.seen.window import Block, Window, pack, pack_words, words_of
 
 
 def block(at_ms: int, *keys: int) -> Block:
@@ -143,7 +143,7 @@ def test_a_large_generation_grows_without_copying_its_ids(monkeypatch: pytest.Mo
 def test_a_window_and_what_it_spills_answer_like_a_dict(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrics_ingest.domain.window.MOST_IDS", most)
+    monkeypatch.setattr("metrics_ingest.domain.seen.window.MOST_IDS", most)
     _answers_like_a_dict()
 
 

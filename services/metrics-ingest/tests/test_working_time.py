@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from metrics_ingest.domain.check_elapsed import check_elapsed
+from metrics_ingest.domain.checks.elapsed import check_elapsed
 from metrics_ingest.domain.definitions import Elapsed, Kind, Measure
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.measures import MeasurePlan

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from event_contracts.facts import Cell
-from metrics_ingest.domain.bulk_cells import by_metric
-from metrics_ingest.domain.bulk_shapes import Adds, Targets
+from metrics_ingest.domain.bulk.cells import by_metric
+from metrics_ingest.domain.bulk.shapes import Adds, Targets
 from metrics_ingest.domain.definitions import MetricKind
-from metrics_ingest.domain.parts import BATCH_BYTES
+from metrics_ingest.domain.facts.parts import BATCH_BYTES
 from metrics_ingest.domain.scan.cells import ONE
 from metrics_ingest.domain.scan.groups import Sums
 from metrics_ingest.domain.scan.written import MOST_BYTES, written, written_sums

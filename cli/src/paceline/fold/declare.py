@@ -3,7 +3,7 @@
 import time
 
 from metrics_ingest.adapters.definitions import MongoDefinitions
-from metrics_ingest.domain.checks import check_metric, check_source
+from metrics_ingest.domain.checks.definitions import check_metric, check_source
 from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping, Metric, Source
 from paceline.fold.job import DOOR, SOURCE, Job, tenant_name, type_name
 from service_kit.store import Store, Tx

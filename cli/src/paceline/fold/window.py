@@ -8,7 +8,7 @@ from xxhash import xxh3_128_digest
 
 from event_contracts.topics import RAW
 from metrics_ingest.adapters.folds import MongoFoldStore
-from metrics_ingest.domain.window import ENTRY, Block, pack
+from metrics_ingest.domain.seen.window import ENTRY, Block, pack
 from paceline.fold.feed import Made
 from service_kit.records import Partition
 from service_kit.store import Store, Tx

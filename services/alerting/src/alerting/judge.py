@@ -11,7 +11,9 @@ from alerting.adapters.dockets import docket_of, waiting
 from alerting.adapters.values import lowest, watermarks
 from alerting.domain.goal import GoalKey
 from alerting.domain.judging import Outcome
-from alerting.handlers import JudgeGoal, handle, origins_of
+from alerting.handlers import handle
+from alerting.handlers.judging import JudgeGoal
+from alerting.handlers.sources import origins_of
 from alerting.ports import Docket
 from alerting.settings import AlertingSettings
 from service_kit.clock import Clock

@@ -14,15 +14,11 @@ from alerting.adapters.stripes import MOST
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.stripes import DayPlace, DayState
 from alerting.domain.sums import DayValue
-from alerting.handlers import (
-    KeepDays,
-    KeepEntry,
-    KeepGoal,
-    NoteAlive,
-    NoteBackFilled,
-    NoteWatermarks,
-    handle,
-)
+from alerting.handlers import handle
+from alerting.handlers.days import KeepDays
+from alerting.handlers.directory import KeepEntry
+from alerting.handlers.goals import KeepGoal, NoteBackFilled
+from alerting.handlers.sources import NoteAlive, NoteWatermarks
 from alerting.ports import MetricDay, Quarters
 from alerting.settings import SERVICE
 from event_contracts import topics

@@ -10,7 +10,7 @@ from metrics_ingest.adapters.raw_log import KafkaRawLog
 from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import make_api
-from metrics_ingest.domain.bulk_warm import warm
+from metrics_ingest.domain.bulk.warm import warm
 from metrics_ingest.domain.memory import Memory
 from metrics_ingest.settings import IngestSettings
 from metrics_ingest.stream.folding import FoldHandler

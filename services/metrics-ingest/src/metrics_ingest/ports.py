@@ -9,18 +9,18 @@ from event_contracts.metrics import MetricDefined
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.avro import AvroSchema
-from metrics_ingest.domain.bulk_reading import Prepared
+from metrics_ingest.domain.bulk.reading import Prepared
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
 from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import Arrival, BusinessRecord
-from metrics_ingest.domain.generations import Generation, Mask, Words
 from metrics_ingest.domain.letters import KeptLetter
+from metrics_ingest.domain.money.rates import Rate
 from metrics_ingest.domain.plans import TenantPlan
-from metrics_ingest.domain.rates import Rate
-from metrics_ingest.domain.subjects import State, Subject
+from metrics_ingest.domain.seen.generations import Generation, Mask, Words
+from metrics_ingest.domain.seen.window import Block
+from metrics_ingest.domain.subjects.subject import State, Subject
 from metrics_ingest.domain.tallies import Stripe
-from metrics_ingest.domain.window import Block
 from service_kit.errors import Infrastructure
 
 SourceName = tuple[str, str]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from event_contracts.raw import RawEvent
-from metrics_ingest.domain import signing
+from metrics_ingest.domain.doors import signing
 
 
 class Crm:

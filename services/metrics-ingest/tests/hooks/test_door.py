@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import pytest
 
-from metrics_ingest.domain import signing
+from metrics_ingest.domain.doors import signing
 
 
 async def test_a_signed_event_stands_in_the_log_and_counts(crm: Any) -> None:

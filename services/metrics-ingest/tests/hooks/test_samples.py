@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from metrics_ingest.domain import signing
+from metrics_ingest.domain.doors import signing
 
 
 def mapping(**more: Any) -> dict[str, Any]:

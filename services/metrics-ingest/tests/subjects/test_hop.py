@@ -12,7 +12,7 @@ from event_contracts.facts import Watermark
 from event_contracts.subjects import SubjectBatch, SubjectsMessage
 from event_contracts.wire import decoder_of, encode
 from metrics_ingest.adapters import subject_store
-from metrics_ingest.domain import batches
+from metrics_ingest.domain.facts import batches
 from service_kit.guards import Guards
 from service_kit.records import Partition, Slice
 from service_kit.testing.fake_mongo import Fault

@@ -21,7 +21,7 @@ from alerting.domain.lights import Light
 from alerting.domain.looking import Case
 from alerting.domain.needed import needed_per_day
 from alerting.domain.schedule import open_appointments
-from alerting.handlers import origins_of
+from alerting.handlers.sources import origins_of
 from alerting.ports import Docket
 from service_kit.runtime import Runtime
 from service_kit.store import Document

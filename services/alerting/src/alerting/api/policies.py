@@ -15,7 +15,7 @@ from alerting.api.seeing import Seeing, unknown
 from alerting.domain.goal import Goal, GoalKey
 from alerting.domain.policies import Wish, check_wish
 from alerting.domain.trial import Lit, Row, compare, counts, past, reach, red_runs, rejudged, tried
-from alerting.handlers import origins_of
+from alerting.handlers.sources import origins_of
 from alerting.ports import Docket
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, read_body, require

@@ -18,7 +18,7 @@ from event_contracts.wire import key_of
 from metrics_ingest.adapters.heads import HEADS, move_head, moves
 from metrics_ingest.adapters.rates import rates_into
 from metrics_ingest.domain.definitions import Definitions, Metric, Source
-from metrics_ingest.domain.money import quotes_of
+from metrics_ingest.domain.money.exchange import quotes_of
 from metrics_ingest.domain.plans import TenantPlan
 from service_kit import audit
 from service_kit.documents import portions

@@ -1,6 +1,6 @@
 """What a fold writes, in MongoDB.
 
-seen          {_id: "raw/0|000000012000", at_ms, n, ids}: 24 bytes an id, see domain.window
+seen          {_id: "raw/0|000000012000", at_ms, n, ids}: 24 bytes an id, see domain.seen.window
 records       see records.py
 dim_sets      {_id: key_of(tenant, metric, day), sets}: 8 bytes a set
 source_stats  see tallies.py
@@ -23,8 +23,8 @@ from metrics_ingest.domain.definitions import Definitions
 from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import NEW, KeptLetter
+from metrics_ingest.domain.seen.window import Block
 from metrics_ingest.domain.tallies import Stripe
-from metrics_ingest.domain.window import Block
 from metrics_ingest.ports import DaySet, SourceName
 from service_kit.records import Partition
 from service_kit.store import Document, Store, Tx

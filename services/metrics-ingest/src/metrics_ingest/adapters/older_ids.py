@@ -1,10 +1,10 @@
 """Seen ids beyond what memory may hold, in files that nobody else sees.
 
-A generation is written as it stands in memory and mapped again (domain.generations). Generations
-stand on shelves, each with one filter in memory for all of its own: it tells of nearly every new id
-that it is in none of the files, so that it costs no reading. With a filter for each generation a
-new id would ask a dozen of them where the window holds a hundred million.
-All of it is a cache: the truth is the collection ``seen``, from which a partition is loaded again.
+A generation is written as it stands in memory and mapped again (domain.seen.generations).
+Generations stand on shelves, each with one filter in memory for all of its own: it tells of nearly
+every new id that it is in none of the files, so that it costs no reading. With a filter for each
+generation a new id would ask a dozen of them where the window holds a hundred million. All of it is
+a cache: the truth is the collection ``seen``, from which a partition is loaded again.
 """
 
 import tempfile
@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from metrics_ingest.domain.filters import Filter
-from metrics_ingest.domain.generations import ENTRY_WORDS, Generation, Mask, Words
-from metrics_ingest.domain.window import find_in
+from metrics_ingest.domain.seen.filters import Filter
+from metrics_ingest.domain.seen.generations import ENTRY_WORDS, Generation, Mask, Words
+from metrics_ingest.domain.seen.window import find_in
 
 _GENERATIONS = 8
 """For so many generations, of the size of the first one, a shelf's filter has room."""

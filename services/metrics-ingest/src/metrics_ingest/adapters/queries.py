@@ -15,7 +15,7 @@ from metrics_ingest.adapters.records import RECORDS, Place, read_records
 from metrics_ingest.adapters.tallies import STATS, tally_of
 from metrics_ingest.domain.definitions import BY_HAND, Metric, Source
 from metrics_ingest.domain.letters import KeptLetter
-from metrics_ingest.domain.rates import Rate
+from metrics_ingest.domain.money.rates import Rate
 from service_kit.store import Document, Store
 
 # Groups are counted over at most so many letters.

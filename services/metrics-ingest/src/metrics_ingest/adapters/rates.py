@@ -14,7 +14,7 @@ import msgspec
 
 from event_contracts.wire import key_of
 from metrics_ingest.adapters.heads import head_of, move_head
-from metrics_ingest.domain.rates import Rate
+from metrics_ingest.domain.money.rates import Rate
 from service_kit import audit
 from service_kit.store import Document, Store, Tx
 

@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 
 from event_contracts.wire import hash16, key_of
 from metrics_ingest.adapters.folds import MongoFoldStore
-from metrics_ingest.domain.subjects import State, Subject
+from metrics_ingest.domain.subjects.subject import State, Subject
 
 SUBJECTS = "subjects"
 MOST_CHARACTERS = 1_000_000

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from metrics_ingest.api.gate import Gate
-from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.commands import AcceptEvents
+from metrics_ingest.domain.doors import cloudevents
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.events import Acceptance, Rejected
 from metrics_ingest.metrics import DOOR

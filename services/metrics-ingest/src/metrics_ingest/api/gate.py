@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from fastapi import Request
 
-from metrics_ingest.domain.buckets import Bucket, Rate, whole_seconds
+from metrics_ingest.domain.doors.buckets import Bucket, Rate, whole_seconds
 from metrics_ingest.metrics import REFUSED, UNDER_WAY
 from metrics_ingest.settings import IngestSettings
 from service_kit.errors import UserError

@@ -15,7 +15,7 @@ from metrics_ingest.adapters.hooks import Hook, StoredHooks
 from metrics_ingest.api.gate import Gate
 from metrics_ingest.domain.commands import AcceptHook
 from metrics_ingest.domain.definitions import Source
-from metrics_ingest.domain.signatures import Signed, verify
+from metrics_ingest.domain.doors.signatures import Signed, verify
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.hooks import Hooked, mapping_of, unknown_hook
 from metrics_ingest.metrics import HOOKED

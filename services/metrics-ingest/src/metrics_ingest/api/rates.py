@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from metrics_ingest.adapters.rates import MongoRates, list_rates
 from metrics_ingest.domain.commands import LoadRates
-from metrics_ingest.domain.rate_file import read_rates
-from metrics_ingest.domain.rates import Rate
+from metrics_ingest.domain.money.rate_file import read_rates
+from metrics_ingest.domain.money.rates import Rate
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.rates import Loaded
 from service_kit.errors import UserError

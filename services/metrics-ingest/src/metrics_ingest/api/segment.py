@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from metrics_ingest.api.events import answered, source_of
 from metrics_ingest.api.gate import Gate
 from metrics_ingest.domain.commands import AcceptCalls
-from metrics_ingest.domain.segment import (
+from metrics_ingest.domain.doors.segment import (
     BATCH_BYTES,
     CALL_BYTES,
     CALLS,

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from metrics_ingest.adapters.queries import Queries
 from metrics_ingest.api.definitions import MetricBody, SourceBody, metric_of, source_of
-from metrics_ingest.domain.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.commands import TryMetric
 from metrics_ingest.domain.definitions import HTTP_DOOR, Metric
+from metrics_ingest.domain.facts.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.trying import Trial, Tried
 from metrics_ingest.domain.values import EXACT

@@ -1,7 +1,7 @@
 """What other services are told of a metric."""
 
 from event_contracts.metrics import MetricDefined
-from metrics_ingest.domain.check_kinds import contributions_to
+from metrics_ingest.domain.checks.kinds import contributions_to
 from metrics_ingest.domain.definitions import Metric, MetricKind, Source
 
 DAY = "day"

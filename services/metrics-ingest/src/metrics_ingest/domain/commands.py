@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from metrics_ingest.domain.connectors import Connector, Wanted
 from metrics_ingest.domain.definitions import Metric, Source
-from metrics_ingest.domain.rates import Rate
-from metrics_ingest.domain.segment import Message
+from metrics_ingest.domain.doors.segment import Message
+from metrics_ingest.domain.money.rates import Rate
 from service_kit.errors import UserError
 
 

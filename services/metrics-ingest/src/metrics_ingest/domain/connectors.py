@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from metrics_ingest.domain.currencies import is_currency, named_by
 from metrics_ingest.domain.definitions import TOPIC_DOOR, Metric, Source
+from metrics_ingest.domain.money.currencies import is_currency, named_by
 from service_kit.errors import UserError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from metrics_ingest.domain.rates import Rate
+from metrics_ingest.domain.money.rates import Rate
 
 
 class Kind(StrEnum):
@@ -39,11 +39,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class FieldMapping(Part, frozen=True):
     """Where a field stands: the first of ``paths`` that exists and is not null wins.
 
-    Paths: domain.mapping.paths. ``format`` says how a time is written (domain.times) or a
-    decimal with thousands (domain.written), or that a text is to be in ``upper`` or ``lower`` case.
-    ``scale`` is what a decimal is multiplied by: 0.01 for cents, 0.000001 for micros; with
-    ``minor`` it is in the smallest unit of its currency, which has as many digits as ISO 4217
-    says, or ``digits`` for a sender who sees it differently.
+    Paths: domain.mapping.paths. ``format`` says how a time is written (domain.mapping.times) or a
+    decimal with thousands (domain.mapping.written), or that a text is to be in ``upper`` or
+    ``lower`` case. ``scale`` is what a decimal is multiplied by: 0.01 for cents, 0.000001 for
+    micros; with ``minor`` it is in the smallest unit of its currency, which has as many digits as
+    ISO 4217 says, or ``digits`` for a sender who sees it differently.
     ``values`` translates texts; what it does not name stays. Texts in ``absent`` count as null.
     ``currency`` makes a decimal money: an ISO 4217 code, the name of the field that holds it, or
     ``NAME or CODE``: the code where an event, or the state that it changes, has no such field.
@@ -68,8 +68,8 @@ class Mapping(Part, frozen=True):
     ``{"item", "root", "query"}`` (domain.mapping.items). ``skip`` are conditions on mapped fields
     under which an event is none (a test, a hint). ``drop`` are the paths of secrets, taken out
     before anything is kept. ``known`` are paths that are not read and no drift either, each with
-    all that is below it. ``schema`` is the JSON Schema of an event (domain.schemas), ``wire`` how
-    a topic's records are written (domain.mapping.wire).
+    all that is below it. ``schema`` is the JSON Schema of an event (domain.mapping.schemas),
+    ``wire`` how a topic's records are written (domain.mapping.wire).
     """
 
     id: tuple[str, ...]
@@ -134,7 +134,7 @@ class Source(Part, frozen=True):
     ``contributions`` say what its events are; without one they are deltas. The platform may restate
     a day for ``restates_days``: until then its facts are settling. ``drift`` says what happens to
     fields that no mapping knows: ``ignore`` counts them, ``quarantine`` makes dead letters.
-    ``signature`` is how its webhook is signed (domain.signatures), None: not at all.
+    ``signature`` is how its webhook is signed (domain.doors.signatures), None: not at all.
 
     An event that lies more than ``ahead_hours`` (a year, unless given) after its acceptance is a
     dead letter, and so is one more than ``late_days`` before it, if that is given: without it no
@@ -237,7 +237,7 @@ class Metric(Part, frozen=True):
     ``unit`` is free text, ``currency`` an ISO 4217 code, ``good`` is ``up`` or ``down``. Money in
     another currency is taken at the ``rates`` of the event's ``day`` or at the ``budget`` rates
     (one unit of the foreign currency in ``currency``); ``effect`` is their difference, of metrics
-    that Paceline makes itself (domain.money).
+    that Paceline makes itself (domain.money.exchange).
     """
 
     name: str

@@ -10,7 +10,7 @@ from decimal import localcontext
 
 from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
-from metrics_ingest.domain.bulk_cells import BulkCells, merged
+from metrics_ingest.domain.bulk.cells import BulkCells, merged
 from metrics_ingest.domain.causes import (
     SKIPPED,
     SOURCE_PAUSED,
@@ -18,8 +18,8 @@ from metrics_ingest.domain.causes import (
     Unfit,
     unfit_of,
 )
-from metrics_ingest.domain.cells import CellKey, CellSum
 from metrics_ingest.domain.definitions import Source
+from metrics_ingest.domain.facts.cells import CellKey, CellSum
 from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp, decode
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
 from metrics_ingest.domain.values import EXACT

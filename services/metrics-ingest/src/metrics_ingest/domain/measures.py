@@ -6,7 +6,7 @@ from decimal import Decimal
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import Kind, Measure
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.money import Conversion
+from metrics_ingest.domain.money.exchange import Conversion
 from metrics_ingest.domain.working_time import ElapsedPlan
 
 _ONE = Decimal(1)

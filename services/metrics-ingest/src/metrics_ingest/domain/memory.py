@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from metrics_ingest.domain.drift import Sampled
 from metrics_ingest.domain.pausing import Record
 from metrics_ingest.domain.plans import TenantPlan
+from metrics_ingest.domain.seen.window import BYTES_PER_ID, Window
 from metrics_ingest.domain.tallies import Tallies
 from metrics_ingest.domain.watermarks import Completeness
-from metrics_ingest.domain.window import BYTES_PER_ID, Window
 
 MOST_SETS = 2_000_000  # known dimension sets, some 95 bytes each
 

@@ -15,7 +15,6 @@ from metrics_ingest.domain.causes import (
     Skipped,
     Unfit,
 )
-from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.conditions import Fields
 from metrics_ingest.domain.definitions import (
     ALL_TYPES,
@@ -26,12 +25,13 @@ from metrics_ingest.domain.definitions import (
     MetricKind,
     Source,
 )
-from metrics_ingest.domain.diverting import Diverter
 from metrics_ingest.domain.drift import QUARANTINE, Known
+from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped, Reader, decode
 from metrics_ingest.domain.measures import MeasurePlan
-from metrics_ingest.domain.money import EFFECT, Conversion, conversion_of, is_quiet
-from metrics_ingest.domain.rates import RateTable
+from metrics_ingest.domain.money.exchange import EFFECT, Conversion, conversion_of, is_quiet
+from metrics_ingest.domain.money.rates import RateTable
+from metrics_ingest.domain.subjects.diverting import Diverter
 from metrics_ingest.domain.values import Value
 
 _HOUR_MS = 3_600_000

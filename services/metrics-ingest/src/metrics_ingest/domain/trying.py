@@ -10,12 +10,12 @@ from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectEvent
 from event_contracts.wire import hash16
 from metrics_ingest.domain.causes import Unfit, sentence
-from metrics_ingest.domain.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.definitions import (
     Condition,
     Definitions,
     Op,
 )
+from metrics_ingest.domain.facts.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.folding import Arrival, fold
 from metrics_ingest.domain.mapping import Mapped, decode
 from metrics_ingest.domain.measures import MeasurePlan

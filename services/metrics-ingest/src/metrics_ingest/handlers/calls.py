@@ -3,10 +3,10 @@
 import msgspec
 
 from event_contracts.raw import RawEvent
-from metrics_ingest.domain import segment
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.commands import AcceptCalls
 from metrics_ingest.domain.definitions import SEGMENT_DOOR, Mapping, Source
+from metrics_ingest.domain.doors import segment
 from metrics_ingest.domain.mapping import Reader, items_of, reader_of
 from metrics_ingest.handlers.events import (
     Acceptance,

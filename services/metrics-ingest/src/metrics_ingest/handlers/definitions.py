@@ -5,17 +5,17 @@ from typing import NoReturn
 import msgspec
 
 from metrics_ingest.domain.announcing import announcement
-from metrics_ingest.domain.check_contributions import check_contributions_kept
-from metrics_ingest.domain.check_money import check_currency_kept
-from metrics_ingest.domain.checks import (
+from metrics_ingest.domain.checks.contributions import check_contributions_kept
+from metrics_ingest.domain.checks.definitions import (
     check_dims_kept,
     check_metric,
     check_source,
     check_without_registry,
 )
+from metrics_ingest.domain.checks.money import check_currency_kept
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
-from metrics_ingest.domain.money import effect_of
+from metrics_ingest.domain.money.exchange import effect_of
 from metrics_ingest.ports import Announcements, DefinitionStore
 from service_kit.errors import UserError
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from event_contracts.raw import RawEvent
-from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.causes import Unfit, sentence
 from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.domain.definitions import HTTP_DOOR, Source
+from metrics_ingest.domain.doors import cloudevents
 from metrics_ingest.domain.mapping import Reader, reader_of, without_secrets
 from metrics_ingest.ports import RawLog, RawRecord, Sources
 from service_kit import strict_json

@@ -7,16 +7,16 @@ import numpy as np
 
 from event_contracts.wire import hash16
 from metrics_ingest.domain import pausing
-from metrics_ingest.domain.bulk_fold import Find, fold_prepared
-from metrics_ingest.domain.bulk_reading import Prepared
-from metrics_ingest.domain.contributions import ROLES
+from metrics_ingest.domain.bulk.fold import Find, fold_prepared
+from metrics_ingest.domain.bulk.reading import Prepared
 from metrics_ingest.domain.folding import NO_COUNTS, Arrival, Folded, Plans
-from metrics_ingest.domain.generations import Mask, Words
 from metrics_ingest.domain.letters import kept
 from metrics_ingest.domain.memory import Memory, PartitionMemory
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
+from metrics_ingest.domain.seen.generations import Mask, Words
+from metrics_ingest.domain.seen.window import Block, pack
+from metrics_ingest.domain.subjects.contributions import ROLES
 from metrics_ingest.domain.tallies import Stripe, Tally
-from metrics_ingest.domain.window import Block, pack
 from metrics_ingest.handlers import drifting
 from metrics_ingest.handlers.publishing import Published, publish
 from metrics_ingest.ports import FoldPost, FoldStore, OlderIds, RawRecords, SourceName

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from event_contracts.facts import FactBatch
-from metrics_ingest.domain.batches import (
+from metrics_ingest.domain.facts.batches import (
     Limited,
     accepted_of,
     days_with_unknown_sets,
@@ -13,10 +13,10 @@ from metrics_ingest.domain.batches import (
     sets_a_day,
     sets_met,
 )
-from metrics_ingest.domain.cells import DaySets
+from metrics_ingest.domain.facts.cells import DaySets
+from metrics_ingest.domain.facts.parts import Part, WrittenPart, parts_of
 from metrics_ingest.domain.folding import Folded, SourceFold
 from metrics_ingest.domain.memory import Memory
-from metrics_ingest.domain.parts import Part, WrittenPart, parts_of
 from metrics_ingest.domain.plans import MetricPlan
 from metrics_ingest.ports import DaySet, FoldPost, FoldStore, SourceName
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from metrics_ingest.domain.commands import LoadRates
-from metrics_ingest.domain.rates import Rate, check_rates
+from metrics_ingest.domain.money.rates import Rate, check_rates
 from metrics_ingest.ports import RateStore
 
 _Year = tuple[str, str, int]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import msgspec
 
 from event_contracts.raw import RawEvent
-from metrics_ingest.domain import cloudevents
 from metrics_ingest.domain.avro import AvroSchema
 from metrics_ingest.domain.causes import UNKNOWN_DOOR, UNREADABLE, Unfit, error_text
 from metrics_ingest.domain.definitions import TOPIC_DOOR
+from metrics_ingest.domain.doors import cloudevents
 from metrics_ingest.domain.mapping import Reader, items_of
 from metrics_ingest.domain.mapping.wire import AVRO, JSON, framed, unwrapped
 from metrics_ingest.handlers.events import RECORD_BYTES, too_large

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from metrics_ingest.domain.check_signature import check_kept, check_secrets
+from metrics_ingest.domain.checks.signature import check_kept, check_secrets
 from metrics_ingest.domain.commands import KeepSecrets, OpenHook, RotateHook
 from metrics_ingest.handlers.hooks import mapping_of
 from metrics_ingest.ports import HookStore, KnownSecret

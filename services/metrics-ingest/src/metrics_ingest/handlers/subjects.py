@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from event_contracts.subjects import Role, SubjectBatch, SubjectEvent
-from metrics_ingest.domain import conversions, entities, slices, snapshots, units
-from metrics_ingest.domain.batches import days_with_unknown_sets, limit, sets_met
-from metrics_ingest.domain.booking import Differences, batches, in_other
 from metrics_ingest.domain.causes import OUT_OF_RANGE, Unfit
-from metrics_ingest.domain.cells import CellKey, CellSum
+from metrics_ingest.domain.facts.batches import days_with_unknown_sets, limit, sets_met
+from metrics_ingest.domain.facts.cells import CellKey, CellSum
 from metrics_ingest.domain.memory import MOST_SETS
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
-from metrics_ingest.domain.subjects import (
+from metrics_ingest.domain.subjects import conversions, entities, slices, snapshots, units
+from metrics_ingest.domain.subjects.booking import Differences, batches, in_other
+from metrics_ingest.domain.subjects.subject import (
     BEYOND,
     CONFLICT,
     UNMATCHED,

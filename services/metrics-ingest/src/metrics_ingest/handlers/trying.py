@@ -6,17 +6,17 @@ from decimal import localcontext
 import msgspec
 
 from event_contracts.subjects import SubjectEvent
-from metrics_ingest.domain.booking import Differences
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.cells import CellKey, CellSum
-from metrics_ingest.domain.checks import check_dims_kept, check_metric, check_source
+from metrics_ingest.domain.checks.definitions import check_dims_kept, check_metric, check_source
 from metrics_ingest.domain.commands import TryMetric
 from metrics_ingest.domain.definitions import Definitions, Source
+from metrics_ingest.domain.facts.cells import CellKey, CellSum
 from metrics_ingest.domain.mapping import items_of
 from metrics_ingest.domain.mapping.items import List
-from metrics_ingest.domain.money import quotes_of
+from metrics_ingest.domain.money.exchange import quotes_of
 from metrics_ingest.domain.plans import SourcePlan
-from metrics_ingest.domain.subjects import Subject
+from metrics_ingest.domain.subjects.booking import Differences
+from metrics_ingest.domain.subjects.subject import Subject
 from metrics_ingest.domain.trying import Trial, try_out
 from metrics_ingest.domain.values import EXACT
 from metrics_ingest.handlers.subjects import KINDS

@@ -9,10 +9,10 @@ from metrics_ingest.adapters.folds import MongoFoldStore, blocks_of, letter_keys
 from metrics_ingest.adapters.older_ids import FileOlderIds
 from metrics_ingest.adapters.routes import Counts, FoldRoute
 from metrics_ingest.adapters.tallies import tallies_of
-from metrics_ingest.domain.bulk_reading import Prepared
+from metrics_ingest.domain.bulk.reading import Prepared
 from metrics_ingest.domain.folding import Folded
 from metrics_ingest.domain.memory import Memory, PartitionMemory
-from metrics_ingest.domain.window import ENTRY
+from metrics_ingest.domain.seen.window import ENTRY
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.folding import Effect, FoldSlice, remember, spill
 from metrics_ingest.metrics import (

@@ -7,7 +7,7 @@ import msgspec
 
 from event_contracts.raw import RawEvent
 from event_contracts.wire import decoder_of, hash16, parts_of
-from metrics_ingest.domain.bulk_reading import BulkReader, Prepared
+from metrics_ingest.domain.bulk.reading import BulkReader, Prepared
 from metrics_ingest.domain.causes import UNREADABLE, error_text
 from metrics_ingest.domain.folding import Arrival
 from metrics_ingest.domain.plans import TenantPlan

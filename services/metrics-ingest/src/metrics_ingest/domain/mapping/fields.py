@@ -4,13 +4,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from metrics_ingest.domain import times
 from metrics_ingest.domain.causes import WRONG_KIND, Unfit
-from metrics_ingest.domain.currencies import is_currency, minor_exponent, named_by
 from metrics_ingest.domain.definitions import FieldMapping, Kind
+from metrics_ingest.domain.mapping import times
 from metrics_ingest.domain.mapping.finding import Texts, getter
+from metrics_ingest.domain.mapping.written import number_reader
+from metrics_ingest.domain.money.currencies import is_currency, minor_exponent, named_by
 from metrics_ingest.domain.values import CONVERT, EXACT, Value, bounded, text_of
-from metrics_ingest.domain.written import number_reader
 
 Convert = Callable[[object, str], Value | None]
 

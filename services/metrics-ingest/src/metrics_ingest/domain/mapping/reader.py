@@ -10,7 +10,7 @@ from metrics_ingest.domain.definitions import FieldMapping, Kind, Mapping
 from metrics_ingest.domain.mapping.fields import Field, in_whole_units
 from metrics_ingest.domain.mapping.finding import hash_of
 from metrics_ingest.domain.mapping.paths import RECEIVED
-from metrics_ingest.domain.schemas import Schema
+from metrics_ingest.domain.mapping.schemas import Schema
 from metrics_ingest.domain.values import Received, Value, exact, text_of
 
 ID_LIMIT = 512

@@ -25,7 +25,7 @@ def expand(
     """Write what the events add: target, minute, mantissa and places; return how many.
 
     Behind them stand mantissa and places of what is added below: to the denominator, or to the
-    sketch (bulk_sketches). An event that has neither of its two amounts adds nothing; one that has
+    sketch (bulk.sketches). An event that has neither of its two amounts adds nothing; one that has
     one of them adds 0 to the other side.
     """
     count = 0

@@ -58,7 +58,7 @@ from metrics_ingest.domain.scan.tokens import (
     word_end,
 )
 from metrics_ingest.domain.scan.written import MOST_BYTES, decimal_written
-from metrics_ingest.domain.stamps import NEXT_PIECE, PIECE
+from metrics_ingest.domain.seen.stamps import NEXT_PIECE, PIECE
 from service_kit.compiled import compiled, inlined
 
 U = np.uint64

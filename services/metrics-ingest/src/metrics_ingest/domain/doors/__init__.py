@@ -1,0 +1,1 @@
+"""What senders put into a request: events, a signature, and how much of it there may be."""

@@ -1,0 +1,1 @@
+"""Currencies, rates of exchange, and money taken from one currency into another."""

@@ -1,0 +1,1 @@
+"""Which ids were seen, and with what content: each event counts once."""
