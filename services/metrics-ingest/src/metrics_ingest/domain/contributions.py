@@ -172,18 +172,23 @@ class ContributionPlan:
         rate that was revised since restates nothing.
         """
         stays = {(each.metric, each.version): each for each in kept}
-        return tuple(self._booked(event, stays, None))
+        return tuple(self._booked(event, stays))
 
-    def book_again(self, event: Mapped, held: Bookings) -> Bookings:
-        """Return the same of a merged state.
+    def book_again(self, event: Mapped, held: Bookings) -> tuple[Bookings, list[Unfit]]:
+        """Return the same of a merged state, and what it lacks, each cause and place once.
 
         What cannot be had of it now (an amount whose currency was not told) stays as ``held``, and
         takes nothing else with it.
         """
-        return tuple(self._booked(event, {}, held))
+        lacking: dict[tuple[str, str], Unfit] = {}
+        return tuple(self._booked(event, {}, held, lacking)), list(lacking.values())
 
     def _booked(
-        self, event: Mapped, stays: Mapping[tuple[str, int], Booked], held: Bookings | None
+        self,
+        event: Mapped,
+        stays: Mapping[tuple[str, int], Booked],
+        held: Bookings = (),
+        lacking: dict[tuple[str, str], Unfit] | None = None,
     ) -> Iterator[Booked]:
         if self._is_gone(event):
             return
@@ -195,9 +200,10 @@ class ContributionPlan:
                 continue
             try:
                 amount = _amount(metric, placed, types)
-            except Unfit:
-                if held is None:
+            except Unfit as unfit:
+                if lacking is None:
                     raise
+                lacking[unfit.cause, unfit.where] = unfit.without_frames()
                 yield from (each for each in held if each.metric == metric.definition.name)
                 continue
             if amount is not None:

@@ -69,10 +69,12 @@ def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: Contributio
         if outcome == APPLIED:  # told again at another time, a version stays where it landed
             versions.append((event.as_of, event.mapping, event.at_ms, event.type))
     as_of, mapping, at_ms, kind = max(versions)
-    booked = plan.book_again(Mapped(kind, at_ms, None, fields), state.booked.get("", ()))
+    merged = Mapped(kind, at_ms, None, fields)
+    booked, lacking = plan.book_again(merged, state.booked.get("", ()))
     return Step(
         EntityState(
             booked={"": booked},
+            lacking=tuple(sorted((unfit.cause, unfit.where) for unfit in lacking)),
             as_of=as_of,
             mapping=mapping,
             type=kind,
@@ -84,6 +86,7 @@ def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: Contributio
             read={name: mapping for name, (_, mapping) in since.items()},
         ),
         outcomes,
+        lacking,
     )
 
 

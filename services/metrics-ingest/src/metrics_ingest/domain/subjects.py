@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from event_contracts.subjects import Role, SubjectEvent
+from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.cells import Amount
 from metrics_ingest.domain.mapping import Mapped, content_stamp
 from metrics_ingest.domain.values import Value
@@ -59,9 +60,13 @@ Bookings = tuple[Booked, ...]
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is kept of a subject: ``booked`` by cell; a subject that is one cell has the key ""."""
+    """What is kept of a subject: ``booked`` by cell; a subject that is one cell has the key "".
+
+    ``lacking`` are the causes and places for which something of it cannot count as it is now.
+    """
 
     booked: dict[str, Bookings] = {}
+    lacking: tuple[tuple[str, str], ...] = ()
 
     @property
     def parts(self) -> int:
@@ -74,10 +79,14 @@ S = TypeVar("S", bound=State)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A subject's state after some events, and what became of each of them."""
+    """A subject's state after some events, and what became of each of them.
+
+    ``lacking`` tells of every cause and place in the state what would be right.
+    """
 
     state: State
     outcomes: Sequence[str]
+    lacking: Sequence[Unfit] = ()
 
 
 Take = Callable[[Any, Sequence[SubjectEvent], Any], Step]
