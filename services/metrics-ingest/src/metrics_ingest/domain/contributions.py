@@ -19,7 +19,7 @@ from metrics_ingest.domain.definitions import (
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.subjects import Booked, Bookings, booked_of
+from metrics_ingest.domain.subjects import QUARTER_MS, Booked, Bookings, booked_of, day_sign
 from metrics_ingest.domain.values import Value
 
 if TYPE_CHECKING:
@@ -129,6 +129,12 @@ class ContributionPlan:
         if not isinstance(found, int):
             return event
         return Mapped(event.type, found, event.subject, event.fields)
+
+    def quarter_of(self, event: Mapped) -> int:
+        """Return the quarter hour (since the epoch) in which the event is a sign of life."""
+        if self._zone is None:
+            return event.at_ms // QUARTER_MS
+        return day_sign(self._placed(event).at_ms, self._zone)
 
     def emptied(self, fields: Mapping[str, Value]) -> frozenset[str]:
         """Return the fields that a partial event empties, by their name or their path's end."""
