@@ -19,6 +19,9 @@ from metrics_ingest.domain.money import effect_of
 from metrics_ingest.ports import Announcements, DefinitionStore
 from service_kit.errors import UserError
 
+MOST_METRICS = 1_000
+"""Of a source: each of its events is held against those of its type."""
+
 
 async def define_source(
     command: DefineSource,
@@ -85,6 +88,8 @@ async def define_metric(
     if before is not None:
         check_dims_kept(before, metric)
         check_currency_kept(before, metric, source)
+    if before is None or before.source != metric.source:
+        await _check_room(tenant, metric.source, store)
     version = before.version if before else 0
     if before is not None and msgspec.structs.replace(metric, version=version) == before:
         return before
@@ -113,6 +118,17 @@ async def _tell_metrics(
         detail = {"version": written.version, "reason": f"source {after.name}: {command.reason}"}
         await store.note(tenant, command.actor, "metric.defined", metric.name, detail)
         announcements.publish(announcement(tenant, written, after))
+
+
+async def _check_room(tenant: str, source: str, store: DefinitionStore) -> None:
+    if len(await store.metrics_of(tenant, source)) >= MOST_METRICS:
+        raise UserError(
+            "too-many-metrics",
+            "$.source",
+            f"the source {source} has {MOST_METRICS:,} metrics, the most that one may have; tell "
+            "them apart by dimensions, or declare a second source",
+            f"数据源 {source} 已有 {MOST_METRICS:,} 个指标，达到上限；请用维度区分，或另建数据源",
+        )
 
 
 def _check_presence(there: bool, wanted: bool, what: str, name: str) -> None:
