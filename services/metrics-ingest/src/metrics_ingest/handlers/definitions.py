@@ -16,6 +16,7 @@ from metrics_ingest.domain.checks import (
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.money import effect_of
+from metrics_ingest.domain.topics_of import ANY_TOPIC, TopicsOf
 from metrics_ingest.ports import Announcements, DefinitionStore
 from service_kit.errors import UserError
 
@@ -29,17 +30,19 @@ async def define_source(
     announcements: Announcements,
     prefix: str,
     registry: bool,
+    topics: TopicsOf = ANY_TOPIC,
 ) -> Source:
     """Write a source and return it with its version; the same content again changes nothing.
 
-    ``prefix`` begins our own topics, ``registry`` tells whether there is one of schemas. The
-    source's metrics are announced anew where others know something of it that changes. A new
-    version of a paused source runs again. Raises UserError.
+    ``prefix`` begins our own topics, ``registry`` tells whether there is one of schemas, ``topics``
+    which ones a tenant may name. The source's metrics are announced anew where others know
+    something of it that changes. A new version of a paused source runs again. Raises UserError.
     """
     tenant, source = command.tenant, command.source
     before = await store.source(tenant, source.name)
     _check_presence(before is not None, command.exists, "source", source.name)
     check_source(source, await store.metrics_of(tenant, source.name), prefix)
+    topics.check(tenant, source)
     if not registry:
         check_without_registry(source)
     if before is not None:
