@@ -19,8 +19,17 @@ from metrics_ingest.domain.definitions import (
     Source,
 )
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.subjects import QUARTER_MS, Booked, Bookings, booked_of, day_sign
+from metrics_ingest.domain.subjects import (
+    MINUTE_MS,
+    QUARTER_MS,
+    Booked,
+    Bookings,
+    booked_of,
+    day_minute,
+    day_sign,
+)
 from metrics_ingest.domain.values import Value
+from metrics_ingest.domain.versions import RunPlan
 
 if TYPE_CHECKING:
     from metrics_ingest.domain.plans import MetricPlan
@@ -76,6 +85,13 @@ class ContributionPlan:
             metric.definition.name: (metric, types)
             for metric, types in found
             if metric.definition.kind is MetricKind.CONVERSION
+        }
+        self._types = {metric.definition.name: types for metric, types in found}
+        # Without a time of its own a record counts since its run began, whatever is edited later.
+        without_at = self.role is Role.ENTITY and contribution.at is None
+        self.runs = {
+            metric.definition.name: RunPlan(self, metric)
+            for metric, _ in (self._metrics if without_at else ())
         }
         # Nothing but money that has to be converted can be wrong when a state is booked.
         self._paid = [
@@ -162,11 +178,15 @@ class ContributionPlan:
                 told = Mapped(kind, state.at_ms, state.subject, state.fields)
                 metric.check_money(told, partial=True)
 
-    def amount(self, conversion: "MetricPlan", state: Mapped) -> Amount | None:
-        """Return what a state is to a conversion; None: nothing, or it is no more. Raises Unfit."""
+    def amount(self, metric: "MetricPlan", state: Mapped) -> Amount | None:
+        """Return what a state is to a metric; None: nothing, or it is no more. Raises Unfit."""
         if self._is_gone(state):
             return None
-        return _amount(conversion, state, self.conversions[conversion.definition.name][1])
+        return _amount(metric, state, self._types[metric.definition.name])
+
+    def minute_of(self, at_ms: int) -> int:
+        """Return the minute in which what counts at an instant is booked."""
+        return at_ms // MINUTE_MS if self._zone is None else day_minute(at_ms, self._zone)
 
     def _is_gone(self, state: Mapped) -> bool:
         return any(gone(state.fields) for gone in self._gone)
