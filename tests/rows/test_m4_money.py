@@ -105,3 +105,49 @@ async def test_dollars_count_at_the_days_rate_at_the_budget_rate_and_the_effect_
     await team.total_becomes(goals["revenue"], "211507")
     listed = await team.api.all("metrics-ingest", "/v1/rates", quote="CNY", revisions="true")
     assert [r["rate"] for r in listed if r["date"] == str(saturday)] == ["7.05", "7.00"]
+
+
+@pytest.mark.row("M3", "rate-missing-replayed")
+async def test_a_deal_told_by_its_changes_counts_when_its_rate_is_loaded_and_its_letter_replayed(
+    stage: Stage,
+) -> None:
+    monday = stage.weeks(1)
+    stage.clock(noon(monday))
+    team = await stage.tenant("Asia/Shanghai")
+    fields: dict[str, Any] = {
+        "amount": {"paths": ["data.amount"], "kind": "decimal", "currency": "currency"},
+        "currency": {"paths": ["data.currency"]},
+        "deal": {"paths": ["data.deal"]},
+    }
+    mapping = {"id": ["id"], "type": ["type"], "time": ["time"], "fields": fields}
+    changes = {"kind": "entity", "key": ["deal"], "partial": True}
+    source = {"name": "deals", "zone": "Asia/Shanghai", "doors": {"http": mapping}}
+    source |= {"contributions": [changes]}
+    await team.api.call("POST", "metrics-ingest", "/v1/sources", source)
+    await team.metric("revenue", source="deals", value="amount", unit="CNY", currency="CNY")
+    goal = await team.goal(monday, monday + timedelta(days=4), 50_000, metric="revenue")
+
+    async def changed(**data: Any) -> None:
+        at = datetime(monday.year, monday.month, monday.day, 10, tzinfo=SHANGHAI)
+        await team.api.send([team.event(at, 0, data={"deal": "7"} | data)], "deals")
+
+    async def causes() -> set[tuple[str, str]]:
+        found = await team.api.all("metrics-ingest", "/v1/dead-letters", source="deals")
+        return {(each["cause"], each["where"]) for each in found}
+
+    async def waits_for(*wanted: tuple[str, str]) -> None:
+        async def told() -> bool:
+            return await causes() == set(wanted)
+
+        await until(told, 60, f"the letters are {wanted}")
+
+    await changed(amount="30000")
+    await waits_for(("currency-unknown", "data.currency"))
+    await changed(currency="USD")
+    await waits_for(("rate-missing", "USD/CNY"))
+    assert await team.total(goal) == 0
+
+    await _load(team, (monday, "7.05"))
+    await team.api.call("POST", "metrics-ingest", "/v1/dead-letters/replay", {"source": "deals"})
+    await team.total_becomes(goal, "211500")
+    await waits_for()

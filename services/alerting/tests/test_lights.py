@@ -97,6 +97,17 @@ def test_a_source_that_delivered_nothing_for_this_goal_is_zero(bench, make_goal)
     assert desk.colours() == ["yellow"]
 
 
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Shanghai", "Pacific/Auckland"])
+def test_the_sign_of_a_whole_day_of_another_zone_is_heard_on_that_day_and_on_no_other(
+    bench, make_goal, zone
+):
+    goal = make_goal(policy=Policy(), days=3)
+    desk = bench(replace(goal, zone=zone))
+    desk.quarters = {WEEK[1]: 1 << 43}  # 10:45 UTC: see metrics-ingest, domain.subjects.day_sign
+    desk.judge()
+    assert desk.colours() == ["grey", "yellow", "grey"]
+
+
 def test_a_span_with_plan_0_has_no_light_and_neither_counts_nor_breaks(bench, make_goal):
     plans = {day: Decimal(100) for day in WEEK} | {WEEK[2]: Decimal(0)}
     goal = replace(make_goal(), daily=None, days=plans)

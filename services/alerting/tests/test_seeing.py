@@ -45,6 +45,21 @@ async def test_lists_hold_the_goals_that_one_sees_and_no_other(office, name):
 
 
 @pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_the_lights_of_all_goals_come_in_full_pages_of_goals_that_one_sees(
+    office, name, limit
+):
+    pages, after = [], ""
+    while after is not None:
+        page = (await office.get(name, f"/v1/lights?limit={limit}&after={after}")).json()
+        pages.append(list(dict.fromkeys(row["goal"] for row in page["items"])))
+        assert page["complete_to_ms"] >= 0
+        after = page["next"]
+    seen = sorted(SEEN[name])
+    assert pages == [seen[at : at + limit] for at in range(0, len(seen), limit)]
+
+
+@pytest.mark.parametrize("name", SEEN)
 async def test_a_goal_that_one_does_not_see_is_not_there(office, name):
     for goal in GOALS:
         status = 200 if goal in SEEN[name] else 404

@@ -172,3 +172,15 @@ async def test_a_share_is_shown_in_percent_and_an_amount_over_another_as_it_is(
     cost = {"form": "ratio", "over_metric": "leads", "unit": "CNY", "target": "80"}
     signed.services.answers["GET /v1/goals/g"] = make.goal("g", **cost)
     assert '80 <span class="unit">CNY' in (await signed.get("/goals/g")).text
+
+
+async def test_lights_that_come_in_pages_are_read_to_their_end(signed: Any, make: Any) -> None:
+    one_goal(signed, make)
+    signed.services.answers[GOALS] = make.page_of(make.goal(), make.goal("h"))
+    answers = {
+        "": make.page_of(make.light("g", "2026-03-10", "red"), next="g", complete_to_ms=5_000),
+        "g": make.page_of(make.light("h", "2026-03-10", "red"), complete_to_ms=1_000),
+    }
+    signed.services.answers[LIGHTS] = lambda request: answers[request.url.params.get("after", "")]
+    page = (await signed.get("/goals")).text
+    assert "As of 1 Jan 1970 08:00:01" in page

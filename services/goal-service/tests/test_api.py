@@ -360,3 +360,18 @@ async def test_days_of_two_years_are_put_side_by_side_by_spring_festival(door: A
         span = dict(zip(("from", "to"), wrong, strict=True))
         refused = await door.call("GET", "/v1/festivals/spring", status=422, **span)
         assert refused["error"]["where"] == where
+
+
+async def test_a_goal_is_changed_so_often_and_can_then_be_stopped(
+    door: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("goal_service.handlers.goals.MOST_VERSIONS", 2)
+    await door.call("POST", "/v1/goals", RETAIL, status=201)
+    path = "/v1/goals/export_revenue"
+    await door.call("PUT", path, RETAIL | {"reason": "a new market"})
+    for language, word in (("en", "2 versions"), ("zh", "2 个版本")):
+        body = RETAIL | {"reason": "once more"}
+        refused = await door.call("PUT", path, body, status=409, language=language)
+        assert refused["error"]["code"] == "too-many-versions"
+        assert word in refused["error"]["message"]
+    assert (await door.call("DELETE", path, reason="sold the unit"))["version"] == 3

@@ -50,8 +50,9 @@ async def test_a_won_deal_without_currency_is_won_and_its_revenue_comes_with_the
     await told(stage, "dealstage", "closedwon", now_ms - 2000)
     assert (await stage.total("hubspot_deals_won"))[0] == 1
     assert (await stage.total("hubspot_won_revenue"))[0] == 0
-    assert await stage.letters() == []
+    assert [each["cause"] for each in await stage.letters()] == ["currency-unknown"]
     await told(stage, "deal_currency_code", "CNY", now_ms - 1000)
+    assert await stage.letters() == []
     assert (await stage.total("hubspot_deals_won"))[0] == 1
     assert (await stage.total("hubspot_won_revenue"))[0] == 86400
     await told(stage, "dealstage", "closedlost", now_ms)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from event_contracts.metrics import MetricDefined
 
@@ -167,3 +168,16 @@ async def test_records_are_listed_by_the_days_of_the_source(stage: Any, make: An
         "&to=9999-12-31",
     ):
         assert (await stage.call("GET", f"/v1/records?source=shop{bad}")).status_code == 422
+
+
+async def test_a_source_has_so_many_metrics_and_those_it_has_can_still_be_changed(
+    stage: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.declare()
+    metric = make.shop_metrics()[0]
+    monkeypatch.setattr("metrics_ingest.handlers.definitions.MOST_METRICS", 3)
+    refused = await stage.call("POST", "/v1/metrics", metric | {"name": "one_more"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "too-many-metrics")
+    assert "3 metrics" in refused.json()["error"]["message"]
+    changed = await stage.done("PUT", "/v1/metrics/gross_revenue", metric | {"unit": "pounds"})
+    assert changed["version"] == 2

@@ -292,6 +292,10 @@ class SubjectStore(PlanStore, Protocol):
         """Keep these states."""
         ...
 
+    async def close_letters(self, ids: Collection[str]) -> None:
+        """Close the letters of these ids that are new."""
+        ...
+
 
 class OlderIds(Protocol):
     """Where the seen ids are looked up that memory has no room for."""
@@ -354,4 +358,8 @@ class Replays(Protocol):
 
     def publish(self, event: RawEvent) -> None:
         """Send it with the transaction."""
+        ...
+
+    def touch(self, source: SourceName, event: SubjectEvent) -> None:
+        """Send to its subject what that knows already: it is booked anew."""
         ...

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from metrics_ingest.domain.topics_of import ANY_TOPIC, TopicsOf
 from service_kit.errors import SettingError
 from service_kit.settings import Settings, integer, setting
 
@@ -55,6 +56,14 @@ class IngestSettings:
         "", "The user's password.", "PACELINE_SCHEMA_REGISTRY_PASSWORD", "none"
     )
 
+    topics: TopicsOf = setting(
+        ANY_TOPIC,
+        "Which of the organisation's topics each tenant may name as a source's door, with * for "
+        "any characters: TENANT=NAME,NAME; TENANT=NAME. A tenant without a line may name none.",
+        "PACELINE_TOPICS_OF",
+        "every tenant any topic that is not ours",
+    )
+
     @classmethod
     def from_environment(
         cls, settings: Settings, environment: Mapping[str, str] | None = None
@@ -74,7 +83,19 @@ class IngestSettings:
             registry=_registry(env.get("PACELINE_SCHEMA_REGISTRY", "")),
             registry_user=env.get("PACELINE_SCHEMA_REGISTRY_USER", ""),
             registry_password=env.get("PACELINE_SCHEMA_REGISTRY_PASSWORD", ""),
+            topics=_topics(env.get("PACELINE_TOPICS_OF", "")),
         )
+
+
+def _topics(text: str) -> TopicsOf:
+    try:
+        return TopicsOf.read(text)
+    except ValueError as error:
+        raise SettingError(
+            f"PACELINE_TOPICS_OF: {error}",
+            "lines such as acme=acme.*,crm-acme; globex=globex-* are needed",
+            "应为 acme=acme.*,crm-acme; globex=globex-* 这样的写法",
+        ) from None
 
 
 def _registry(text: str) -> str:

@@ -2,8 +2,10 @@
 
 import random
 from collections import Counter
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -212,3 +214,17 @@ async def test_two_histories_in_one_lane_halt_the_partition(ads: Any, stage: Any
     stage.deliver(row | {"range": [5, 9], "value": encode(other)})
     await stage.settle()
     assert stage.subjects.halted == {Partition("subjects", row["partition"]): "lane-conflict"}
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/Los_Angeles", "Pacific/Pago_Pago"])
+async def test_a_whole_day_is_a_sign_of_life_on_that_date_wherever_a_goal_looks_from(
+    ads: Any, stage: Any, zone: str
+) -> None:
+    await stage.done("POST", "/v1/sources", ads.source(zone=zone))
+    await stage.done("POST", "/v1/metrics", ads.METRICS[1] | {"source": "ads", "unit": "GBP"})
+    row = {"account": "1", "day": "6", "as_of": 1, "row": 1, "rows": 1}
+    await ads.send(stage, ads.event("a", "row", at="2011-05-06T00:00:00", **row))
+    (quarter,) = {each.quarter for batch in await stage.facts() for each in batch.accepted}
+    heard = datetime.fromtimestamp(quarter * 900, UTC)
+    for other in (zone, "America/Los_Angeles", "UTC", "Asia/Shanghai", "Pacific/Auckland"):
+        assert heard.astimezone(ZoneInfo(other)).date() == date(2011, 5, 6), other

@@ -24,8 +24,8 @@ class Watcher:
 
     async def knows_all(self) -> bool:
         """Whether alerting has heard of every goal."""
-        page = await self._api.get("alerting", "/v1/lights")
-        return {row["goal"] for row in page["items"]} >= {
+        rows = await self._api.all("alerting", "/v1/lights")
+        return {row["goal"] for row in rows} >= {
             goal.aim.id for goal in self._picture.goals.values() if goal.aim.start <= self._first
         }
 
@@ -44,8 +44,7 @@ class Watcher:
             await asyncio.sleep(every)
 
     async def _lights(self) -> None:
-        page = await self._api.get("alerting", "/v1/lights")
-        self._picture.look(page["items"])
+        self._picture.look(await self._api.all("alerting", "/v1/lights"))
 
     async def _deeds(self) -> None:
         rows = await self._new("alerting", "/v1/goal-events")

@@ -128,8 +128,8 @@ class Watcher:
         await until(self._known, KNOWN_WITHIN, "alerting knows the goals")
 
     async def _known(self) -> bool:
-        page = await self._api.get("alerting", "/v1/lights")
-        return {row["goal"] for row in page["items"]} >= self._picture.goals.keys()
+        rows = await self._api.all("alerting", "/v1/lights")
+        return {row["goal"] for row in rows} >= self._picture.goals.keys()
 
     async def watch(self) -> None:
         """Keep the picture up to date until cancelled."""

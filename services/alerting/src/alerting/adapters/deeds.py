@@ -124,7 +124,7 @@ async def make_indexes(store: Store) -> None:
     await store.db["due"].create_index([("partition", 1), ("at_ms", 1)])
     await store.db["due"].create_index([("partition", 1), ("dirty_from", 1)])
     await store.db["progress"].create_index([("tenant", 1), ("goal", 1)])
-    await store.db["goals"].create_index([("tenant", 1)])
+    await store.db["goals"].create_index([("tenant", 1), ("goal", 1)])
     await store.db["goal_versions"].create_index([("of", 1)])
     await store.db["directory"].create_index([("tenant", 1)])
 

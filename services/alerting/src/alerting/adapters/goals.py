@@ -162,10 +162,11 @@ async def newest_of(store: Store, keys: Collection[GoalKey]) -> dict[GoalKey, Go
     return {goal.key: goal for goal in (goal_of(_read(row["body"])) for row in rows)}
 
 
-async def keys_of(store: Store, tenant: str) -> list[GoalKey]:
-    """Return the tenant's goals."""
-    rows = await store.db[GOALS].find({"tenant": tenant}, projection=["goal"]).to_list(None)
-    return sorted(GoalKey(tenant, row["goal"]) for row in rows)
+async def goals_behind(store: Store, tenant: str, after: str, limit: int) -> list[Goal]:
+    """Return the newest version of the tenant's goals whose ids come next, in order."""
+    query = {"tenant": tenant, "goal": {"$gt": after}}
+    rows = await store.db[GOALS].find(query, sort=[("goal", 1)], limit=limit).to_list(None)
+    return [goal_of(_read(row["body"])) for row in rows]
 
 
 def _versions(rows: Iterable[Document]) -> list[Goal]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from alerting.adapters.days import parts_in
 from alerting.adapters.dockets import docket_in
-from alerting.adapters.goals import keys_of, versions_of
+from alerting.adapters.goals import goals_behind, versions_of
 from alerting.adapters.lights import judged_between, last_judged
 from alerting.adapters.values import Marks, lowest, watermarks
 from alerting.api.seeing import Seeing, Sight, unknown
@@ -28,6 +28,7 @@ from service_kit.store import Document
 from service_kit.web import Caller, answer, require
 
 FOREVER_MS = 2**53
+CHUNK = 200  # goals that are looked through at once for those that the caller sees
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Reader = Annotated[Caller, Depends(require("lights:read"))]
@@ -61,7 +62,8 @@ class Door:
     ) -> Response:
         """List a goal's judged spans by day, then the running one, marked provisional.
 
-        Without ``goal``: the last judged and the running span of every goal. ``complete_to_ms``:
+        Without ``goal``: the last judged and the running span of every goal, by its id; ``limit``
+        is of goals, and ``from`` and ``to`` say nothing there. ``complete_to_ms``:
         everything accepted before it is in these lights. ``to_date`` beside each run light is the
         headline. ``needed_per_day``: what each working day left has to bring, of a sum. A goal that
         the caller does not see is not there; of somebody else's own goal the lights stop before a
@@ -71,7 +73,7 @@ class Door:
         marks = await watermarks(self._store)
         sight = await self._seeing.sight(caller)
         if goal is None:
-            return await self._overview(caller.tenant, sight, marks)
+            return await self._overview(caller.tenant, sight, marks, after, limit)
         key = GoalKey(caller.tenant, goal)
         versions = await self._seeing.versions(sight, key, "query.goal")
         docket = await docket_in(self._store, key)
@@ -98,13 +100,16 @@ class Door:
         }
         return answer(body)
 
-    async def _overview(self, tenant: str, sight: Sight, marks: Marks) -> Response:
+    async def _overview(
+        self, tenant: str, sight: Sight, marks: Marks, after: str, limit: int
+    ) -> Response:
         rows: list[dict[str, Any]] = []
         complete: list[int] = []
-        for key in await keys_of(self._store, tenant):
+        keys = await self._seen_behind(tenant, sight, after, limit + 1)
+        for key in keys[:limit]:
             versions = await versions_of(self._store, key)
             docket = await docket_in(self._store, key)
-            if docket is None or not sight.sees(versions[-1]):
+            if docket is None:
                 continue
             seen_to = await self._seeing.seen_to(sight, versions[-1])
             last = await last_judged(self._store, key, seen_to)
@@ -112,7 +117,18 @@ class Door:
             running = await self._running(docket, versions, sight)
             rows += [row for row in running if row["span"]["start"] <= seen_to]
             complete.append(self._complete_ms(marks, docket, versions[-1]))
-        return answer({"items": rows, "next": None, "complete_to_ms": min(complete, default=-1)})
+        more = keys[limit - 1].goal if len(keys) > limit else None
+        return answer({"items": rows, "next": more, "complete_to_ms": min(complete, default=-1)})
+
+    async def _seen_behind(self, tenant: str, sight: Sight, after: str, most: int) -> list[GoalKey]:
+        found: list[GoalKey] = []
+        while len(found) < most:
+            goals = await goals_behind(self._store, tenant, after, CHUNK)
+            found += [goal.key for goal in goals if sight.sees(goal)]
+            if len(goals) < CHUNK:
+                break
+            after = goals[-1].key.goal
+        return found[:most]
 
     async def _running(
         self, docket: Docket, versions: list[Goal], sight: Sight

@@ -11,10 +11,8 @@ from console.domain.answers import Day, Deed, Goal, Light, Lights, Progress, Ste
 from console.domain.curves import Point
 from console.domain.overview import Look, Row
 from console.handlers.notices import Notices
-from console.handlers.overview import Names, deeds_of, names_of
-from console.ports import ALERTING, GOALS, Api, at
-
-PAGE = 1000
+from console.handlers.overview import PAGE, Names, deeds_of, lights_of, names_of
+from console.ports import GOALS, Api, at
 
 
 class GoalPage(NamedTuple):
@@ -41,9 +39,9 @@ async def goal_page(api: Api, identity: str, now_ms: int) -> GoalPage:
     goal = await api.get(GOALS, at("goals", identity), Goal)
     (lights, progress, all_lights), (path, children, versions), deeds, names = await asyncio.gather(
         asyncio.gather(
-            notices.unless(_lights(api, identity), Lights(items=())),
+            notices.unless(lights_of(api, identity), Lights(items=())),
             notices.unless(_progress(api, identity), None),
-            notices.unless(api.get(ALERTING, "/v1/lights", Lights), Lights(items=())),
+            notices.unless(lights_of(api), Lights(items=())),
         ),
         asyncio.gather(
             notices.unless(api.all(GOALS, at("goals", identity, "path"), Step), []),
@@ -77,22 +75,6 @@ async def goal_page(api: Api, identity: str, now_ms: int) -> GoalPage:
 def local_day(now_ms: int, zone: str) -> date:
     """Return the day of an instant in a zone."""
     return datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).date()
-
-
-async def _lights(api: Api, goal: str) -> Lights:
-    """Return all spans of a goal, judged and running."""
-    found = await api.get(ALERTING, "/v1/lights", Lights, goal=goal, limit=PAGE)
-    items = list(found.items)
-    while found.next is not None:
-        found = await api.get(
-            ALERTING, "/v1/lights", Lights, goal=goal, limit=PAGE, after=found.next
-        )
-        items += found.items
-    return Lights(
-        items=tuple(items),
-        complete_to_ms=found.complete_to_ms,
-        needed_per_day=found.needed_per_day,
-    )
 
 
 async def _progress(api: Api, goal: str) -> Progress | None:

@@ -4,13 +4,14 @@ import asyncio
 from typing import NamedTuple
 
 from console.domain import overview
-from console.domain.answers import Deed, Goal, Letters, Lights, Person, Source, Team
+from console.domain.answers import Deed, Goal, Letters, Light, Lights, Person, Source, Team
 from console.domain.overview import Row
 from console.handlers.notices import Notices
 from console.ports import ALERTING, GOALS, INGEST, Api
 
 MOST_TOLD = 12
 MOST_ASKED = 8
+PAGE = 1000
 
 
 class Names(NamedTuple):
@@ -61,7 +62,7 @@ async def goals_page(api: Api, text: str = "") -> Goals:
     notices = Notices()
     goals, lights, names = await asyncio.gather(
         api.all(GOALS, "/v1/goals", Goal),
-        notices.unless(api.get(ALERTING, "/v1/lights", Lights), Lights(items=())),
+        notices.unless(lights_of(api), Lights(items=())),
         names_of(api, notices),
     )
     running = [goal for goal in goals if not goal.stopped]
@@ -92,6 +93,27 @@ async def today_page(api: Api, person: str, team: str, scopes: frozenset[str]) -
     return Today(
         goals, urgent, mine, [row for row in others if row not in mine], told, letters, paused
     )
+
+
+async def lights_of(api: Api, goal: str | None = None) -> Lights:
+    """Return all spans of a goal, judged and running; without one the last ones of every goal.
+
+    They are complete to where those of the least complete goal are.
+    """
+    items: list[Light] = []
+    complete: list[int] = []
+    after: str | None = None
+    while True:
+        found = await api.get(ALERTING, "/v1/lights", Lights, goal=goal, limit=PAGE, after=after)
+        items += found.items
+        complete += [found.complete_to_ms] if found.items else []
+        after = found.next
+        if after is None:
+            return Lights(
+                items=tuple(items),
+                complete_to_ms=min(complete, default=found.complete_to_ms),
+                needed_per_day=found.needed_per_day,
+            )
 
 
 async def names_of(api: Api, notices: Notices) -> Names:

@@ -25,6 +25,9 @@ from goal_service.handlers.publishing import publish
 from goal_service.ports import GoalBooks
 from service_kit.errors import UserError
 
+MOST_VERSIONS = 1_000
+"""Of a goal, made by changing it: whoever judges it reads all of them."""
+
 
 class Changed(NamedTuple):
     """A goal's new version, and the goals further down that it moved."""
@@ -59,7 +62,7 @@ async def create_goal(command: CreateGoal, books: GoalBooks) -> GoalVersion:
 async def change_goal(command: ChangeGoal, books: GoalBooks) -> Changed:
     """Add a version, which the shares of its target follow.
 
-    Raises UserError when the goal is unknown or no more at ``based_on``.
+    Raises UserError when the goal is unknown, no more at ``based_on``, or changed too often.
     """
     before = await current_goal(command.tenant, command.goal, books)
     if command.based_on is not None and command.based_on != before.goal.version:
@@ -72,6 +75,8 @@ async def change_goal(command: ChangeGoal, books: GoalBooks) -> Changed:
             "请重新读取后再修改",
             status=409,
         )
+    if before.goal.version >= MOST_VERSIONS:
+        raise _changed_too_often(command.goal)
     placed = replace(command, draft=await in_its_split(command, before, books))
     version = await _settled(placed, before.goal, books)
     await publish(version, before, "goal.changed", books)
@@ -105,6 +110,19 @@ def goal_unknown(goal: str) -> UserError:
         f"there is no goal {goal}; GET /v1/goals lists them",
         f"目标 {goal} 不存在；可用 GET /v1/goals 查看列表",
         status=404,
+    )
+
+
+def _changed_too_often(goal: str) -> UserError:
+    return UserError(
+        "too-many-versions",
+        "path.goal",
+        f"goal {goal} has {MOST_VERSIONS:,} versions, the most that one is changed to; stop it and "
+        "make a goal that goes on from it, and if a program writes it, let it write what changed "
+        "alone",
+        f"目标 {goal} 已有 {MOST_VERSIONS:,} 个版本，达到上限；请停止该目标并新建接续的目标；"
+        "若由程序写入，请仅在内容变化时写入",
+        status=409,
     )
 
 

@@ -66,6 +66,14 @@ async def supersede(tx: Tx, keys: Collection[bytes]) -> None:
     )
 
 
+async def close(tx: Tx, ids: Collection[str]) -> None:
+    """Close letters that are new: what they lacked is there."""
+    if ids:
+        await tx[LETTERS].update_many(
+            {"_id": {"$in": sorted(ids)}, "state": NEW}, {"$set": {"state": SUPERSEDED}}
+        )
+
+
 class MongoLetters:
     """The dead letters inside the transaction of a replay (ports.LetterStore)."""
 

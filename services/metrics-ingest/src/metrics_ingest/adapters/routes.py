@@ -157,11 +157,17 @@ class AnnouncementsRoute:
 class ReplaysRoute:
     """Replayed events, where their first copy went (ports.Replays)."""
 
-    def __init__(self, outbox: Outbox, counts: Counts) -> None:
+    def __init__(self, outbox: Outbox, counts: Counts, now_ms: int) -> None:
         self._outbox = outbox
-        self._count = counts.raw
+        self._now_ms = now_ms
+        self._counts = counts
 
     def publish(self, event: RawEvent) -> None:
         """Send an event."""
         parts = (event.tenant, event.source, event.id)
-        _send(self._outbox, RAW.name, self._count, event, *parts)
+        _send(self._outbox, RAW.name, self._counts.raw, event, *parts)
+
+    def touch(self, source: tuple[str, str], event: SubjectEvent) -> None:
+        """Send to its subject what that knows already: it is booked anew."""
+        route = FoldRoute(self._outbox, self._counts)
+        route.divert(source, 0, self._now_ms, [event])

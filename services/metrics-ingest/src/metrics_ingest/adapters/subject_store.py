@@ -6,13 +6,14 @@
 with ``|1``, ``|2`` ... behind the id; ``more`` says how many.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 from pymongo import UpdateOne
 
 from event_contracts.wire import hash16, key_of
 from metrics_ingest.adapters.folds import MongoFoldStore
+from metrics_ingest.adapters.letters import close
 from metrics_ingest.domain.subjects.subject import State, Subject
 
 SUBJECTS = "subjects"
@@ -35,6 +36,10 @@ class MongoSubjectStore(MongoFoldStore):
             + "".join(rests[rest] for rest in _rests(identity, document.get("more", 0)))
             for identity, document in found.items()
         }
+
+    async def close_letters(self, ids: Collection[str]) -> None:
+        """Close letters whose records lack nothing any more."""
+        await close(self._tx, ids)
 
     async def write_states(self, states: Mapping[Subject, State]) -> None:
         """Keep these states."""

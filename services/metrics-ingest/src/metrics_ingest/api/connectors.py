@@ -10,6 +10,7 @@ from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.api.definitions import MOST_OF_SOURCE
 from metrics_ingest.domain.commands import AddConnector
 from metrics_ingest.domain.connectors import Connector, Wanted
+from metrics_ingest.domain.topics_of import TopicsOf
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.connectors import Added
 from service_kit.errors import UserError
@@ -23,7 +24,9 @@ SourceWriter = Annotated[Caller, Depends(require("sources:write"))]
 METRICS = "metrics:write"
 
 
-def routes(runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool) -> APIRouter:
+def routes(
+    runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool, topics: TopicsOf
+) -> APIRouter:
     """Return the routes of the connectors; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
 
@@ -48,7 +51,7 @@ def routes(runtime: Runtime, counts: Counts, sources: StoredSources, registry: b
             store = MongoDefinitions(tx, runtime.clock.now_ms())
             announcements = AnnouncementsRoute(outbox, counts)
             added: Added = await HANDLERS[AddConnector](
-                command, store, announcements, runtime.settings.prefix, registry
+                command, store, announcements, runtime.settings.prefix, registry, topics
             )
             return added
 

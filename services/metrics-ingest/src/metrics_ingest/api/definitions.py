@@ -13,6 +13,7 @@ from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.drift import Known, Sampled
+from metrics_ingest.domain.topics_of import TopicsOf
 from metrics_ingest.handlers import HANDLERS
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
@@ -43,16 +44,23 @@ class MetricBody(Metric, frozen=True):
     reason: str = ""
 
 
-def routes(runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool) -> APIRouter:
+def routes(
+    runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool, topics: TopicsOf
+) -> APIRouter:
     """Return the routes of the definitions; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
-    _source_routes(router, runtime, counts, sources, registry)
+    _source_routes(router, runtime, counts, sources, registry, topics)
     _metric_routes(router, runtime, counts)
     return router
 
 
 def _source_routes(
-    router: APIRouter, runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool
+    router: APIRouter,
+    runtime: Runtime,
+    counts: Counts,
+    sources: StoredSources,
+    registry: bool,
+    topics: TopicsOf,
 ) -> None:
     queries = Queries(runtime.store)
 
@@ -64,7 +72,9 @@ def _source_routes(
             store = MongoDefinitions(tx, runtime.clock.now_ms())
             told = AnnouncementsRoute(outbox, counts)
             prefix = runtime.settings.prefix
-            written: Source = await HANDLERS[DefineSource](command, store, told, prefix, registry)
+            written: Source = await HANDLERS[DefineSource](
+                command, store, told, prefix, registry, topics
+            )
             return written
 
         defined = await runtime.api.run(body)

@@ -104,8 +104,9 @@ def routes(runtime: Runtime, counts: Counts, schemas: Schemas) -> APIRouter:
         )
 
         async def body(tx: Tx, outbox: Outbox) -> Replayed:
-            store = MongoLetters(tx, runtime.clock.now_ms())
-            replays = ReplaysRoute(outbox, counts)
+            now_ms = runtime.clock.now_ms()
+            store = MongoLetters(tx, now_ms)
+            replays = ReplaysRoute(outbox, counts, now_ms)
             done: Replayed = await HANDLERS[ReplayDeadLetters](command, store, schemas, replays)
             return done
 

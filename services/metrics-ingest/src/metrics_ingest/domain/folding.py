@@ -22,6 +22,7 @@ from metrics_ingest.domain.definitions import Source
 from metrics_ingest.domain.facts.cells import CellKey, CellSum
 from metrics_ingest.domain.mapping import Mapped, conflicts, content_stamp, decode
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan
+from metrics_ingest.domain.subjects.subject import QUARTER_MS
 from metrics_ingest.domain.values import EXACT
 
 Seen = Callable[[bytes], int | None]
@@ -79,13 +80,14 @@ class SourceFold:
         """Count an accepted event, once, whatever it is diverted to."""
         self.diverted += diverted
         self.accepted += 1
-        quarter = event.at_ms // 900_000
+        state = self.plan.diverter.plan_for(event.type)
+        quarter = event.at_ms // QUARTER_MS if state is None else state.quarter_of(event)
         self.quarters[quarter] = self.quarters.get(quarter, 0) + 1
         metrics = self.plan.metrics_for(event.type)
         record = self.plan.is_record(event.type)
         if record:
             self.records.append(BusinessRecord(arrival, event))
-        elif not metrics and self.plan.diverter.plan_for(event.type) is None:
+        elif not metrics and state is None:
             self.unmatched += 1
         for metric in self.plan.diverter.plain(event.type, metrics):
             self._add_to(metric, event)

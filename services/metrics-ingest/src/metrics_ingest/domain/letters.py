@@ -4,11 +4,13 @@ import msgspec
 import xxhash
 
 from event_contracts.raw import RawEvent
+from event_contracts.subjects import SubjectEvent
 from event_contracts.wire import hash16
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.folding import Letter
 from metrics_ingest.domain.mapping import Reader, decode
 from metrics_ingest.domain.secrets import without_secrets
+from metrics_ingest.domain.subjects.subject import Subject
 
 NEW = "new"
 REPLAYED = "replayed"
@@ -16,6 +18,10 @@ SUPERSEDED = "superseded"
 
 PROCESSOR = "metrics-ingest/1"
 """Who refused: to be counted up when the meaning of a letter's fields changes."""
+
+
+SUBJECT_DOOR = "subjects/"
+"""The door of what was refused where subjects are: no source has one of this name."""
 
 
 class KeptLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +93,23 @@ def kept(letter: Letter, topic: str, partition: int, at_ms: int) -> KeptLetter:
         processor=PROCESSOR,
         place=raw.place,
     )
+
+
+def lacking_id(subject: Subject, cause: str, where: str) -> str:
+    """Return the id of the letter that a record lacks something: one, however often it is told."""
+    return hash16("lacking", *subject, cause, where).hex()
+
+
+def touch_of(letter: KeptLetter) -> SubjectEvent | None:
+    """Return the event that has a record booked anew, None of a letter that is of no record.
+
+    The record knows what the event said, and the letter has it without its secrets: it says no more
+    than whose it is.
+    """
+    if letter.error is not None or not letter.door.startswith(SUBJECT_DOOR):
+        return None
+    told = msgspec.json.decode(letter.body, type=SubjectEvent)
+    return msgspec.structs.replace(told, decimals={}, texts={}, integers={})
 
 
 def again(letter: KeptLetter, reader: Reader | None) -> RawEvent | None:

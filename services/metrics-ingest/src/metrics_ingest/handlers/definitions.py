@@ -16,8 +16,12 @@ from metrics_ingest.domain.checks.money import check_currency_kept
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.money.exchange import effect_of
+from metrics_ingest.domain.topics_of import ANY_TOPIC, TopicsOf
 from metrics_ingest.ports import Announcements, DefinitionStore
 from service_kit.errors import UserError
+
+MOST_METRICS = 1_000
+"""Of a source: each of its events is held against those of its type."""
 
 
 async def define_source(
@@ -26,17 +30,19 @@ async def define_source(
     announcements: Announcements,
     prefix: str,
     registry: bool,
+    topics: TopicsOf = ANY_TOPIC,
 ) -> Source:
     """Write a source and return it with its version; the same content again changes nothing.
 
-    ``prefix`` begins our own topics, ``registry`` tells whether there is one of schemas. The
-    source's metrics are announced anew where others know something of it that changes. A new
-    version of a paused source runs again. Raises UserError.
+    ``prefix`` begins our own topics, ``registry`` tells whether there is one of schemas, ``topics``
+    which ones a tenant may name. The source's metrics are announced anew where others know
+    something of it that changes. A new version of a paused source runs again. Raises UserError.
     """
     tenant, source = command.tenant, command.source
     before = await store.source(tenant, source.name)
     _check_presence(before is not None, command.exists, "source", source.name)
     check_source(source, await store.metrics_of(tenant, source.name), prefix)
+    topics.check(tenant, source)
     if not registry:
         check_without_registry(source)
     if before is not None:
@@ -85,6 +91,8 @@ async def define_metric(
     if before is not None:
         check_dims_kept(before, metric)
         check_currency_kept(before, metric, source)
+    if before is None or before.source != metric.source:
+        await _check_room(tenant, metric.source, store)
     version = before.version if before else 0
     if before is not None and msgspec.structs.replace(metric, version=version) == before:
         return before
@@ -113,6 +121,17 @@ async def _tell_metrics(
         detail = {"version": written.version, "reason": f"source {after.name}: {command.reason}"}
         await store.note(tenant, command.actor, "metric.defined", metric.name, detail)
         announcements.publish(announcement(tenant, written, after))
+
+
+async def _check_room(tenant: str, source: str, store: DefinitionStore) -> None:
+    if len(await store.metrics_of(tenant, source)) >= MOST_METRICS:
+        raise UserError(
+            "too-many-metrics",
+            "$.source",
+            f"the source {source} has {MOST_METRICS:,} metrics, the most that one may have; tell "
+            "them apart by dimensions, or declare a second source",
+            f"数据源 {source} 已有 {MOST_METRICS:,} 个指标，达到上限；请用维度区分，或另建数据源",
+        )
 
 
 def _check_presence(there: bool, wanted: bool, what: str, name: str) -> None:

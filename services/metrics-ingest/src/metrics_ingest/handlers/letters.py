@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from event_contracts.raw import RawEvent
 from metrics_ingest.domain.commands import ReplayDeadLetters
 from metrics_ingest.domain.definitions import TOPIC_DOOR
-from metrics_ingest.domain.letters import KeptLetter, again
+from metrics_ingest.domain.letters import KeptLetter, again, touch_of
 from metrics_ingest.domain.mapping import Reader
 from metrics_ingest.domain.mapping.wire import AVRO
 from metrics_ingest.handlers.rekeying import (
@@ -64,6 +64,13 @@ async def replay(
         if not letters:
             break
         tried += len(letters)
+        touches = {letter.id: touch for letter in letters if (touch := touch_of(letter))}
+        for letter in letters:
+            if letter.id in touches:
+                replays.touch((letter.tenant, letter.source), touches[letter.id])
+                sent.append(letter.id)
+                size += len(letter.body)
+        letters = [letter for letter in letters if letter.id not in touches]
         for letter, events in await _events_of(letters, store, schemas, known):
             for event in events:
                 replays.publish(event)

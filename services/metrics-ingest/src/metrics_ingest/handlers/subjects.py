@@ -1,7 +1,7 @@
 """The subjects log is applied: states move on, and the difference leaves as facts."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
 from typing import Any, NamedTuple, TypeVar
@@ -12,6 +12,7 @@ from event_contracts.subjects import Role, SubjectBatch, SubjectEvent
 from metrics_ingest.domain.causes import OUT_OF_RANGE, Unfit
 from metrics_ingest.domain.facts.batches import days_with_unknown_sets, limit, sets_met
 from metrics_ingest.domain.facts.cells import CellKey, CellSum
+from metrics_ingest.domain.letters import lacking_id
 from metrics_ingest.domain.memory import MOST_SETS
 from metrics_ingest.domain.plans import MetricPlan, SourcePlan, TenantPlan
 from metrics_ingest.domain.subjects import conversions, entities, slices, snapshots, units
@@ -80,6 +81,19 @@ class SubjectsEffect:
     conflicts: Counter[SourceName] = field(default_factory=Counter)
     tallies: dict[int, Stripe] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    lacking: dict[Subject, list[Refused]] = field(default_factory=dict)
+    mended: list[str] = field(default_factory=list)
+
+    @property
+    def short(self) -> list[Refused]:
+        """What cannot count of records as they are now."""
+        return [each for told in self.lacking.values() for each in told]
+
+    @property
+    def letters(self) -> list[Refused]:
+        """All that there is a letter of."""
+        return self.refused + self.short
+
     others: int = 0
 
 
@@ -101,6 +115,7 @@ async def apply_subjects(
     with localcontext(EXACT):
         after = {s: _step(s, before[s], told[s], plans, effect) for s in told}
         moved = {s: state for s, state in after.items() if state != before[s]}
+        effect.mended = list(_mended(before, moved))
         moved = await _land(store, memory, plans, before, moved, effect)
         found = Differences()
         for subject, state in moved.items():
@@ -169,12 +184,20 @@ def _step(
         effect.refused.append(Refused(subject, events[0], unfit))
         return state
     effect.outcomes.update((subject.role, outcome) for outcome in step.outcomes)
+    effect.lacking[subject] = [Refused(subject, events[-1], unfit) for unfit in step.lacking]
     if conflicts := step.outcomes.count(CONFLICT):
         effect.conflicts[subject.tenant, subject.source] += conflicts
     if BEYOND in step.outcomes:  # told once of many
         full = Unfit(OUT_OF_RANGE, subject.name, f"at most {slices.MOST_ROWS} rows in a slice")
         effect.refused.append(Refused(subject, events[step.outcomes.index(BEYOND)], full))
     return _with_moved(subject, state, step.state, plans)
+
+
+def _mended(before: Mapping[Subject, State], moved: Mapping[Subject, State]) -> Iterator[str]:
+    """Yield the ids of the letters of what is lacking no more."""
+    for subject, state in moved.items():
+        for cause, where in set(before[subject].lacking) - set(state.lacking):
+            yield lacking_id(subject, cause, where)
 
 
 def _with_moved(

@@ -14,7 +14,7 @@ from metrics_ingest.adapters.subject_store import MongoSubjectStore
 from metrics_ingest.adapters.tallies import tallies_of
 from metrics_ingest.domain.causes import UNREADABLE, Unfit, error_text
 from metrics_ingest.domain.folding import Arrival, Letter
-from metrics_ingest.domain.letters import kept
+from metrics_ingest.domain.letters import SUBJECT_DOOR, kept, lacking_id
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.subjects import (
     ApplySubjects,
@@ -23,7 +23,13 @@ from metrics_ingest.handlers.subjects import (
     SubjectsEffect,
     remember,
 )
-from metrics_ingest.metrics import OTHER_SETS, SUBJECT_EVENTS, SUBJECT_MISSING, SUBJECT_WATERMARK
+from metrics_ingest.metrics import (
+    DEAD,
+    OTHER_SETS,
+    SUBJECT_EVENTS,
+    SUBJECT_MISSING,
+    SUBJECT_WATERMARK,
+)
 from service_kit.clock import Clock
 from service_kit.guards import Guards
 from service_kit.lanes import Receiver, Stamp
@@ -86,6 +92,7 @@ class SubjectsHandler:
             ApplySubjects(batches), store, facts, memory.subjects, now_ms
         )
         letters += [_refusal(each, batch.partition) for each in effect.refused]
+        letters += [_lacking(each, batch.partition) for each in effect.short]
         if letters:
             await store.write_letters(
                 [
@@ -93,6 +100,7 @@ class SubjectsHandler:
                     for each in letters
                 ]
             )
+        await store.close_letters(effect.mended)
         told_ms = receiver.watermark_ms(self._origins)
         if told_ms > memory.told_ms:
             facts.complete(str(batch.partition), told_ms)
@@ -109,6 +117,8 @@ class SubjectsHandler:
         for (role, outcome), count in effect.subjects.outcomes.items():
             SUBJECT_EVENTS.labels(role, outcome).inc(count)
         OTHER_SETS.inc(effect.subjects.others)
+        for subject, _, unfit in effect.subjects.letters:
+            DEAD.labels(subject.source, unfit.cause).inc()
         name = str(batch.partition)
         SUBJECT_MISSING.labels(name).set(
             sum(len(lane.missing) for lane in memory.receiver.lanes.values())
@@ -149,15 +159,30 @@ class SubjectsHandler:
 
 def _refusal(refused: Refused, partition: Partition) -> Letter:
     """Tell what was taken out of an accepted event: it cannot be replayed, but sent again."""
+    unfit = refused.unfit
+    error = error_text(unfit.cause, unfit.where, unfit.detail, unfit.zh)
+    return _told(refused, partition, error=error)
+
+
+def _lacking(refused: Refused, partition: Partition) -> Letter:
+    """Tell what cannot count of a record as it is now: one letter, closed once it counts."""
+    subject, _, unfit = refused
+    return _told(refused, partition, replay_of=lacking_id(subject, unfit.cause, unfit.where))
+
+
+def _told(
+    refused: Refused, partition: Partition, error: str | None = None, replay_of: str | None = None
+) -> Letter:
     subject, event, unfit = refused
     raw = RawEvent(
         tenant=subject.tenant,
         source=subject.source,
         id=event.id,
-        door=str(partition),
+        door=f"{SUBJECT_DOOR}{partition.number}",
         received_ms=event.received_ms,
         body=msgspec.Raw(msgspec.json.encode(event)),
-        error=error_text(unfit.cause, unfit.where, unfit.detail, unfit.zh),
+        error=error,
+        replay_of=replay_of,
     )
     return Letter(Arrival(0, hash16(subject.tenant, subject.source, event.id), raw), unfit)
 

@@ -19,7 +19,16 @@ from metrics_ingest.domain.definitions import (
 )
 from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped
-from metrics_ingest.domain.subjects.subject import Booked, Bookings, booked_of
+from metrics_ingest.domain.subjects.subject import (
+    MINUTE_MS,
+    QUARTER_MS,
+    Booked,
+    Bookings,
+    booked_of,
+    day_minute,
+    day_sign,
+)
+from metrics_ingest.domain.subjects.versions import RunPlan
 from metrics_ingest.domain.values import Value
 
 if TYPE_CHECKING:
@@ -77,6 +86,13 @@ class ContributionPlan:
             for metric, types in found
             if metric.definition.kind is MetricKind.CONVERSION
         }
+        self._types = {metric.definition.name: types for metric, types in found}
+        # Without a time of its own a record counts since its run began, whatever is edited later.
+        without_at = self.role is Role.ENTITY and contribution.at is None
+        self.runs = {
+            metric.definition.name: RunPlan(self, metric)
+            for metric, _ in (self._metrics if without_at else ())
+        }
         # Nothing but money that has to be converted can be wrong when a state is booked.
         self._paid = [
             each
@@ -130,6 +146,12 @@ class ContributionPlan:
             return event
         return Mapped(event.type, found, event.subject, event.fields)
 
+    def quarter_of(self, event: Mapped) -> int:
+        """Return the quarter hour (since the epoch) in which the event is a sign of life."""
+        if self._zone is None:
+            return event.at_ms // QUARTER_MS
+        return day_sign(self._placed(event).at_ms, self._zone)
+
     def emptied(self, fields: Mapping[str, Value]) -> frozenset[str]:
         """Return the fields that a partial event empties, by their name or their path's end."""
         listed = fields.get(self.contribution.nulled or "")
@@ -156,11 +178,15 @@ class ContributionPlan:
                 told = Mapped(kind, state.at_ms, state.subject, state.fields)
                 metric.check_money(told, partial=True)
 
-    def amount(self, conversion: "MetricPlan", state: Mapped) -> Amount | None:
-        """Return what a state is to a conversion; None: nothing, or it is no more. Raises Unfit."""
+    def amount(self, metric: "MetricPlan", state: Mapped) -> Amount | None:
+        """Return what a state is to a metric; None: nothing, or it is no more. Raises Unfit."""
         if self._is_gone(state):
             return None
-        return _amount(conversion, state, self.conversions[conversion.definition.name][1])
+        return _amount(metric, state, self._types[metric.definition.name])
+
+    def minute_of(self, at_ms: int) -> int:
+        """Return the minute in which what counts at an instant is booked."""
+        return at_ms // MINUTE_MS if self._zone is None else day_minute(at_ms, self._zone)
 
     def _is_gone(self, state: Mapped) -> bool:
         return any(gone(state.fields) for gone in self._gone)
@@ -172,18 +198,23 @@ class ContributionPlan:
         rate that was revised since restates nothing.
         """
         stays = {(each.metric, each.version): each for each in kept}
-        return tuple(self._booked(event, stays, None))
+        return tuple(self._booked(event, stays))
 
-    def book_again(self, event: Mapped, held: Bookings) -> Bookings:
-        """Return the same of a merged state.
+    def book_again(self, event: Mapped, held: Bookings) -> tuple[Bookings, list[Unfit]]:
+        """Return the same of a merged state, and what it lacks, each cause and place once.
 
         What cannot be had of it now (an amount whose currency was not told) stays as ``held``, and
         takes nothing else with it.
         """
-        return tuple(self._booked(event, {}, held))
+        lacking: dict[tuple[str, str], Unfit] = {}
+        return tuple(self._booked(event, {}, held, lacking)), list(lacking.values())
 
     def _booked(
-        self, event: Mapped, stays: Mapping[tuple[str, int], Booked], held: Bookings | None
+        self,
+        event: Mapped,
+        stays: Mapping[tuple[str, int], Booked],
+        held: Bookings = (),
+        lacking: dict[tuple[str, str], Unfit] | None = None,
     ) -> Iterator[Booked]:
         if self._is_gone(event):
             return
@@ -195,9 +226,10 @@ class ContributionPlan:
                 continue
             try:
                 amount = _amount(metric, placed, types)
-            except Unfit:
-                if held is None:
+            except Unfit as unfit:
+                if lacking is None:
                     raise
+                lacking[unfit.cause, unfit.where] = unfit.without_frames()
                 yield from (each for each in held if each.metric == metric.definition.name)
                 continue
             if amount is not None:

@@ -1,6 +1,7 @@
 """An entity: the newest state of one record, told whole or by its changed fields."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -14,10 +15,12 @@ from metrics_ingest.domain.subjects.subject import (
     CONFLICT,
     REPEATED,
     STALE,
+    Bookings,
     State,
     Step,
     mapped_of,
 )
+from metrics_ingest.domain.subjects.versions import Record
 from metrics_ingest.domain.values import Value
 
 Place = tuple[int, int]
@@ -28,7 +31,7 @@ class EntityState(State, frozen=True):
     """What is known of a record. ``since`` has the version of every field of a partial one.
 
     A field in ``since`` without a value was emptied; ``read`` says by which version of the source
-    a field was read.
+    a field was read. ``runs`` has by metric the versions that tell since when it counts.
     """
 
     as_of: int | None = None
@@ -41,12 +44,40 @@ class EntityState(State, frozen=True):
     integers: dict[str, int] = msgspec.field(default_factory=dict)
     since: dict[str, int] = msgspec.field(default_factory=dict)
     read: dict[str, int] = msgspec.field(default_factory=dict)
+    runs: dict[str, Record] = msgspec.field(default_factory=dict)
+
+    @property
+    def parts(self) -> int:
+        """How many versions it has."""
+        return 1 + sum(len(record.versions) for record in self.runs.values())
 
 
 def take(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
-    """Let the newest version hold; of a partial entity the newest value of every field."""
-    if plan.contribution.partial:
-        return _merge(state, events, plan)
+    """Let the newest version hold; of a partial entity the newest value of every field.
+
+    Where the record has no time of its own, it counts since it came to be what a metric counts.
+    """
+    step = (_merge if plan.contribution.partial else _newest)(state, events, plan)
+    runs = {}
+    for name, run in plan.runs.items():
+        record = state.runs.get(name, Record())
+        for event in events:
+            record, _ = run.add(record, event)
+        runs[name] = record
+    booked = {cell: _since_its_run(each, runs, plan) for cell, each in step.state.booked.items()}
+    return replace(step, state=msgspec.structs.replace(step.state, booked=booked, runs=runs))
+
+
+def _since_its_run(
+    booked: Bookings, runs: Mapping[str, Record], plan: ContributionPlan
+) -> Bookings:
+    return tuple(
+        plan.runs[each.metric].placed(each, runs[each.metric]) if each.metric in runs else each
+        for each in booked
+    )
+
+
+def _newest(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
     told = told_of(Held(state.as_of, state.stamp, state.mapping), events, plan)
     if told.event is None:
         return Step(state, told.outcomes)
@@ -69,10 +100,12 @@ def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: Contributio
         if outcome == APPLIED:  # told again at another time, a version stays where it landed
             versions.append((event.as_of, event.mapping, event.at_ms, event.type))
     as_of, mapping, at_ms, kind = max(versions)
-    booked = plan.book_again(Mapped(kind, at_ms, None, fields), state.booked.get("", ()))
+    merged = Mapped(kind, at_ms, None, fields)
+    booked, lacking = plan.book_again(merged, state.booked.get("", ()))
     return Step(
         EntityState(
             booked={"": booked},
+            lacking=tuple(sorted((unfit.cause, unfit.where) for unfit in lacking)),
             as_of=as_of,
             mapping=mapping,
             type=kind,
@@ -84,6 +117,7 @@ def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: Contributio
             read={name: mapping for name, (_, mapping) in since.items()},
         ),
         outcomes,
+        lacking,
     )
 
 

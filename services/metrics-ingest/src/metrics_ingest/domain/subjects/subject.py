@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from event_contracts.subjects import Role, SubjectEvent
+from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped, content_stamp
 from metrics_ingest.domain.values import Value
@@ -26,6 +27,9 @@ BEYOND = "beyond"  # a row of a slice that has no room for more
 UNMATCHED = "unmatched"  # nothing of it counts
 
 MINUTE_MS = 60_000
+QUARTER_MS = 15 * MINUTE_MS
+_QUARTER = 15
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Subject(NamedTuple):
@@ -59,9 +63,13 @@ Bookings = tuple[Booked, ...]
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is kept of a subject: ``booked`` by cell; a subject that is one cell has the key ""."""
+    """What is kept of a subject: ``booked`` by cell; a subject that is one cell has the key "".
+
+    ``lacking`` are the causes and places for which something of it cannot count as it is now.
+    """
 
     booked: dict[str, Bookings] = {}
+    lacking: tuple[tuple[str, str], ...] = ()
 
     @property
     def parts(self) -> int:
@@ -74,10 +82,14 @@ S = TypeVar("S", bound=State)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A subject's state after some events, and what became of each of them."""
+    """A subject's state after some events, and what became of each of them.
+
+    ``lacking`` tells of every cause and place in the state what would be right.
+    """
 
     state: State
     outcomes: Sequence[str]
+    lacking: Sequence[Unfit] = ()
 
 
 Take = Callable[[Any, Sequence[SubjectEvent], Any], Step]
@@ -117,8 +129,21 @@ def dims_of(metric: "MetricPlan", event: Mapped) -> dict[str, str]:
     return {name: str(value) for name, value in values if value is not None}
 
 
-def day_minute(at_ms: int, zone: ZoneInfo) -> int:
-    """Return the epoch minute at which the local day of an instant begins."""
-    local = datetime.fromtimestamp(at_ms // 1000, zone)
+def day_sign(at_ms: int, zone: ZoneInfo) -> int:
+    """Return the quarter hour (since the epoch) that says of a whole local day that it was told.
+
+    A day counts on its date in every goal, so the quarter lies on that date in nearly every zone:
+    10:45 UTC, from UTC-10:45 to UTC+13; and always within the day itself.
+    """
+    begin = day_minute(at_ms, zone) // _QUARTER
+    day = datetime.fromtimestamp(at_ms // 1000, zone).date()
+    end = day_minute(at_ms, zone, days=1) // _QUARTER
+    noon = (day.toordinal() - _EPOCH) * 96 + 43
+    return max(begin, min(noon, end - 1))
+
+
+def day_minute(at_ms: int, zone: ZoneInfo, days: int = 0) -> int:
+    """Return the epoch minute at which the local day of an instant begins, or one days later."""
+    local = datetime.fromtimestamp(at_ms // 1000, zone).date() + timedelta(days)
     begin = datetime(local.year, local.month, local.day, tzinfo=zone)
     return int(begin.timestamp()) // 60

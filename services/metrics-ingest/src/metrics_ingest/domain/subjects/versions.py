@@ -1,4 +1,4 @@
-"""The versions of a record, as a conversion needs them: since when the record is what it is.
+"""The versions of a record: since when it is what it is, for conversions and for what it counts.
 
 A deal is won since the event with which it came to be won, whatever is edited of it later; lost and
 won again, it is won since then. That needs the versions between, for they come in any order. What
@@ -14,12 +14,14 @@ import msgspec
 
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import Unfit
+from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.subjects.subject import (
     APPLIED,
     CONFLICT,
     REPEATED,
     STALE,
+    Booked,
     dims_of,
     mapped_of,
 )
@@ -174,6 +176,42 @@ class RecordPlan:
             _since(before.first_ms, state.at_ms) if first else None,
             _since(before.second_ms, state.at_ms) if second else None,
         )
+
+
+class RunPlan(RecordPlan):
+    """How the records of one contribution are read for a metric that counts what they are.
+
+    A record is in a run while the metric counts it, whether its amount can be had or not.
+    """
+
+    def placed(self, booked: Booked, record: Record) -> Booked:
+        """Return what is booked of the newest version where its run began, at that day's rate."""
+        standing, newest = self._replayed(record.versions, record.since)
+        since_ms = standing.first_ms
+        if since_ms is None:  # the run was kept by an earlier release, without its versions
+            return booked
+        minute = self._contribution.minute_of(since_ms)
+        if minute == booked.minute:
+            return booked
+        amount = self._amount_at(newest, since_ms, booked)
+        return msgspec.structs.replace(booked, minute=minute, sum=amount.sum, over=amount.over)
+
+    def _amount_at(self, newest: Mapped, at_ms: int, booked: Booked) -> Amount:
+        held = Amount(booked.sum, booked.over)
+        if booked.version != self._metric.definition.version:  # it looked at other fields then
+            return held
+        state = Mapped(newest.type, at_ms, newest.subject, newest.fields)
+        try:
+            return self._contribution.amount(self._metric, state) or held
+        except Unfit:
+            return held
+
+    def _next(self, before: Standing, state: Mapped) -> Standing:
+        try:
+            amount = self._contribution.amount(self._metric, state)
+        except Unfit:
+            return Standing(_since(before.first_ms, state.at_ms))
+        return Standing() if amount is None else Standing(_since(before.first_ms, state.at_ms))
 
 
 def _since(before_ms: int | None, at_ms: int) -> int:
