@@ -29,8 +29,8 @@ from metrics_ingest.domain.definitions import (
 from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.plans import SourcePlan, TenantPlan
-from metrics_ingest.domain.subjects.booking import Differences, batches
 from metrics_ingest.domain.subjects import slices
+from metrics_ingest.domain.subjects.booking import Differences, batches
 from metrics_ingest.domain.subjects.subject import State, Subject, booked_of
 from metrics_ingest.domain.values import Value
 from metrics_ingest.handlers.subjects import KINDS
