@@ -30,6 +30,7 @@ from alerting.domain.stripes import DayPlace, DayState
 from alerting.ports import Books, Correction, Docket, MetricDay, Quarters
 from event_contracts.directory import DirectoryMessage
 from event_contracts.wire import key_of, partition_of
+from service_kit.marks import Mark
 
 FAR_MS = 2**53
 _DAY = timedelta(days=1)
@@ -70,10 +71,10 @@ class NoteAlive:
 
 @dataclass(frozen=True, slots=True)
 class NoteWatermarks:
-    """Everything accepted before ``at_ms`` on an origin stands before this."""
+    """All that an origin's mark promises stands before this."""
 
     partition: int
-    at_ms: Mapping[str, int]
+    marks: Mapping[str, Mark]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ async def note_alive(command: NoteAlive, books: Books) -> None:
 
 async def note_watermarks(command: NoteWatermarks, books: Books) -> None:
     """Raise the watermarks."""
-    await books.values.note_watermarks(command.partition, command.at_ms)
+    await books.values.note_watermarks(command.partition, command.marks)
 
 
 async def keep_entry(command: KeepEntry, books: Books) -> None:
@@ -207,7 +208,7 @@ async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
         await books.dockets.close(replace(docket, at_ms=FAR_MS))  # the back-fill calls again
         return None
     origins = origins_of(command.partitions, key.tenant, newest.metrics)
-    watermark_ms = await books.values.watermark_ms(docket.partition, origins)
+    watermark_ms = await books.values.watermark_ms(docket.partition, key.tenant, origins)
     work, correction = _work(command, docket, versions, watermark_ms)
     until = min(command.now_ms, watermark_ms)
     final_at = final_after(versions, docket.position.past(work), docket.state.closed)

@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
 from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.stream.rekeying import GROUP, Rekeyer
-from metrics_ingest.stream.watermarks import Prober
 from service_kit import offsets
 from service_kit.errors import Infrastructure
 from service_kit.readiness import Readiness
@@ -96,13 +94,7 @@ async def test_a_watermark_waits_until_foreign_records_stand_in_the_raw_log(
     await stage.declare()
     broker = foreign.Broker()
     broker.topics[TOPIC], broker.end = 1, 5
-    prober = Prober(
-        stage.clock,
-        stage.handler.memory,
-        stage.log.ends,
-        foreign.topics_of(stage, broker),
-        StoredSources(stage.store),
-    )
+    prober = foreign.prober(stage, broker)
     probing = asyncio.create_task(prober.probe())
     await asyncio.sleep(0.05)
     assert not probing.done()  # never re-keyed: no position at all
@@ -128,10 +120,7 @@ async def test_a_door_that_is_taken_away_holds_no_watermark_back(
     await stage.declare()
     broker = foreign.Broker()
     broker.topics[TOPIC], broker.end = 1, 5
-    foreign = foreign.topics_of(stage, broker)
-    prober = Prober(
-        stage.clock, stage.handler.memory, stage.log.ends, foreign, StoredSources(stage.store)
-    )
+    prober = foreign.prober(stage, broker)
     probing = asyncio.create_task(prober.probe())
     source = make.shop()
     del source["doors"]["topic:shop.orders"]

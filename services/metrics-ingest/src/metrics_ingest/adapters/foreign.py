@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 
+from event_contracts.topics import RAW
 from service_kit import offsets
 from service_kit.broker import FOREIGN, Broker, is_denied
 from service_kit.errors import Infrastructure
@@ -32,6 +33,15 @@ class ForeignTopics:
                 return []
             raise
         return [Partition(name, number) for number in range(count)]
+
+    async def was_read(self, topic: str) -> bool:
+        """Whether a partition of the topic has ever been begun with."""
+        first = offsets.offset_id(self._group, Partition(FOREIGN + topic, 0))
+        return await self._store.db["offsets"].find_one({"_id": first}) is not None
+
+    async def check(self) -> None:
+        """Return when the broker answers for a topic of ours; raises Infrastructure."""
+        await self._broker.partition_count(RAW.name)
 
     async def seed(self, partitions: Sequence[Partition]) -> None:
         """Let partitions that were never read begin at the log's start."""
