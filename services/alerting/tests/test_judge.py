@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from alerting.adapters.values import lowest, watermarks
+from event_contracts.facts import Watermark
 from event_contracts.goals import Plan
 from event_contracts.wire import partition_of
 from service_kit.guards import Guards

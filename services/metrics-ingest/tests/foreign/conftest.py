@@ -29,9 +29,13 @@ class TopicBroker:
     def __init__(self) -> None:
         self.topics: dict[str, int] = {}
         self.end = 0
+        self.id = "t"
 
     async def partition_count(self, topic: str) -> int:
         return self.topics[topic]
+
+    async def shape(self, topic: str) -> tuple[str, int]:
+        return self.id, await self.partition_count(topic)
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
         return {partition: Bounds("t", 3, self.end) for partition in partitions}

@@ -125,6 +125,22 @@ async def test_a_topic_that_was_read_and_is_gone_holds_its_tenant_and_one_never_
     assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
 
 
+@pytest.mark.parametrize("wrong", ["halted", "another log"])
+async def test_a_position_that_is_halted_or_of_another_log_reaches_nothing(
+    foreign: Any, stage: Any, wrong: str
+) -> None:
+    broker = await begun(foreign, stage, end=3)  # all that there is was read
+    if wrong == "halted":
+        document = {"_id": offsets.offset_id(GROUP, PLACE)}
+        await stage.store.db["offsets"].update_one(
+            document, {"$set": {"halted": {"reason": "gap"}}}
+        )
+    else:
+        broker.id = "of the topic that was made anew"
+    await foreign.prober(stage, broker, SOON).probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+
+
 async def test_a_topic_without_a_leader_holds_its_tenant(foreign: Any, stage: Any) -> None:
     broker = await begun(foreign, stage, end=3)
     broker.topics["raw"], told = 1, broker.ends

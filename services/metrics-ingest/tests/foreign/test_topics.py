@@ -133,19 +133,53 @@ async def test_a_door_that_is_taken_away_holds_no_watermark_back(
     assert len(await stage.messages()) == 4  # the clock has not moved
 
 
-def denied() -> Infrastructure:
-    """Return what a broker's refusal becomes."""
-    error = Infrastructure("Kafka: not authorised")
-    error.__cause__ = KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+def failed(code: int) -> Infrastructure:
+    """Return what a broker's word becomes."""
+    error = Infrastructure("Kafka: no")
+    error.__cause__ = KafkaException(KafkaError(code))
     return error
 
 
+def denied() -> Infrastructure:
+    """Return what a broker's refusal becomes."""
+    return failed(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+
+async def test_a_topic_without_a_leader_is_begun_with_later_and_stops_no_other(
+    foreign: Any, stage: Any
+) -> None:
+    broker = foreign.Broker()
+    broker.topics[TOPIC], bounds = 1, broker.bounds
+
+    async def away(_: Any) -> Any:
+        raise failed(KafkaError.LEADER_NOT_AVAILABLE)
+
+    class Still:
+        async def run(self) -> None:
+            await asyncio.sleep(3600)
+
+    async def make_loop(_: Any, topic: str) -> Still:
+        return Still()
+
+    broker.bounds = away
+    await stage.declare()
+    topics = foreign.topics_of(stage, broker)
+    rekeyer = Rekeyer(stage.store, topics, stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01)
+    await rekeyer.look()
+    assert not await topics.was_read("shop.orders")
+    broker.bounds = bounds
+    await rekeyer.look()
+    assert await topics.was_read("shop.orders")
+    for task in rekeyer._running.values():
+        task.cancel()
+
+
 async def test_a_topic_that_may_not_be_seen_stops_no_other(foreign: Any, stage: Any) -> None:
-    async def refuse(topic: str) -> int:
+    async def refuse(topic: str) -> tuple[str, int]:
         raise denied()
 
     broker = foreign.Broker()
-    broker.partition_count = refuse
+    broker.shape = refuse
     topics = ForeignTopics(stage.store, broker, GROUP)
     assert await topics.partitions("somebody.elses") == []
 
@@ -160,8 +194,10 @@ async def test_a_topic_that_may_not_be_read_is_tried_again_and_stops_no_other(
     class Refused:
         async def run(self) -> None:
             tried.append(len(tried))
-            if len(tried) < 3:
+            if len(tried) < 2:
                 raise denied()
+            if len(tried) < 3:
+                raise failed(KafkaError.UNKNOWN_TOPIC_OR_PART)
             await asyncio.sleep(3600)
 
     async def make_loop(_: Any, topic: str) -> Refused:

@@ -19,6 +19,7 @@ class ForeignTopics:
         self._store = store
         self._broker = broker
         self._group = group
+        self._ids: dict[str, str] = {}  # of the topics as they were seen last
 
     async def partitions(self, topic: str) -> list[Partition]:
         """Return the topic's partitions; raises Infrastructure.
@@ -27,7 +28,7 @@ class ForeignTopics:
         """
         name = FOREIGN + topic
         try:
-            count = await self._broker.partition_count(name)
+            self._ids[name], count = await self._broker.shape(name)
         except Infrastructure as error:
             if _unknown(error) or is_denied(error):
                 return []
@@ -53,13 +54,18 @@ class ForeignTopics:
         return await self._broker.ends(partitions) if partitions else {}
 
     async def behind(self, ends: Mapping[Partition, int]) -> set[Partition]:
-        """Return the partitions that are not yet re-keyed through these ends."""
+        """Return the partitions that are not yet re-keyed through these ends.
+
+        A position that is halted, or of another log than the one there is now, reaches nothing.
+        """
         names = {offsets.offset_id(self._group, partition): partition for partition in ends}
         found = await find_ids(self._store.db["offsets"], sorted(names))
         there = {
             names[document["_id"]]
             for document in found
             if document["next"] >= ends[names[document["_id"]]]
+            and not document["halted"]
+            and document["topic_id"] == self._ids.get(names[document["_id"]].topic)
         }
         return set(ends) - there
 
