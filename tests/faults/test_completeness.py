@@ -162,6 +162,7 @@ async def test_a_topic_that_stands_still_holds_its_own_tenant_and_nobody_else(
     await _kill(stage, "metrics-ingest")
     judged = await held.judged(goals[0], tuesday)
     assert (judged["light"], judged["actual"]) == ("green", "100")
+    assert (await held.judged(goals[0], wednesday))["actual"] == "0"
     await held.settled()
-    found = [(deed["kind"], deed["span"]["start"]) for deed in of_run(await held.deeds(goals[0]))]
-    assert found == [("light.changed", str(monday))]  # green after green is no news
+    told = [(deed["span"]["start"], deed["light"]) for deed in of_run(await held.deeds(goals[0]))]
+    assert [start for start, _ in told] == [str(monday), str(wednesday)]  # green again is no news
