@@ -10,10 +10,11 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from pymongo import AsyncMongoClient
 
 from paceline.trial.oracle import of_run
 from paceline.trial.stage import OPENING, Stage, Tenant, noon
-from paceline.trial.system import System
+from paceline.trial.system import System, until
 
 WATCHED_SECONDS = 3.0
 
@@ -22,7 +23,7 @@ WATCHED_SECONDS = 3.0
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     opening = datetime.combine(OPENING, time(8), UTC).timestamp()
     port = int(os.environ.get("PACELINE_FAULTS_PORT", "8660"))
-    fast = {"PACELINE_WATERMARK_SECONDS": "0.1"}
+    fast = {"PACELINE_WATERMARK_SECONDS": "0.1", "PACELINE_HOLD_SECONDS": "1"}
     with System(tmp_path_factory.mktemp("faults"), port, opening, fast) as system:
         yield Stage(system)
 
@@ -92,3 +93,76 @@ async def test_no_light_is_judged_while_a_part_stands_still_across_the_close(
         ("light.changed", str(monday), "green"),
         ("light.changed", str(tuesday), "yellow"),
     ]
+
+
+async def _mark_halted(stage: Stage, topic: str, halted: dict[str, object] | None) -> None:
+    """Halt the re-keyer on a topic, or let it go on: as an operator or a gap would."""
+    found: AsyncMongoClient[dict[str, object]]
+    async with AsyncMongoClient(stage.system.facts()["mongodb"]) as found:
+        offsets = found["paceline_metrics_ingest"]["offsets"]
+        ids = [f"metrics-ingest-rekey|foreign:{topic}|{number}" for number in (0, 1)]
+        done = await offsets.update_many({"_id": {"$in": ids}}, {"$set": {"halted": halted}})
+    assert done.matched_count == 2
+
+
+async def _kill(stage: Stage, part: str) -> None:
+    """Kill a process and wait until the supervisor has started it again."""
+    pid = stage.system.facts()["pids"][part]
+    os.kill(pid, signal.SIGKILL)
+
+    async def again() -> bool:
+        return bool(stage.system.facts()["pids"][part] != pid)
+
+    await until(again, 30, f"{part} runs again")
+
+
+async def test_a_topic_that_stands_still_holds_its_own_tenant_and_nobody_else(
+    stage: Stage,
+) -> None:
+    monday = stage.weeks(1)
+    tuesday, wednesday = monday + timedelta(days=1), monday + timedelta(days=2)
+    (held, topic), other = await _with_topic(stage), await stage.tenant()
+    goals = [await each.goal(monday, monday + timedelta(days=4), 100) for each in (held, other)]
+    stage.clock(noon(monday))
+    for each in (held, other):
+        await each.on(monday, 100)
+    other.close(monday)
+    for each, goal in zip((held, other), goals, strict=True):
+        assert (await each.judged(goal, monday))["light"] == "green"
+
+    stage.clock(noon(tuesday))
+    early = [held.event(noon(tuesday), 1) for _ in range(60)]
+    await asyncio.to_thread(_produce, stage, topic, early)
+    await held.total_becomes(goals[0], 160)
+    await _mark_halted(stage, topic, {"reason": "gap", "detail": "by this test", "at_ms": 0})
+    await _kill(stage, "metrics-ingest")  # what it has read already would be sent before it halts
+    rest = [held.event(noon(tuesday), 1) for _ in range(40)]
+    await asyncio.to_thread(_produce, stage, topic, rest)
+    await other.on(tuesday, 100)
+    other.close(tuesday)
+    assert (await other.judged(goals[1], tuesday))["light"] == "green"
+    seen = await held.api.get("metrics-ingest", "/v1/sources/crm/stats")
+    assert seen["held"]["topics"] == [topic]
+    assert "halted" in seen["held"]["why"]
+    theirs = await other.api.get("metrics-ingest", "/v1/sources/crm/stats")
+    assert theirs["held"] is None
+
+    for part in ("metrics-ingest", "goal-service", "alerting", "relay"):
+        await _kill(stage, part)  # what was held is so by no memory
+    stage.clock(noon(wednesday))
+    await other.on(wednesday, 100)
+    other.close(wednesday)
+    assert (await other.judged(goals[1], wednesday))["light"] == "green"
+    assert await held.total(goals[0]) == 160
+    light = await held.light(goals[0], tuesday)
+    assert light is None or light["provisional"]
+    assert [deed["light"] for deed in of_run(await held.deeds(goals[0]))] == ["green"]  # Monday's
+
+    await _mark_halted(stage, topic, None)
+    await _kill(stage, "metrics-ingest")
+    judged = await held.judged(goals[0], tuesday)
+    assert (judged["light"], judged["actual"]) == ("green", "100")
+    assert (await held.judged(goals[0], wednesday))["actual"] == "0"
+    await held.settled()
+    told = [(deed["span"]["start"], deed["light"]) for deed in of_run(await held.deeds(goals[0]))]
+    assert [start for start, _ in told] == [str(monday), str(wednesday)]  # green again is no news

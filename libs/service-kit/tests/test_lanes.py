@@ -8,6 +8,7 @@ from service_kit import lane_documents, lanes
 from service_kit.errors import LaneConflict
 from service_kit.guards import Guards
 from service_kit.lanes import Receiver, Stamp
+from service_kit.marks import Mark
 from service_kit.records import Partition
 from service_kit.store import Store, Tx
 from service_kit.testing.fake_mongo import FakeMongo
@@ -37,7 +38,7 @@ async def heard(store: Store, receiver: Receiver, *stamps: Stamp) -> Receiver:
     async def body(tx: Tx) -> None:
         for stamp in stamps:
             fork.admit(stamp)
-            fork.note_watermark(stamp.origin, stamp.end)
+            fork.note_watermark(stamp.origin, Mark(stamp.end))
         await fork.save(tx)
 
     await session.run(body)
@@ -61,7 +62,7 @@ async def test_a_successor_knows_highs_watermarks_and_ranges(store: Store) -> No
     after = await loaded(store)
     assert after.lanes == receiver.lanes
     assert after.lanes["raw/1"].missing == {1, 2, 3, 4}
-    assert after.lanes["raw/0"].watermark_ms == 30
+    assert after.lanes["raw/0"].mark == Mark(30)
     assert not after.fork().admit(row(2))
     with pytest.raises(LaneConflict):
         after.fork().admit(Stamp("raw/0", 2, 99, 100))
@@ -73,7 +74,9 @@ async def test_all_lanes_of_a_partition_are_one_document(store: Store) -> None:
         receiver = await heard(store, receiver, *(row(seq, f"raw/{n}") for n in range(8)))
     (kept,) = await documents(store, lane_documents.LANES)
     assert kept["_id"] == "goal-service|facts/1"
-    assert await lane_documents.watermarks(store, GROUP, TO) == {f"raw/{n}": 40 for n in range(8)}
+    assert await lane_documents.watermarks(store, GROUP, TO) == {
+        f"raw/{n}": Mark(40) for n in range(8)
+    }
     assert await documents(store, lane_documents.RANGES) == []
 
 
@@ -91,3 +94,31 @@ async def test_ranges_outlive_their_chunk_and_go_when_they_are_old(
     assert after.fork().admit(row(101))
     with pytest.raises(LaneConflict):
         after.fork().admit(Stamp("raw/0", 61, 1, 2))
+
+
+async def test_a_tenant_that_is_held_keeps_its_mark_through_a_restart(store: Store) -> None:
+    session, receiver = await store.session(), (await loaded(store)).fork()
+
+    async def body(tx: Tx) -> None:
+        receiver.note_watermark("raw/0", Mark(100))
+        receiver.note_watermark("raw/0", Mark(200, {"acme.de": -1}))
+        await receiver.save(tx)
+
+    await session.run(body)
+    after = (await loaded(store)).fork()
+    mark = after.mark(frozenset({"raw/0"}))
+    assert (mark.at_ms, mark.of("acme.de"), mark.of("other")) == (200, 100, 200)
+    after.note_watermark("raw/0", Mark(150))  # an older word that is repeated
+    assert after.mark(frozenset({"raw/0"})).of("acme.de") == 150
+    after.note_watermark("raw/0", Mark(200))
+    assert after.mark(frozenset({"raw/0"})) == Mark(200)
+
+
+async def test_the_least_of_two_lanes_is_taken_tenant_by_tenant(store: Store) -> None:
+    receiver = (await loaded(store)).fork()
+    receiver.note_watermark("raw/0", Mark(300, {"acme": 100}))
+    both = frozenset({"raw/0", "raw/1"})
+    assert receiver.mark(both) == Mark(-1)  # raw/1 was never heard
+    receiver.note_watermark("raw/1", Mark(200, {"birch": 50}))
+    mark = receiver.mark(both)
+    assert [mark.of(tenant) for tenant in ("acme", "birch", "cedar")] == [100, 50, 200]

@@ -16,6 +16,7 @@ from alerting.domain.goal import GoalKey
 from event_contracts.facts import Watermark
 from event_contracts.wire import partition_of
 from service_kit.guards import Guards
+from service_kit.marks import Mark
 from service_kit.store import Store
 from service_kit.testing.fake_mongo import FakeMongo
 
@@ -75,7 +76,7 @@ async def test_watermarks_of_all_origins_are_one_document_of_a_partition(stage):
     await team.apply("progress", HERE, Watermark(origin="facts/3", at_ms=2))  # never back
     assert written == {"watermarks": 1}  # nothing that stands back is written
     found = await watermarks(team.store)
-    assert found == {HERE: {f"facts/{n}": n for n in range(4)} | {"$a.b%2E/c": 9}}
+    assert found == {HERE: {f"facts/{n}": Mark(n) for n in range(4)} | {"$a.b%2E/c": Mark(9)}}
 
 
 async def test_a_day_that_was_spilled_is_judged_by_and_keeps_its_version(stage):

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from alerting.adapters.values import lowest, watermarks
+from event_contracts.facts import Watermark
 from event_contracts.goals import Plan
 from event_contracts.wire import partition_of
 from service_kit.guards import Guards
@@ -119,6 +121,30 @@ async def test_a_correction_accepted_before_a_close_is_decided_with_it_however_l
     await team.settle()
     assert await team.colours() == ["yellow", "green", "yellow"]
     assert "goal.off_track" not in [deed.kind for deed in await team.deeds()]
+
+
+async def test_a_goal_of_a_tenant_that_is_held_is_judged_once_it_is_released(stage):
+    team = await stage()
+    await team.goal()
+    await team.put({1: 60})
+    await team.at(1)
+    noon, origin = team.clock.at_ms, f"facts/{partition_of(4, 'acme', 'leads')}"
+
+    async def tell(at_ms, held):
+        mark = Watermark(origin=origin, at_ms=at_ms, held=held)
+        await team.apply("progress", team_partition(), mark)
+        await team.settle()
+
+    await team.at(2, complete=False)
+    await tell(team.clock.at_ms, {"acme": -1})
+    await tell(noon, {})  # an old one, sent again behind it
+    await tell(team.clock.at_ms, {"acme": noon})
+    assert await team.colours() == []
+    assert lowest(await watermarks(team.store), team_partition(), "birch", [origin]) > noon
+    await team.put({1: 100})
+    await tell(team.clock.at_ms, {"birch": 5})
+    assert await team.colours() == ["green"]
+    assert lowest(await watermarks(team.store), team_partition(), "acme", [origin]) > noon
 
 
 async def test_results_that_never_stop_coming_late_do_not_put_a_correction_off_for_ever(stage):

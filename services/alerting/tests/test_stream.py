@@ -8,6 +8,7 @@ import pytest
 from alerting.adapters.values import alive_in
 from event_contracts.progress import SourceAlive
 from event_contracts.wire import encode, partition_of
+from service_kit.marks import Mark
 from service_kit.metrics import REGISTRY
 from service_kit.records import Partition, Slice
 
@@ -123,8 +124,8 @@ async def test_the_partitions_watermark_is_shown_while_it_is_held_and_is_the_low
         labels = {"partition": "0"}
         return REGISTRY.get_sample_value("paceline_alerting_watermark_seconds", labels)
 
-    team.stream.committed(batch, {"facts/0": 5000, "facts/1": 3000})
-    team.stream.committed(batch, {"facts/0": 9000})
+    team.stream.committed(batch, {"facts/0": Mark(5000), "facts/1": Mark(3000)})
+    team.stream.committed(batch, {"facts/0": Mark(9000)})
     assert shown() == 3
     team.stream.forget(partition)
     assert shown() is None

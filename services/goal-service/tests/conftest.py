@@ -126,9 +126,9 @@ class Stage:
         """Return a goal's control row."""
         return self.row(control(goal, **fields), "goal-service:api:goal-service-0")
 
-    def watermark(self, origin: str, at_ms: int) -> Record:
+    def watermark(self, origin: str, at_ms: int, **held: int) -> Record:
         group = "metrics-ingest-subjects" if origin.startswith("subjects/") else "metrics-ingest"
-        return self.row(Watermark(origin=origin, at_ms=at_ms), f"{group}:{origin}")
+        return self.row(Watermark(origin=origin, at_ms=at_ms, held=held), f"{group}:{origin}")
 
     async def feed(self, *rows: Record) -> None:
         """Append the rows to their logs and apply them as one slice of each."""

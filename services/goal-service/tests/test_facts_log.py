@@ -253,6 +253,18 @@ async def test_a_watermark_is_the_minimum_over_all_origins_and_goes_to_every_par
         assert b"watermark" in last["value"]  # behind the progress that it covers
 
 
+async def test_a_tenant_that_one_origin_holds_is_held_on_and_nobody_else(stage: Any) -> None:
+    names = [f"{topic}/{number}" for topic in ("raw", "subjects") for number in range(4)]
+    await stage.feed(*(stage.watermark(name, 1000) for name in names))
+    await stage.feed(*(stage.watermark(name, 2000) for name in names[1:]))
+    await stage.feed(stage.watermark(names[0], 3000, shop=-1, birch=1500))
+    await stage.feed(stage.watermark(names[0], 3000))
+
+    sent = [m for m in await stage.sent("progress") if isinstance(m, Watermark)][::4]
+    held = [(m.at_ms, m.held) for m in sent]
+    assert held == [(1000, {}), (2000, {"shop": 1000, "birch": 1500}), (2000, {})]
+
+
 async def test_what_waits_for_its_subject_holds_the_watermark_back(stage: Any) -> None:
     for number in range(4):
         await stage.feed(stage.watermark(f"raw/{number}", 5000))

@@ -18,6 +18,7 @@ from event_contracts.wire import decoder_of
 from metrics_ingest.adapters.raw_log import KafkaRawLog
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import make_api
+from metrics_ingest.domain.holding import Holding
 from metrics_ingest.domain.memory import Memory
 from metrics_ingest.settings import IngestSettings
 from metrics_ingest.stream.folding import FoldHandler
@@ -97,6 +98,7 @@ class Stage:
         self.mongo = mongo
         self.keys: dict[str, dict[str, str]] = {}
         self.store = runtime.store
+        self.holding = Holding()
         self.raw = KafkaRawLog(log, "raw", COUNTS.raw)
         self.now = HandClock()  # the machine's clock
         self.ingest = IngestSettings(
@@ -115,7 +117,13 @@ class Stage:
     def open(self) -> None:
         """Open the HTTP door."""
         self.app = app = make_api(
-            self.runtime, self.raw, COUNTS, self.ingest, self.now, self.schemas
+            self.runtime,
+            self.raw,
+            COUNTS,
+            self.ingest,
+            self.now,
+            self.schemas,
+            self.holding,
         )
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://ingest")

@@ -22,6 +22,7 @@ from metrics_ingest.domain.plans import TenantPlan
 from metrics_ingest.domain.values import decimal_of, instant_of, integer_of, text_of
 from metrics_ingest.domain.watermarks import Completeness
 from service_kit.errors import UserError
+from service_kit.marks import UNKNOWN, Mark
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -161,22 +162,37 @@ def plan_of(make: Any) -> Any:
 
 def test_a_probe_is_told_once_its_end_is_reached_and_under_load_the_oldest_first() -> None:
     known = Completeness()
-    known.probe(1000, 10)
-    known.probe(2000, 20)
-    known.probe(1500, 30)  # older than what is noted already
-    assert [known.reached(position) for position in (9, 10, 19, 20)] == [None, 1000, 1000, 2000]
-    known.told(1000)
-    assert (known.reached(19), known.reached(25)) == (None, 2000)
-    known.told(2000)
-    known.probe(2000, 0)
+    one, two = Mark(1000), Mark(2000)
+    known.probe(one, 10)
+    known.probe(two, 20)
+    known.probe(Mark(1500), 30)  # older than what is noted already
+    assert [known.reached(position) for position in (9, 10, 19, 20)] == [None, one, one, two]
+    known.told(one)
+    assert (known.reached(19), known.reached(25)) == (None, two)
+    known.told(two)
+    known.probe(two, 0)
     assert known.reached(100) is None
+
+
+def test_who_was_held_is_told_of_at_the_same_instant_once_it_is_released() -> None:
+    known = Completeness()
+    held = Mark(1000, {"acme": 500})
+    assert (known.newest, known.wants(-1), known.wants(0)) == (UNKNOWN, False, True)
+    known.probe(held, 10)
+    known.probe(held, 10)
+    assert known.wants(1000)
+    known.probe(Mark(1000), 12)
+    assert not known.wants(1000)
+    assert known.reached(10) == held
+    known.told(held)
+    assert (known.reached(11), known.reached(12)) == (None, Mark(1000))
 
 
 def test_too_many_probes_leave_the_near_ones_to_be_met() -> None:
     known = Completeness()
     for number in range(5000):
-        known.probe(number, number)
-    assert known.reached(0) == 0
+        known.probe(Mark(number), number)
+    assert known.reached(0) == Mark(0)
 
 
 @given(

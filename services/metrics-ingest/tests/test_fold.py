@@ -11,6 +11,7 @@ from event_contracts.facts import Accepted, FactBatches, FactsMessage, Watermark
 from event_contracts.wire import decoder_of
 from metrics_ingest.domain.memory import Memory
 from metrics_ingest.domain.seen.window import BYTES_PER_ID
+from service_kit.marks import Mark
 from service_kit.records import Partition
 from service_kit.testing.fake_mongo import Fault
 
@@ -205,9 +206,9 @@ async def test_a_watermark_stands_behind_the_facts_that_it_covers(stage: Any, ma
     await stage.send(*[make.cloud(make.order(f"e{n}", 1)) for n in range(10)])
     for number, records in stage.log.records.items():
         memory = stage.handler.memory.partitions[number]
-        memory.completeness.probe(1000, len(records) // 2)
-        memory.completeness.probe(2000, len(records))
-        memory.completeness.probe(3000, len(records) + 1)
+        memory.completeness.probe(Mark(1000), len(records) // 2)
+        memory.completeness.probe(Mark(2000, {"birch": 500}), len(records))
+        memory.completeness.probe(Mark(3000), len(records) + 1)
     await stage.pump()
     await stage.applier.tick()
 
@@ -218,12 +219,13 @@ async def test_a_watermark_stands_behind_the_facts_that_it_covers(stage: Any, ma
     assert len(lanes) == 4
     for lane, messages in lanes.items():
         assert all(isinstance(m, FactBatches) for m in messages[:-1])
-        assert messages[-1] == Watermark(origin=f"raw/{lane.split('raw/')[1][0]}", at_ms=2000)
+        origin = f"raw/{lane.split('raw/')[1][0]}"
+        assert messages[-1] == Watermark(origin=origin, at_ms=2000, held={"birch": 500})
 
 
 async def test_a_tick_tells_an_idle_partitions_watermark_once(stage: Any) -> None:
     memory = stage.handler.memory.partitions
-    memory[0].completeness.probe(5000, 0)
+    memory[0].completeness.probe(Mark(5000), 0)
     await stage.applier.tick()
     await stage.applier.tick()
     assert await stage.messages() == [Watermark(origin="raw/0", at_ms=5000)] * 2  # both partitions
@@ -232,7 +234,7 @@ async def test_a_tick_tells_an_idle_partitions_watermark_once(stage: Any) -> Non
 async def test_a_partition_taken_anew_tells_its_watermark_again(stage: Any) -> None:
     for _ in range(2):
         await stage.applier.take([Partition("raw", 1)])
-        stage.handler.memory.partitions[1].completeness.probe(5000, 0)
+        stage.handler.memory.partitions[1].completeness.probe(Mark(5000), 0)
         await stage.applier.tick()
     assert len(await stage.messages()) == 4
 

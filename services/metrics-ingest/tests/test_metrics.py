@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from service_kit.marks import Mark
 from service_kit.metrics import REGISTRY
 from service_kit.records import Partition
 
@@ -29,7 +30,7 @@ async def test_a_dead_letter_is_told_by_its_source_only_if_that_is_declared(
 
 async def test_a_watermark_is_shown_while_the_partition_is_held(stage: Any) -> None:
     partition = Partition("raw", 0)
-    stage.handler.memory.partitions[0].completeness.probe(stage.clock.now_ms(), 0)
+    stage.handler.memory.partitions[0].completeness.probe(Mark(stage.clock.now_ms()), 0)
     await stage.applier.tick()
     assert value("watermark_seconds", partition="0") == stage.clock.now_ms() / 1000
     await stage.applier.drop([partition])

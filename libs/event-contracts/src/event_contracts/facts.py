@@ -120,10 +120,15 @@ class GoalControl(Event, frozen=True, kw_only=True, tag="facts.goal-control.v1")
 
 
 class Watermark(Event, frozen=True, kw_only=True, tag="watermark.v1"):
-    """All that was accepted before ``at_ms`` on the origin stands before it in its lane."""
+    """All that was accepted before ``at_ms`` on the origin stands before it in its lane.
+
+    Not so of the tenants in ``held``: of each only what was accepted before its own, earlier
+    instant is promised; -1: this record says nothing of it. What was promised earlier still holds.
+    """
 
     origin: str
     at_ms: int
+    held: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 FactsMessage = FactBatch | FactBatches | GoalControl | Watermark

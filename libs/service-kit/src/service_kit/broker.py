@@ -44,15 +44,31 @@ DENIED = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 }
+# Of one topic, while the cluster goes on: it is gone, without a leader, or not for us.
+OF_TOPIC = DENIED | {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+}
 
 T = TypeVar("T")
 
 
 def is_denied(error: Infrastructure) -> bool:
     """Whether the cluster does not let our user do it: both clients' errors carry Kafka's code."""
+    return _code_of(error) in DENIED
+
+
+def is_of_topic(error: Infrastructure) -> bool:
+    """Whether it is the matter of one topic, and the cluster may be well."""
+    return _code_of(error) in OF_TOPIC
+
+
+def _code_of(error: Infrastructure) -> int | None:
     cause = error.__cause__
-    code = _code(cause) if isinstance(cause, KafkaException) else getattr(cause, "errno", None)
-    return code in DENIED
+    return _code(cause) if isinstance(cause, KafkaException) else getattr(cause, "errno", None)
 
 
 def physical_name(prefix: str, topic: str) -> str:
@@ -113,6 +129,12 @@ class Broker:
         name = self.physical(topic)
         found = await self._in_thread(lambda: self._describe([name]))
         return len(found[name].partitions)
+
+    async def shape(self, topic: str) -> tuple[str, int]:
+        """Return the topic's id and partition count; raises Infrastructure."""
+        name = self.physical(topic)
+        found = await self._in_thread(lambda: self._describe([name]))
+        return str(found[name].topic_id), len(found[name].partitions)
 
     async def create(self, topics: Sequence[TopicSpec], replication: int = -1) -> None:
         """Make the topics be as specified; return when each has a leader everywhere.

@@ -1,9 +1,10 @@
 """What a receiver keeps: one document per partition, however many lanes end in it.
 
-    lanes_in     {_id: "group|partition", lanes: [{origin, high, missing, watermark_ms}],
+    lanes_in     {_id: "group|partition", lanes: [{origin, high, missing, watermark_ms, held}],
                   tail: rows, chunk: n}
     lane_ranges  {_id: "group|partition|n", group, partition, rows}
 
+``held``, where it is not empty, has [tenant, ms] of those behind ``watermark_ms``.
 ``rows`` is {origin: [(seq, start, end)]} in MessagePack: which input each applied row covered. The
 newest stand in ``tail``; a full tail becomes a chunk. Every lane of every partition hears a
 watermark each second: a document per lane, with its ranges spelt out, was two thirds of what a
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from service_kit.marks import Mark
 from service_kit.records import Partition
 from service_kit.store import Document, Store, Tx
 
@@ -88,11 +90,16 @@ async def write(
     return ranges
 
 
-async def watermarks(store: Store, group: str, partition: Partition) -> dict[str, int]:
-    """Return each origin's watermark as it is kept, epoch milliseconds; -1: none yet."""
+def mark_of(lane: Document) -> Mark:
+    """Return a lane's watermark as it is kept."""
+    return Mark.of_rows(lane["watermark_ms"], lane.get("held", ()))
+
+
+async def watermarks(store: Store, group: str, partition: Partition) -> dict[str, Mark]:
+    """Return each origin's watermark as it is kept."""
     document = await store.db[LANES].find_one({"_id": name_of(group, partition)}, ["lanes"])
     lanes = [] if document is None else document["lanes"]
-    return {lane["origin"]: lane["watermark_ms"] for lane in lanes}
+    return {lane["origin"]: mark_of(lane) for lane in lanes}
 
 
 async def _close_tail(

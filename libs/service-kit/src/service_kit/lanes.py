@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from service_kit import lane_documents
 from service_kit.errors import LaneConflict
 from service_kit.guards import Guards
-from service_kit.lane_documents import Ranges
+from service_kit.lane_documents import Ranges, mark_of
+from service_kit.marks import UNKNOWN, Mark, least
 from service_kit.records import Partition, Record
 from service_kit.store import Document, Store, Tx
 
@@ -45,11 +46,11 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What has come through one lane. ``watermark_ms`` -1: none yet."""
+    """What has come through one lane."""
 
     high: int = 0
     missing: frozenset[int] = frozenset()
-    watermark_ms: int = -1
+    mark: Mark = UNKNOWN
     ranges: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def covers(self, seq: int) -> bool:
@@ -85,7 +86,7 @@ class Receiver:
         for row in rows:
             ranges = known.get(row["origin"], {})
             self.lanes[row["origin"]] = Lane(
-                row["high"], frozenset(row["missing"]), row["watermark_ms"], ranges
+                row["high"], frozenset(row["missing"]), mark_of(row), ranges
             )
 
     def fork(self) -> "Receiver":
@@ -118,20 +119,20 @@ class Receiver:
         fresh[stamp.seq] = (stamp.start, stamp.end)
         return True
 
-    def note_watermark(self, origin: str, at_ms: int) -> None:
-        """Take the watermark of a lane, unless something is missing before it."""
+    def note_watermark(self, origin: str, mark: Mark) -> None:
+        """Take the watermark of a lane, unless something is missing before it.
+
+        Nobody's goes back: of a tenant that is held the lane keeps what it knew.
+        """
         lane = self.lanes.get(origin) or Lane()
-        if not lane.missing and at_ms > lane.watermark_ms:
-            self.lanes[origin] = replace(lane, watermark_ms=at_ms)
+        joined = lane.mark.joined(mark)
+        if not lane.missing and joined != lane.mark:
+            self.lanes[origin] = replace(lane, mark=joined)
             self._new.setdefault(origin, {})
 
-    def watermark_ms(self, origins: frozenset[str]) -> int:
+    def mark(self, origins: frozenset[str]) -> Mark:
         """Return the minimum over the origins; -1 while one of them has never been seen."""
-        return min((self._watermark(origin) for origin in origins), default=-1)
-
-    def _watermark(self, origin: str) -> int:
-        lane = self.lanes.get(origin)
-        return -1 if lane is None else lane.watermark_ms
+        return least(self.lanes[each].mark if each in self.lanes else UNKNOWN for each in origins)
 
     async def save(self, tx: Tx) -> None:
         """Write the lanes, if any changed since the fork."""
@@ -159,5 +160,5 @@ def _row(origin: str, lane: Lane) -> Document:
         "origin": origin,
         "high": lane.high,
         "missing": sorted(lane.missing),
-        "watermark_ms": lane.watermark_ms,
-    }
+        "watermark_ms": lane.mark.at_ms,
+    } | ({"held": lane.mark.rows()} if lane.mark.held else {})

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import pytest
 
 from service_kit.errors import Gap
 from service_kit.guards import Guards
 from service_kit.records import Partition
-from service_kit.testing.sim import NO_FAULTS, failing, first_failing, run_seed
+from service_kit.testing.sim import NO_FAULTS, Apart, failing, first_failing, run_seed
 
 SEEDS = int(os.environ.get("PACELINE_SIM_SEEDS", "2000"))
 CHUNK = 50
@@ -37,6 +38,23 @@ def test_nothing_is_lost_doubled_or_judged_wrongly_under_any_seed() -> None:
     ) as pool:
         bad = [seed for found in pool.map(failing, chunks) for seed in found]
     assert not bad, f"{len(bad)} of {SEEDS} seeds fail: {bad[:50]}; the first:\n{run_seed(bad[0])}"
+
+
+def test_a_goal_whose_topic_stands_still_is_held_and_comes_out_right_under_any_seed() -> None:
+    chunks = [range(at, min(at + CHUNK, SEEDS)) for at in range(0, SEEDS, CHUNK)]
+    with ProcessPoolExecutor(
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=logging.disable,
+        initargs=(logging.CRITICAL,),
+    ) as pool:
+        found = pool.map(partial(failing, apart=Apart.HELD), chunks)
+        bad = [seed for seeds in found for seed in seeds]
+    assert not bad, f"{len(bad)} of {SEEDS}: {bad[:50]}\n{run_seed(bad[0], apart=Apart.HELD)}"
+
+
+def test_without_holding_it_the_harness_sees_a_watermark_that_lies() -> None:
+    wrong = [run_seed(seed, apart=Apart.FORGOTTEN).violations for seed in range(20)]
+    assert any("watermark" in text for texts in wrong for text in texts)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class Judge:
         for row in rows:
             docket = docket_of(row)
             origins = origins_of(partitions, docket.key.tenant, row["metrics"])
-            watermark_ms = lowest(marks, docket.partition, origins)
+            watermark_ms = lowest(marks, docket.partition, docket.key.tenant, origins)
             patient = self._patient(docket.key)
             if _ready(docket, watermark_ms, now_ms) or not patient:
                 decided += await self._try(docket, now_ms, patient)

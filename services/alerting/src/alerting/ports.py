@@ -11,6 +11,7 @@ from alerting.domain.schedule import Position
 from alerting.domain.stripes import DayPlace, DayState
 from alerting.domain.sums import Days
 from event_contracts.directory import DirectoryMessage
+from service_kit.marks import Mark
 
 
 class MetricDay(NamedTuple):
@@ -180,12 +181,12 @@ class Values(Protocol):
         """Keep the quarter hours whose version is new; return those known before."""
         ...
 
-    async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
+    async def watermark_ms(self, partition: int, tenant: str, origins: Iterable[str]) -> int:
         """Return until when everything of the origins is known; -1 before each had its word."""
         ...
 
-    async def note_watermarks(self, partition: int, at_ms: Mapping[str, int]) -> None:
-        """Raise the origins' watermarks."""
+    async def note_watermarks(self, partition: int, marks: Mapping[str, Mark]) -> None:
+        """Raise the origins' watermarks, of each tenant by itself."""
         ...
 
 

@@ -36,6 +36,7 @@ from service_kit import dead_letters
 from service_kit.clock import Clock
 from service_kit.errors import BadRecord
 from service_kit.guards import Guards
+from service_kit.marks import UNKNOWN, Mark
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Tx
@@ -70,7 +71,7 @@ class Stream:
     async def load(self, partition: Partition) -> None:
         """Nothing is remembered."""
 
-    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> dict[str, int]:
+    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> dict[str, Mark]:
         """Apply the records; days are kept together, ahead of what stands behind them."""
         now_ms, number = self._clock.now_ms(), batch.partition.number
         books = MongoBooks(
@@ -84,7 +85,7 @@ class Stream:
         )
         days: Days = {}
         alive: dict[MetricDay, Quarters] = {}
-        marks: dict[str, int] = {}
+        marks: dict[str, Mark] = {}
         others: list[Any] = []
         letters = []
         for record in batch.records:
@@ -101,7 +102,8 @@ class Stream:
                 case SourceAlive():
                     _join(alive, message)
                 case Watermark():
-                    marks[message.origin] = max(message.at_ms, marks.get(message.origin, -1))
+                    mark = Mark(message.at_ms, message.held)
+                    marks[message.origin] = marks.get(message.origin, UNKNOWN).joined(mark)
                 case _:
                     others.append(message)
         await handle(KeepDays(days), books)
@@ -114,13 +116,13 @@ class Stream:
         await dead_letters.write(tx, letters)
         return marks
 
-    def committed(self, batch: Slice, effect: dict[str, int]) -> None:
+    def committed(self, batch: Slice, effect: dict[str, Mark]) -> None:
         """Wake the judge, and show how complete the partition is: origins tell it every second."""
         if batch.records:
             self.moved.set()
         if effect:
             known = self._marks.setdefault(batch.partition, {})
-            known |= effect
+            known |= {origin: mark.at_ms for origin, mark in effect.items()}
             metrics.WATERMARK.labels(batch.partition.number).set(min(known.values()) / 1000)
 
     def forget(self, partition: Partition) -> None:

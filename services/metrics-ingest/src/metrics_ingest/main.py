@@ -11,6 +11,7 @@ from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.adapters.routes import Counts
 from metrics_ingest.api import make_api
 from metrics_ingest.domain.bulk.warm import warm
+from metrics_ingest.domain.holding import Holding
 from metrics_ingest.domain.memory import Memory
 from metrics_ingest.settings import IngestSettings
 from metrics_ingest.stream.folding import FoldHandler
@@ -18,6 +19,7 @@ from metrics_ingest.stream.rekeying import GROUP as REKEY_GROUP
 from metrics_ingest.stream.rekeying import Rekeyer
 from metrics_ingest.stream.subjects import GROUP as SUBJECTS_GROUP
 from metrics_ingest.stream.subjects import SubjectsHandler
+from metrics_ingest.stream.waiting import ForeignWaits
 from metrics_ingest.stream.watermarks import Prober
 from service_kit.batch import Handler
 from service_kit.kafka_producer import DirectProducer
@@ -94,9 +96,13 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
         foreign_loop,
         ingest.look_seconds,
     )
-    prober = Prober(clock, memory, broker.ends, foreign, StoredSources(store))
+    holding = Holding()
+    waits = ForeignWaits(
+        foreign, StoredSources(store), holding, ingest.hold_seconds, ingest.held_tenants
+    )
+    prober = Prober(clock, memory, broker.ends, waits)
     await runtime.serve(
-        make_api(runtime, raw, counts, ingest, schemas=schemas),
+        make_api(runtime, raw, counts, ingest, schemas=schemas, holding=holding),
         fold_loop.run(),
         subjects_loop.run(),
         rekeyer.run(),

@@ -95,5 +95,11 @@ WATERMARK = gauge(
 )
 WATERMARK_WAITS = gauge(
     "ingest_watermark_waiting_partitions",
-    "Foreign partitions that hold the watermark back because they are not re-keyed far enough.",
+    "Foreign partitions that hold the watermark of everybody, or of their tenant alone, back "
+    "because they are not re-keyed far enough.",
+)
+HELD_TENANTS = gauge(
+    "ingest_held_tenants",
+    "Tenants whose lights alone wait because a topic of theirs stands still, is far behind or "
+    "cannot be seen; GET /v1/sources/NAME/stats says why.",
 )

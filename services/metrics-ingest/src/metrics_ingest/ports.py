@@ -22,6 +22,7 @@ from metrics_ingest.domain.seen.window import Block
 from metrics_ingest.domain.subjects.subject import State, Subject
 from metrics_ingest.domain.tallies import Stripe
 from service_kit.errors import Infrastructure
+from service_kit.marks import Mark
 
 SourceName = tuple[str, str]
 DaySet = tuple[str, str, int]
@@ -326,8 +327,8 @@ class Facts(Protocol):
         """Send all facts of a slice with the transaction."""
         ...
 
-    def complete(self, origin: str, at_ms: int) -> None:
-        """Tell every log that all accepted before ``at_ms`` on the origin stands before this."""
+    def complete(self, origin: str, mark: Mark) -> None:
+        """Tell every log that all the mark promises of the origin stands before this."""
         ...
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from metrics_ingest.domain.topics_of import ANY_TOPIC, TopicsOf
 from service_kit.errors import SettingError
-from service_kit.settings import Settings, integer, setting
+from service_kit.settings import Settings, integer, seconds, setting
 
 _LEAST_KEY = 24
 
@@ -19,6 +19,16 @@ class IngestSettings:
     window_bytes: int = setting(2**30, "Bounds the seen ids in memory; older ones go to disk.")
     batch: int = setting(200_000, "How many records one transaction takes at most.")
     look_seconds: float = setting(1.0, "How often new doors to foreign topics are looked for.")
+    hold_seconds: float = setting(
+        30.0,
+        "How long watermarks wait for a tenant's own topics; then the tenant alone is held.",
+        "PACELINE_HOLD_SECONDS",
+    )
+    held_tenants: int = setting(
+        100,
+        "How many tenants are held alone at a time; with more, or with 0, everybody waits.",
+        "PACELINE_HELD_TENANTS",
+    )
     public_url: str = setting(
         "",
         "How vendors reach this service; part of the address that some of them sign.",
@@ -73,6 +83,8 @@ class IngestSettings:
         own = f"http://{settings.host}:{settings.port}"
         defaults = cls()
         return cls(
+            hold_seconds=seconds(env, "PACELINE_HOLD_SECONDS", defaults.hold_seconds),
+            held_tenants=integer(env, "PACELINE_HELD_TENANTS", defaults.held_tenants, 0, 1000),
             public_url=_address("PACELINE_PUBLIC_URL", env.get("PACELINE_PUBLIC_URL") or own),
             secrets_keys=_keys(env.get("PACELINE_SECRETS_KEY", "")),
             sender_events=integer(

@@ -7,10 +7,14 @@ import msgspec
 import pytest
 
 from event_contracts.raw import RawEvent
+from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
 from metrics_ingest.adapters.registry import Access, SchemaRegistry
+from metrics_ingest.domain.holding import Holding
 from metrics_ingest.ports import Schemas
 from metrics_ingest.stream.rekeying import GROUP, RekeyHandler
+from metrics_ingest.stream.waiting import ForeignWaits
+from metrics_ingest.stream.watermarks import Prober
 from service_kit import offsets
 from service_kit.batch import Bounds
 from service_kit.records import Partition, Record, Slice
@@ -25,9 +29,13 @@ class TopicBroker:
     def __init__(self) -> None:
         self.topics: dict[str, int] = {}
         self.end = 0
+        self.id = "t"
 
     async def partition_count(self, topic: str) -> int:
         return self.topics[topic]
+
+    async def shape(self, topic: str) -> tuple[str, int]:
+        return self.id, await self.partition_count(topic)
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, Bounds]:
         return {partition: Bounds("t", 3, self.end) for partition in partitions}
@@ -55,6 +63,15 @@ class Foreign:
     @staticmethod
     def topics_of(stage: Any, broker: Any) -> KnownTopics:
         return KnownTopics(stage.store, broker, GROUP)
+
+    @classmethod
+    def prober(cls, stage: Any, broker: Any, patience: float = 60.0, most: int = 100) -> Prober:
+        """Return a prober; its ``holding`` says who is held."""
+        topics, holding = cls.topics_of(stage, broker), Holding()
+        waits = ForeignWaits(topics, StoredSources(stage.store), holding, patience, most)
+        prober = Prober(stage.clock, stage.handler.memory, stage.log.ends, waits)
+        prober.holding = holding  # type: ignore[attr-defined]
+        return prober
 
     @staticmethod
     def logged(stage: Any) -> list[RawEvent]:

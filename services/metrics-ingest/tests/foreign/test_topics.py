@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
 from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.stream.rekeying import GROUP, Rekeyer
-from metrics_ingest.stream.watermarks import Prober
 from service_kit import offsets
 from service_kit.errors import Infrastructure
 from service_kit.readiness import Readiness
@@ -96,13 +94,7 @@ async def test_a_watermark_waits_until_foreign_records_stand_in_the_raw_log(
     await stage.declare()
     broker = foreign.Broker()
     broker.topics[TOPIC], broker.end = 1, 5
-    prober = Prober(
-        stage.clock,
-        stage.handler.memory,
-        stage.log.ends,
-        foreign.topics_of(stage, broker),
-        StoredSources(stage.store),
-    )
+    prober = foreign.prober(stage, broker)
     probing = asyncio.create_task(prober.probe())
     await asyncio.sleep(0.05)
     assert not probing.done()  # never re-keyed: no position at all
@@ -128,10 +120,7 @@ async def test_a_door_that_is_taken_away_holds_no_watermark_back(
     await stage.declare()
     broker = foreign.Broker()
     broker.topics[TOPIC], broker.end = 1, 5
-    foreign = foreign.topics_of(stage, broker)
-    prober = Prober(
-        stage.clock, stage.handler.memory, stage.log.ends, foreign, StoredSources(stage.store)
-    )
+    prober = foreign.prober(stage, broker)
     probing = asyncio.create_task(prober.probe())
     source = make.shop()
     del source["doors"]["topic:shop.orders"]
@@ -144,19 +133,53 @@ async def test_a_door_that_is_taken_away_holds_no_watermark_back(
     assert len(await stage.messages()) == 4  # the clock has not moved
 
 
-def denied() -> Infrastructure:
-    """Return what a broker's refusal becomes."""
-    error = Infrastructure("Kafka: not authorised")
-    error.__cause__ = KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+def failed(code: int) -> Infrastructure:
+    """Return what a broker's word becomes."""
+    error = Infrastructure("Kafka: no")
+    error.__cause__ = KafkaException(KafkaError(code))
     return error
 
 
+def denied() -> Infrastructure:
+    """Return what a broker's refusal becomes."""
+    return failed(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+
+async def test_a_topic_without_a_leader_is_begun_with_later_and_stops_no_other(
+    foreign: Any, stage: Any
+) -> None:
+    broker = foreign.Broker()
+    broker.topics[TOPIC], bounds = 1, broker.bounds
+
+    async def away(_: Any) -> Any:
+        raise failed(KafkaError.LEADER_NOT_AVAILABLE)
+
+    class Still:
+        async def run(self) -> None:
+            await asyncio.sleep(3600)
+
+    async def make_loop(_: Any, topic: str) -> Still:
+        return Still()
+
+    broker.bounds = away
+    await stage.declare()
+    topics = foreign.topics_of(stage, broker)
+    rekeyer = Rekeyer(stage.store, topics, stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01)
+    await rekeyer.look()
+    assert not await topics.was_read("shop.orders")
+    broker.bounds = bounds
+    await rekeyer.look()
+    assert await topics.was_read("shop.orders")
+    for task in rekeyer._running.values():
+        task.cancel()
+
+
 async def test_a_topic_that_may_not_be_seen_stops_no_other(foreign: Any, stage: Any) -> None:
-    async def refuse(topic: str) -> int:
+    async def refuse(topic: str) -> tuple[str, int]:
         raise denied()
 
     broker = foreign.Broker()
-    broker.partition_count = refuse
+    broker.shape = refuse
     topics = ForeignTopics(stage.store, broker, GROUP)
     assert await topics.partitions("somebody.elses") == []
 
@@ -171,8 +194,10 @@ async def test_a_topic_that_may_not_be_read_is_tried_again_and_stops_no_other(
     class Refused:
         async def run(self) -> None:
             tried.append(len(tried))
-            if len(tried) < 3:
+            if len(tried) < 2:
                 raise denied()
+            if len(tried) < 3:
+                raise failed(KafkaError.UNKNOWN_TOPIC_OR_PART)
             await asyncio.sleep(3600)
 
     async def make_loop(_: Any, topic: str) -> Refused:

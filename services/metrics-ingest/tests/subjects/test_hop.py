@@ -16,6 +16,7 @@ from event_contracts.wire import decoder_of, encode
 from metrics_ingest.adapters import subject_store
 from metrics_ingest.domain.facts import batches
 from service_kit.guards import Guards
+from service_kit.marks import Mark
 from service_kit.records import Partition, Slice
 from service_kit.testing.fake_mongo import Fault
 
@@ -132,7 +133,7 @@ async def test_the_watermark_passes_both_hops_behind_what_it_covers(ads: Any, st
     now = stage.clock.now_ms()
     for number in range(2):
         memory = stage.handler.memory.partitions[number]
-        memory.completeness.probe(now, len(stage.log.records[number]))
+        memory.completeness.probe(Mark(now), len(stage.log.records[number]))
     await stage.applier.tick()
     raw = [m for m in await stage.messages() if isinstance(m, Watermark)]
     assert {m.origin for m in raw} == {"raw/0", "raw/1"}

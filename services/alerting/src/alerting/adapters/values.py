@@ -1,7 +1,8 @@
 """How complete the days are: back-fills, signs of life, watermarks.
 
 alive: {_id: "PARTITION|tenant|metric|2026-06", days: {"2026-06-01": {quarters, version}}}
-watermarks: {_id: "PARTITION", at_ms: {ORIGIN: until when everything of it is known}}
+watermarks: {_id: "PARTITION", at_ms: {ORIGIN: until when everything of it is known},
+             held: {ORIGIN: [[TENANT, ms]]}}: of these tenants only until then
 """
 
 from collections import defaultdict
@@ -14,9 +15,10 @@ from pymongo import UpdateOne
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.ports import MetricDay, Quarters
 from event_contracts.wire import key_of
+from service_kit.marks import UNKNOWN, Mark
 from service_kit.store import Document, Store, Tx, find_ids
 
-Marks = Mapping[int, Mapping[str, int]]
+Marks = Mapping[int, Mapping[str, Mark]]
 
 
 class MongoValues:
@@ -64,18 +66,31 @@ class MongoValues:
         )
         return known
 
-    async def watermark_ms(self, partition: int, origins: Iterable[str]) -> int:
-        """Return until when everything of the origins is known; -1 before each had its word."""
+    async def watermark_ms(self, partition: int, tenant: str, origins: Iterable[str]) -> int:
+        """Return until when all the tenant has of the origins is known; -1 before all told."""
         row = await self._tx["watermarks"].find_one({"_id": str(partition)})
-        known: dict[str, int] = {} if row is None else row["at_ms"]
-        return min(known.get(_field(origin), -1) for origin in origins)
+        return lowest(
+            {} if row is None else {partition: _marks_of(row)}, partition, tenant, origins
+        )
 
-    async def note_watermarks(self, partition: int, at_ms: Mapping[str, int]) -> None:
-        """Raise the origins' watermarks."""
-        if at_ms:
-            marks = {f"at_ms.{_field(origin)}": one for origin, one in sorted(at_ms.items())}
+    async def note_watermarks(self, partition: int, marks: Mapping[str, Mark]) -> None:
+        """Raise the origins' watermarks: nobody's goes back.
+
+        A relay that was killed sends old ones again behind newer ones.
+        """
+        if not marks:
+            return
+        row = await self._tx["watermarks"].find_one({"_id": str(partition)})
+        known = {} if row is None else _marks_of(row)
+        fields: Document = {}
+        for origin, mark in sorted(marks.items()):
+            joined = known.get(origin, UNKNOWN).joined(mark)
+            if joined != known.get(origin):
+                fields[f"at_ms.{_field(origin)}"] = joined.at_ms
+                fields[f"held.{_field(origin)}"] = joined.rows()
+        if fields:
             await self._tx["watermarks"].update_one(
-                {"_id": str(partition)}, {"$max": marks}, upsert=True
+                {"_id": str(partition)}, {"$set": fields}, upsert=True
             )
 
 
@@ -83,17 +98,21 @@ async def watermarks(store: Store) -> Marks:
     """Return every partition's watermarks by origin, outside of any transaction."""
     rows: list[Document] = await store.db["watermarks"].find({}).to_list(None)
     # Earlier releases had a document for each origin: they are told anew every second.
-    return {
-        int(row["_id"]): {unquote(field): one for field, one in row["at_ms"].items()}
-        for row in rows
-        if row["_id"].isdigit()
-    }
+    return {int(row["_id"]): _marks_of(row) for row in rows if row["_id"].isdigit()}
 
 
-def lowest(marks: Marks, partition: int, origins: Iterable[str]) -> int:
-    """Return until when everything of the origins is known to a partition; else -1."""
+def lowest(marks: Marks, partition: int, tenant: str, origins: Iterable[str]) -> int:
+    """Return until when all the tenant has of the origins is known to a partition; else -1."""
     known = marks.get(partition, {})
-    return min(known.get(origin, -1) for origin in origins)
+    return min(known.get(origin, UNKNOWN).of(tenant) for origin in origins)
+
+
+def _marks_of(row: Document) -> dict[str, Mark]:
+    held = row.get("held", {})
+    return {
+        unquote(field): Mark.of_rows(at_ms, held.get(field, ()))
+        for field, at_ms in row["at_ms"].items()
+    }
 
 
 async def alive_in(

@@ -161,7 +161,7 @@ class Door:
     def _complete_ms(self, marks: Marks, docket: Docket, goal: Goal) -> int:
         partitions = self._runtime.settings.partitions
         origins = origins_of(partitions, goal.key.tenant, goal.metrics)
-        return lowest(marks, docket.partition, origins)
+        return lowest(marks, docket.partition, goal.key.tenant, origins)
 
 
 def _judged(key: GoalKey, judged: Verdict) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Trials:
     async def _rejudged(self, goal: Goal, docket: Docket, seen_to: date) -> list[Lit]:
         origins = origins_of(self._runtime.settings.partitions, goal.key.tenant, goal.metrics)
         marks = await watermarks(self._store)
-        watermark_ms = lowest(marks, docket.partition, origins)
+        watermark_ms = lowest(marks, docket.partition, goal.key.tenant, origins)
         found = past(goal, watermark_ms, self._runtime.clock.now_ms())
         work = [one for one in found if one.span.start <= seen_to]
         if not work:

@@ -49,7 +49,7 @@ async def judge(command: JudgeGoal, books: Books) -> Outcome | None:
         await books.dockets.close(replace(docket, at_ms=FAR_MS))  # the back-fill calls again
         return None
     origins = origins_of(command.partitions, key.tenant, newest.metrics)
-    watermark_ms = await books.values.watermark_ms(docket.partition, origins)
+    watermark_ms = await books.values.watermark_ms(docket.partition, key.tenant, origins)
     work, correction = _work(command, docket, versions, watermark_ms)
     until = min(command.now_ms, watermark_ms)
     final_at = final_after(versions, docket.position.past(work), docket.state.closed)

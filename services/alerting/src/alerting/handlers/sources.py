@@ -7,6 +7,7 @@ from alerting.domain.silence import fresh_quarters
 from alerting.handlers.heads import alive_head
 from alerting.ports import Books, MetricDay, Quarters
 from event_contracts.wire import partition_of
+from service_kit.marks import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,10 @@ class NoteAlive:
 
 @dataclass(frozen=True, slots=True)
 class NoteWatermarks:
-    """Everything accepted before ``at_ms`` on an origin stands before this."""
+    """All that an origin's mark promises stands before this."""
 
     partition: int
-    at_ms: Mapping[str, int]
+    marks: Mapping[str, Mark]
 
 
 def origins_of(partitions: int, tenant: str, metrics: Iterable[str]) -> set[str]:
@@ -47,4 +48,4 @@ async def note_alive(command: NoteAlive, books: Books) -> None:
 
 async def note_watermarks(command: NoteWatermarks, books: Books) -> None:
     """Raise the watermarks."""
-    await books.values.note_watermarks(command.partition, command.at_ms)
+    await books.values.note_watermarks(command.partition, command.marks)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from goal_service.adapters.hot_days import Stripe
 from goal_service.adapters.watermarks import stored_mark
+from service_kit.marks import Mark
 from service_kit.records import Partition
 from service_kit.store import Store
 
@@ -16,12 +17,12 @@ class Held:
     """
 
     def __init__(self) -> None:
-        self._marks: dict[Partition, int] = {}
+        self._marks: dict[Partition, Mark] = {}
         self._stripes: dict[Partition, Sequence[Stripe]] = {}
 
-    def note(self, partition: Partition, at_ms: int, stripes: Sequence[Stripe]) -> None:
-        """Take what has been committed: complete to ``at_ms`` (epoch), and the hot days."""
-        self._marks[partition] = at_ms
+    def note(self, partition: Partition, mark: Mark, stripes: Sequence[Stripe]) -> None:
+        """Take what has been committed: complete to ``mark``, and the hot days."""
+        self._marks[partition] = mark
         self._stripes[partition] = stripes
 
     def forget(self, partition: Partition) -> None:
@@ -35,7 +36,7 @@ class Held:
 
     async def mark(
         self, store: Store, group: str, partition: Partition, origins: frozenset[str]
-    ) -> int:
+    ) -> Mark:
         """Return the minimum over the origins; -1 while one was never seen."""
         held = self._marks.get(partition)
         return held if held is not None else await stored_mark(store, group, partition, origins)

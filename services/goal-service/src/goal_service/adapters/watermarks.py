@@ -3,6 +3,7 @@
 from event_contracts.topics import FACTS
 from event_contracts.wire import partition_of
 from service_kit import lane_documents
+from service_kit.marks import UNKNOWN, Mark, least
 from service_kit.records import Partition
 from service_kit.store import Store
 
@@ -26,7 +27,7 @@ def feeding_origins(partitions: int) -> frozenset[str]:
 
 async def stored_mark(
     store: Store, group: str, partition: Partition, origins: frozenset[str]
-) -> int:
-    """Return the minimum over the origins, epoch milliseconds; -1 while one was never seen."""
+) -> Mark:
+    """Return the minimum over the origins; -1 while one was never seen."""
     seen = await lane_documents.watermarks(store, group, partition)
-    return min(seen.get(origin, -1) for origin in origins)
+    return least(seen.get(origin, UNKNOWN) for origin in origins)

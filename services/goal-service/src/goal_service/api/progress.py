@@ -37,7 +37,8 @@ async def complete_to(runtime: Runtime, held: Held, tenant: str, metric: str) ->
     """Return until when all that was accepted is in the metric's facts and goals; -1: unknown."""
     partitions = runtime.settings.partitions
     log = log_of(partitions, tenant, metric)
-    return await held.mark(runtime.store, SERVICE, log, feeding_origins(partitions))
+    mark = await held.mark(runtime.store, SERVICE, log, feeding_origins(partitions))
+    return mark.of(tenant)
 
 
 def progress_routes(runtime: Runtime, held: Held) -> APIRouter:

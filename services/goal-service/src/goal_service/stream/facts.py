@@ -33,6 +33,7 @@ from service_kit.clock import Clock
 from service_kit.errors import BadRecord, UserError
 from service_kit.guards import Guards
 from service_kit.lanes import Receiver
+from service_kit.marks import UNKNOWN, Mark
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Document, Store, Tx
@@ -47,14 +48,14 @@ _facts = decoder_of(FactsMessage)
 class Memory:
     """What is remembered of a facts partition.
 
-    ``told_ms`` is the last watermark sent on, ``told_at`` when that was (monotonic seconds).
+    ``told`` is the last watermark sent on, ``told_at`` when that was (monotonic seconds).
     """
 
     receiver: Receiver
     uses: dict[MetricKey, Index]
     stripes: Sequence[Stripe]
     alive: dict[MetricDay, Quarters] = field(default_factory=dict)
-    told_ms: int = -1
+    told: Mark = UNKNOWN
     told_at: float = -math.inf
 
 
@@ -66,7 +67,7 @@ class Effect:
     uses: MongoUses
     progress: MongoProgress
     alive: MongoAlive
-    told_ms: int
+    told: Mark
     told_at: float
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -117,7 +118,7 @@ class FactsHandler:
             uses=MongoUses(tx, batch.partition.number, memory.uses),
             progress=MongoProgress(tx, batch.partition, memory.stripes, self._hot_days),
             alive=MongoAlive(tx, memory.alive),
-            told_ms=memory.told_ms,
+            told=memory.told,
             told_at=memory.told_at,
         )
         partition = batch.partition
@@ -139,7 +140,7 @@ class FactsHandler:
         effect.receiver.adopt()
         memory = self._memory[batch.partition]
         memory.receiver = effect.receiver
-        memory.told_ms, memory.told_at = effect.told_ms, effect.told_at
+        memory.told, memory.told_at = effect.told, effect.told_at
         changed = effect.progress.changed
         memory.stripes = [changed.get(n, known) for n, known in enumerate(memory.stripes)]
         self._note(batch.partition)
@@ -183,7 +184,7 @@ class FactsHandler:
             return None
         message = read(_facts, record)
         if isinstance(message, Watermark):
-            effect.receiver.note_watermark(stamp.origin, message.at_ms)
+            effect.receiver.note_watermark(stamp.origin, Mark(message.at_ms, message.held))
         for facts in batches_of(message):  # one that is bad is a letter of the whole record
             check_batch(facts)
         if isinstance(message, GoalControl):
@@ -201,14 +202,15 @@ class FactsHandler:
             return  # the next slice, or the next tick, will
         effect.told_at = now
         await handle(TellDays(), books)
-        complete = effect.receiver.watermark_ms(self._origins)
-        if complete > effect.told_ms:
-            books.post.send(Watermark(origin=str(partition), at_ms=complete))
-            effect.told_ms = complete
+        mark = effect.receiver.mark(self._origins)
+        if mark != effect.told:
+            told = Watermark(origin=str(partition), at_ms=mark.at_ms, held=dict(mark.held))
+            books.post.send(told)
+            effect.told = mark
 
     def _note(self, partition: Partition) -> None:
         memory = self._memory[partition]
-        complete = memory.receiver.watermark_ms(self._origins)
+        complete = memory.receiver.mark(self._origins)
         self._held.note(partition, complete, memory.stripes)
 
 
@@ -262,5 +264,5 @@ def _measure(partition: Partition, memory: Memory, counts: Counter[str]) -> None
     metrics.MISSING.labels(name).set(
         sum(len(lane.missing) for lane in memory.receiver.lanes.values())
     )
-    metrics.WATERMARK.labels(name).set(memory.told_ms / 1000)
+    metrics.WATERMARK.labels(name).set(memory.told.at_ms / 1000)
     metrics.USES.labels(name).set(sum(len(index.by_key) for index in memory.uses.values()))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 
+from event_contracts.topics import RAW
 from service_kit import offsets
 from service_kit.broker import FOREIGN, Broker, is_denied
 from service_kit.errors import Infrastructure
@@ -18,6 +19,7 @@ class ForeignTopics:
         self._store = store
         self._broker = broker
         self._group = group
+        self._ids: dict[str, str] = {}  # of the topics as they were seen last
 
     async def partitions(self, topic: str) -> list[Partition]:
         """Return the topic's partitions; raises Infrastructure.
@@ -26,12 +28,21 @@ class ForeignTopics:
         """
         name = FOREIGN + topic
         try:
-            count = await self._broker.partition_count(name)
+            self._ids[name], count = await self._broker.shape(name)
         except Infrastructure as error:
             if _unknown(error) or is_denied(error):
                 return []
             raise
         return [Partition(name, number) for number in range(count)]
+
+    async def was_read(self, topic: str) -> bool:
+        """Whether a partition of the topic has ever been begun with."""
+        first = offsets.offset_id(self._group, Partition(FOREIGN + topic, 0))
+        return await self._store.db["offsets"].find_one({"_id": first}) is not None
+
+    async def check(self) -> None:
+        """Return when the broker answers for a topic of ours; raises Infrastructure."""
+        await self._broker.partition_count(RAW.name)
 
     async def seed(self, partitions: Sequence[Partition]) -> None:
         """Let partitions that were never read begin at the log's start."""
@@ -43,13 +54,18 @@ class ForeignTopics:
         return await self._broker.ends(partitions) if partitions else {}
 
     async def behind(self, ends: Mapping[Partition, int]) -> set[Partition]:
-        """Return the partitions that are not yet re-keyed through these ends."""
+        """Return the partitions that are not yet re-keyed through these ends.
+
+        A position that is halted, or of another log than the one there is now, reaches nothing.
+        """
         names = {offsets.offset_id(self._group, partition): partition for partition in ends}
         found = await find_ids(self._store.db["offsets"], sorted(names))
         there = {
             names[document["_id"]]
             for document in found
             if document["next"] >= ends[names[document["_id"]]]
+            and not document["halted"]
+            and document["topic_id"] == self._ids.get(names[document["_id"]].topic)
         }
         return set(ends) - there
 

@@ -13,6 +13,7 @@ from event_contracts.raw import RawEvent
 from event_contracts.subjects import SubjectBatch, SubjectEvent
 from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW, SUBJECTS
 from event_contracts.wire import Event, encode, key_of, partition_of
+from service_kit.marks import Mark
 from service_kit.outbox import Message, Outbox
 from service_kit.records import Partition
 
@@ -58,9 +59,9 @@ class FactsRoute:
             for portion in _portions(values, len):
                 self._outbox.send(Message(to, key, joined(tenant, portion)))
 
-    def complete(self, origin: str, at_ms: int) -> None:
+    def complete(self, origin: str, mark: Mark) -> None:
         """Send the watermark to every partition, behind what was sent before."""
-        _send_everywhere(self._outbox, FACTS.name, self._count, origin, at_ms)
+        _send_everywhere(self._outbox, FACTS.name, self._count, origin, mark)
 
 
 @lru_cache(100_000)
@@ -76,10 +77,10 @@ class FoldRoute(FactsRoute):
         super().__init__(outbox, counts)
         self._subjects = counts.subjects
 
-    def complete(self, origin: str, at_ms: int) -> None:
+    def complete(self, origin: str, mark: Mark) -> None:
         """Send the watermark to every partition of both topics: what waits holds it there."""
-        super().complete(origin, at_ms)
-        _send_everywhere(self._outbox, SUBJECTS.name, self._subjects, origin, at_ms)
+        super().complete(origin, mark)
+        _send_everywhere(self._outbox, SUBJECTS.name, self._subjects, origin, mark)
 
     def divert(
         self,
@@ -135,8 +136,8 @@ def _portions(parts: Iterable[T], weigh: Callable[[T], int]) -> Iterator[list[T]
         yield portion
 
 
-def _send_everywhere(outbox: Outbox, topic: str, count: int, origin: str, at_ms: int) -> None:
-    value = encode(Watermark(origin=origin, at_ms=at_ms))
+def _send_everywhere(outbox: Outbox, topic: str, count: int, origin: str, mark: Mark) -> None:
+    value = encode(Watermark(origin=origin, at_ms=mark.at_ms, held=dict(mark.held)))
     for number in range(count):
         outbox.send(Message(Partition(topic, number), origin.encode(), value))
 

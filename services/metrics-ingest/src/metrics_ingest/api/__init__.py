@@ -22,6 +22,7 @@ from metrics_ingest.api import (
     trying,
 )
 from metrics_ingest.api.gate import Gate
+from metrics_ingest.domain.holding import Holding
 from metrics_ingest.ports import RawLog, Schemas
 from metrics_ingest.settings import IngestSettings
 from service_kit.clock import Clock, SystemClock
@@ -38,6 +39,7 @@ def make_api(
     ingest: IngestSettings | None = None,
     clock: Clock | None = None,
     schemas: Schemas | None = None,
+    holding: Holding | None = None,
 ) -> FastAPI:
     """Return the service's application. ``clock`` is the machine's, by which signatures age."""
     app = make_app("Paceline metrics-ingest", runtime)
@@ -56,7 +58,7 @@ def make_api(
         hooks.routes(runtime, raw, sources, kept, gate, url, clock),
         numbers.routes(runtime, raw, sources, gate),
         secrets.routes(runtime, sources, kept, url),
-        definitions.routes(runtime, counts, sources, registry, ingest.topics),
+        definitions.routes(runtime, counts, sources, registry, ingest.topics, holding or Holding()),
         trying.routes(runtime),
         connectors.routes(runtime, counts, sources, registry, ingest.topics),
         reading.routes(runtime),

@@ -11,8 +11,9 @@ from metrics_ingest.adapters.drift import drift_of_source
 from metrics_ingest.adapters.queries import Queries
 from metrics_ingest.adapters.routes import AnnouncementsRoute, Counts
 from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSource
-from metrics_ingest.domain.definitions import Metric, Source
+from metrics_ingest.domain.definitions import TOPIC_DOOR, Metric, Source
 from metrics_ingest.domain.drift import Known, Sampled
+from metrics_ingest.domain.holding import Held, Holding
 from metrics_ingest.domain.topics_of import TopicsOf
 from metrics_ingest.handlers import HANDLERS
 from service_kit.errors import UserError
@@ -20,6 +21,7 @@ from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
 from service_kit.store import Tx
 from service_kit.web import Caller, answer, page, read_body, require
+from service_kit.web.answers import language_of
 
 # Every event of a source is held against it and its metrics.
 MOST_OF_SOURCE = 2**20
@@ -45,11 +47,17 @@ class MetricBody(Metric, frozen=True):
 
 
 def routes(
-    runtime: Runtime, counts: Counts, sources: StoredSources, registry: bool, topics: TopicsOf
+    runtime: Runtime,
+    counts: Counts,
+    sources: StoredSources,
+    registry: bool,
+    topics: TopicsOf,
+    holding: Holding,
 ) -> APIRouter:
     """Return the routes of the definitions; ``sources`` are those that the HTTP door knows."""
     router = APIRouter()
     _source_routes(router, runtime, counts, sources, registry, topics)
+    _stats_route(router, runtime, holding)
     _metric_routes(router, runtime, counts)
     return router
 
@@ -118,13 +126,6 @@ def _source_routes(
         """Return a source."""
         return answer(await queries.source(caller.tenant, name) or _missing("source", name))
 
-    @router.get("/v1/sources/{name}/stats")
-    async def get_stats(name: str, caller: SourceReader) -> Response:
-        """Return what became of the source's events, each copy counted."""
-        if await queries.source(caller.tenant, name) is None:
-            _missing("source", name)
-        return answer({"source": name, **await queries.stats(caller.tenant, name)})
-
     @router.get("/v1/sources/{name}/drift")
     async def get_drift(name: str, caller: SourceReader) -> Response:
         """Return which fields no mapping knows, by samples: of so many events, how many had each.
@@ -134,6 +135,50 @@ def _source_routes(
         source = await queries.source(caller.tenant, name) or _missing("source", name)
         sampled = await drift_of_source(runtime.store, caller.tenant, name)
         return answer({"source": name, "drift": source.drift, **_drift(source, sampled)})
+
+
+def _stats_route(router: APIRouter, runtime: Runtime, holding: Holding) -> None:
+    queries = Queries(runtime.store)
+
+    @router.get("/v1/sources/{name}/stats")
+    async def get_stats(name: str, caller: SourceReader, request: Request) -> Response:
+        """Return what became of the source's events, each copy counted.
+
+        ``held``: a topic of the source stands still, so the tenant's lights wait for it; null when
+        none does, or when this worker folds nothing and cannot know.
+        """
+        source = await queries.source(caller.tenant, name) or _missing("source", name)
+        held = _held(source, holding.held.get(caller.tenant), language_of_request(request))
+        stats = await queries.stats(caller.tenant, name)
+        return answer({"source": name, **stats, "held": held})
+
+
+def _held(source: Source, held: Held | None, language: str) -> dict[str, Any] | None:
+    own = {door.removeprefix(TOPIC_DOOR) for door in source.doors if door.startswith(TOPIC_DOOR)}
+    late = sorted(own & held.late) if held is not None else []
+    if held is None or not late:
+        return None
+    complete = held.good_ms if held.good_ms >= 0 else None
+    why = _UNSEEN if held.unseen.intersection(late) else _BEHIND
+    found = {"since_ms": held.since_ms, "complete_to_ms": complete, "topics": late}
+    return found | {"why": why[language]}
+
+
+def language_of_request(request: Request) -> str:
+    """Return zh or en."""
+    return language_of(request.headers.get("accept-language", ""))
+
+
+_UNSEEN = {
+    "en": "the broker does not show the topic: it is gone, or our user may not read it; "
+    "give it back, or take the door out of the source",
+    "zh": "broker 上看不到此 topic：已被删除，或我们的用户无权读取；请恢复，或从数据源中去掉此入口",
+}
+_BEHIND = {
+    "en": "the topic is not read as far as it was written: halted (see paceline doctor), waiting "
+    "for a right or a schema, or far behind",
+    "zh": "此 topic 尚未读到写入的末尾：已停住（见 paceline doctor）、缺权限或 schema，或积压",
+}
 
 
 def _metric_routes(router: APIRouter, runtime: Runtime, counts: Counts) -> None:

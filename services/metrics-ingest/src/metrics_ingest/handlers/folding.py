@@ -20,6 +20,7 @@ from metrics_ingest.domain.tallies import Stripe, Tally
 from metrics_ingest.handlers import drifting
 from metrics_ingest.handlers.publishing import Published, publish
 from metrics_ingest.ports import FoldPost, FoldStore, OlderIds, RawRecords, SourceName
+from service_kit.marks import Mark
 
 WINDOW_MS = 72 * 3600 * 1000
 PRUNE_EVERY_MS = 3600 * 1000
@@ -56,7 +57,7 @@ class Effect:
     tallies: dict[int, Stripe] = field(default_factory=dict)
     quality: dict[SourceName, pausing.Record] = field(default_factory=dict)
     drift: drifting.Looked = field(default_factory=drifting.Looked)
-    told_ms: int | None = None
+    told: Mark | None = None
     folded: Folded = field(default_factory=Folded)
 
 
@@ -80,7 +81,7 @@ async def fold_slice(
     reached = partition.completeness.reached(command.end)
     if reached is not None:
         facts.complete(f"{command.topic}/{command.partition}", reached)
-        effect.told_ms = reached
+        effect.told = reached
     return effect
 
 
@@ -292,8 +293,8 @@ def remember(effect: Effect, memory: Memory, partition: PartitionMemory, older: 
     partition.tallies.take(effect.tallies)
     partition.quality.update(effect.quality)
     drifting.remember_drift(effect.drift, partition)
-    if effect.told_ms is not None:
-        partition.completeness.told(effect.told_ms)
+    if effect.told is not None:
+        partition.completeness.told(effect.told)
     return spill(memory, partition, older)
 
 

@@ -103,8 +103,8 @@ class FoldHandler:
         _count_spilled(spilled)
         self._count(effect.folded)
         OTHER_SETS.inc(effect.published.others)
-        if effect.told_ms is not None:
-            WATERMARK.labels(number).set(effect.told_ms / 1000)
+        if effect.told is not None:
+            WATERMARK.labels(number).set(effect.told.at_ms / 1000)
         if len(batch.records):
             self._show()
 

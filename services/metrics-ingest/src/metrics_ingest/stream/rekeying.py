@@ -19,7 +19,7 @@ from metrics_ingest.handlers.rekeying import ForeignDoor, RekeySlice
 from metrics_ingest.metrics import FOREIGN_TOPICS, REKEYED
 from metrics_ingest.ports import RawLog, RegistryDown, Schemas
 from service_kit.batch import Handler
-from service_kit.broker import FOREIGN, is_denied
+from service_kit.broker import FOREIGN, is_of_topic
 from service_kit.clock import Clock
 from service_kit.errors import Infrastructure
 from service_kit.outbox import Outbox
@@ -101,8 +101,8 @@ class Waits(Protocol):
 class Rekeyer:
     """Keeps one loop running for every foreign topic that a source declares.
 
-    A topic whose schemas cannot be fetched, or that our user may not read, waits, and only that
-    one: its position stays where it is, and with it the watermark of what it feeds.
+    A topic whose schemas cannot be fetched, or that cannot be read, waits, and only that one: its
+    position stays where it is, and with it its tenant's watermark.
     """
 
     def __init__(
@@ -147,11 +147,21 @@ class Rekeyer:
             await self._end(door)
         absent = 0
         for door in sorted(wanted - self._running.keys()):
-            absent += not await self._begin(*door)
+            absent += not await self._begun(*door)
         held = len(self._waiting) + len(self._denied)
         FOREIGN_TOPICS.labels("read").set(len(self._running) - held)
         FOREIGN_TOPICS.labels("waiting").set(len(self._waiting))
         FOREIGN_TOPICS.labels("absent").set(absent + len(self._denied))
+
+    async def _begun(self, topic: str, tenant: str, source: str) -> bool:
+        """Begin; return whether it could be. A topic that cannot be read stops no other."""
+        try:
+            return await self._begin(topic, tenant, source)
+        except Infrastructure as error:
+            if not is_of_topic(error):
+                raise
+            log.warning("topic %s cannot be read: %s", topic, error)
+            return False
 
     async def _begin(self, topic: str, tenant: str, source: str) -> bool:
         partitions = await self._topics.partitions(topic)
@@ -175,13 +185,13 @@ class Rekeyer:
             except RegistryDown as down:
                 await self._registry(topic, down)
             except Infrastructure as error:
-                if not is_denied(error):
+                if not is_of_topic(error):
                     raise
-                await self._right(topic, error)
+                await self._rest_of(topic, error)
 
-    async def _right(self, topic: str, error: Infrastructure) -> None:
+    async def _rest_of(self, topic: str, error: Infrastructure) -> None:
         """Return when it is time to try again."""
-        log.warning("topic %s may not be read: %s", topic, error)
+        log.warning("topic %s cannot be read: %s", topic, error)
         self._denied.add(topic)
         try:
             await asyncio.sleep(self._look_seconds)

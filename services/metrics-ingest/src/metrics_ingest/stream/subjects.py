@@ -33,6 +33,7 @@ from metrics_ingest.metrics import (
 from service_kit.clock import Clock
 from service_kit.guards import Guards
 from service_kit.lanes import Receiver, Stamp
+from service_kit.marks import UNKNOWN, Mark
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Record, Slice
 from service_kit.store import Store, Tx
@@ -45,11 +46,11 @@ _decode = decoder_of(SubjectsMessage)
 
 @dataclass(slots=True)
 class Memory:
-    """What is remembered of a partition. ``told_ms`` is the last watermark sent on."""
+    """What is remembered of a partition. ``told`` is the last watermark sent on."""
 
     receiver: Receiver
     subjects: SubjectMemory
-    told_ms: int = -1
+    told: Mark = UNKNOWN
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Effect:
 
     receiver: Receiver
     subjects: SubjectsEffect
-    told_ms: int
+    told: Mark
 
 
 class SubjectsHandler:
@@ -101,18 +102,18 @@ class SubjectsHandler:
                 ]
             )
         await store.close_letters(effect.mended)
-        told_ms = receiver.watermark_ms(self._origins)
-        if told_ms > memory.told_ms:
-            facts.complete(str(batch.partition), told_ms)
+        told = receiver.mark(self._origins)
+        if told != memory.told:
+            facts.complete(str(batch.partition), told)
         await receiver.save(tx)
-        return Effect(receiver, effect, max(told_ms, memory.told_ms))
+        return Effect(receiver, effect, told)
 
     def committed(self, batch: Slice, effect: Effect) -> None:
         """Take lanes and states into memory."""
         effect.receiver.adopt()
         memory = self._memory[batch.partition]
         memory.receiver = effect.receiver
-        memory.told_ms = effect.told_ms
+        memory.told = effect.told
         remember(effect.subjects, memory.subjects)
         for (role, outcome), count in effect.subjects.outcomes.items():
             SUBJECT_EVENTS.labels(role, outcome).inc(count)
@@ -123,7 +124,7 @@ class SubjectsHandler:
         SUBJECT_MISSING.labels(name).set(
             sum(len(lane.missing) for lane in memory.receiver.lanes.values())
         )
-        SUBJECT_WATERMARK.labels(name).set(memory.told_ms / 1000)
+        SUBJECT_WATERMARK.labels(name).set(memory.told.at_ms / 1000)
 
     def forget(self, partition: Partition) -> None:
         """Drop the partition's memory, and say no more of it."""
@@ -151,7 +152,7 @@ class SubjectsHandler:
                 letters.append(_letter(record, str(error), now_ms))
                 continue
             if isinstance(message, Watermark):
-                receiver.note_watermark(stamp.origin, message.at_ms)
+                receiver.note_watermark(stamp.origin, Mark(message.at_ms, message.held))
             else:
                 batches.append(message)
         return batches, letters

@@ -6,5 +6,6 @@ disturbs it at its awaits, and checks it against the truth. A failing seed fails
 
 from service_kit.testing.sim.faults import NO_FAULTS, Faults
 from service_kit.testing.sim.run import Result, failing, first_failing, run_seed
+from service_kit.testing.sim.world import Apart
 
-__all__ = ["NO_FAULTS", "Faults", "Result", "failing", "first_failing", "run_seed"]
+__all__ = ["NO_FAULTS", "Apart", "Faults", "Result", "failing", "first_failing", "run_seed"]

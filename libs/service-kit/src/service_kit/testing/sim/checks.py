@@ -23,6 +23,8 @@ async def drained(world: World) -> bool:
         db = world.store(stage).db
         if await written(db) != await _cursors(world, stage):
             return False
+    if world.waiting:
+        return False
     return not await world.store("c").db["due"].count_documents({"dirty": True})
 
 

@@ -14,6 +14,8 @@ PROGRESS = tuple(Partition("progress", number) for number in range(2))
 DEEDS = Partition("deeds", 0)
 GOALS = ("g0", "g1", "g2", "g3")
 THRESHOLD = 10
+APART = "g3"
+"""The goal whose events may come by a foreign topic that stands still now and then."""
 
 Disturb = Callable[[str], Any]
 

@@ -8,6 +8,7 @@ from typing import Any
 from service_kit import heads
 from service_kit.guards import Guards
 from service_kit.lanes import Receiver, Stamp
+from service_kit.marks import Mark
 from service_kit.outbox import Origin, Outbox
 from service_kit.owners import take_over
 from service_kit.records import Partition, Slice
@@ -21,6 +22,7 @@ from service_kit.testing.sim.goals import (
     body_of,
     message,
 )
+from service_kit.testing.sim.stages import heard
 
 
 class Judge(Disturbed):
@@ -59,7 +61,7 @@ class Judge(Disturbed):
             stamp, body = Stamp.of(record), body_of(record)
             fork.admit(stamp)
             if "watermark" in body:
-                fork.note_watermark(stamp.origin, body["watermark"])
+                fork.note_watermark(stamp.origin, heard(body))
             elif body["version"] > newest.get(body["goal"], body | {"version": 0})["version"]:
                 newest[body["goal"]] = body
         for goal, state in newest.items():
@@ -96,10 +98,11 @@ class Judge(Disturbed):
                 await asyncio.wait_for(self._changed.wait(), seconds)
             self._changed.clear()
             for partition, receiver in list(self._receivers.items()):
-                if receiver.watermark_ms(self._origins) >= self._closes_ms:
-                    await self._judge(partition)
+                mark = receiver.mark(self._origins)
+                if mark.at_ms >= self._closes_ms:
+                    await self._judge(partition, mark)
 
-    async def _judge(self, partition: Partition) -> None:
+    async def _judge(self, partition: Partition, mark: Mark) -> None:
         due: list[Document] = (
             await self._store.db["due"]
             .find({"partition": str(partition), "dirty": True}, sort=[("_id", 1)])
@@ -107,6 +110,8 @@ class Judge(Disturbed):
         )
         origin = Origin(f"judge:{partition}")
         for row in due:
+            if mark.of(row["_id"]) < self._closes_ms:
+                continue
             await self._session.run(partial(self._decide, origin=origin, goal=row["_id"]))
 
     async def _decide(self, tx: Tx, origin: Origin, goal: str) -> None:

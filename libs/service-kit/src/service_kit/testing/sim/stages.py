@@ -11,6 +11,7 @@ from typing import Any
 from service_kit.clock import Clock
 from service_kit.guards import Guards
 from service_kit.lanes import Receiver, Stamp
+from service_kit.marks import UNKNOWN, Mark
 from service_kit.outbox import Outbox
 from service_kit.records import Partition, Slice
 from service_kit.store import Store, Tx
@@ -31,22 +32,29 @@ class Fold(Disturbed):
     """Adds up raw events by goal, each id once, and sends the sums to the facts partitions."""
 
     def __init__(
-        self, store: Store, clock: Clock, end: Callable[[Partition], Any], disturb: Disturb
+        self,
+        store: Store,
+        clock: Clock,
+        end: Callable[[Partition], Any],
+        disturb: Disturb,
+        held: Callable[[], dict[str, int]] = dict,
     ) -> None:
+        """``held`` tells which goals have events that do not stand in the raw log yet."""
         super().__init__(disturb)
+        self._held = held
         self._store = store
         self._clock = clock
         self._end = end
         self._seen: dict[Partition, set[str]] = {}
-        self._marks: dict[Partition, tuple[int, int]] = {}
-        self._sent: dict[Partition, int] = {}
+        self._marks: dict[Partition, tuple[Mark, int]] = {}
+        self._sent: dict[Partition, Mark] = {}
 
     async def load(self, partition: Partition) -> None:
         """Load the window of ids."""
         document = await self._store.db["seen"].find_one({"_id": str(partition)})
         self._seen[partition] = set(document["ids"]) if document else set()
 
-    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> tuple[list[str], int]:
+    async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> tuple[list[str], Mark]:
         """Fold new events; behind them a watermark, when everything before it is folded."""
         await self.disturb()
         partition = batch.partition
@@ -66,31 +74,43 @@ class Fold(Disturbed):
                 outbox.send(message(to, _folded(here)))
         return sorted(fresh), self._watermark(batch, outbox)
 
-    def _watermark(self, batch: Slice, outbox: Outbox) -> int:
-        at_ms, end = self._marks.get(batch.partition, (0, 0))
-        if batch.end < end or at_ms <= self._sent.get(batch.partition, 0):
-            return 0
-        outbox.send_all(message(to, {"watermark": at_ms}) for to in FACTS)
-        return at_ms
+    def _watermark(self, batch: Slice, outbox: Outbox) -> Mark:
+        sent = self._sent.get(batch.partition, UNKNOWN)
+        mark, end = self._marks.get(batch.partition, (UNKNOWN, 0))
+        if batch.end < end or mark.at_ms <= 0 or sent.joined(mark) == sent:
+            return sent
+        outbox.send_all(message(to, told(mark)) for to in FACTS)
+        return mark
 
-    def committed(self, batch: Slice, effect: tuple[list[str], int]) -> None:
+    def committed(self, batch: Slice, effect: tuple[list[str], Mark]) -> None:
         """Remember the ids and the watermark sent."""
-        ids, at_ms = effect
+        ids, self._sent[batch.partition] = effect
         self._seen[batch.partition] |= set(ids)
-        self._sent[batch.partition] = max(at_ms, self._sent.get(batch.partition, 0))
 
     def forget(self, partition: Partition) -> None:
         """Forget the window."""
-        for memory in (self._seen, self._marks, self._sent):
+        memories: tuple[dict[Partition, Any], ...] = (self._seen, self._marks, self._sent)
+        for memory in memories:
             memory.pop(partition, None)
 
     async def note_marks(self) -> None:
         """Before a tick: note the clock, and only then ask where the logs end."""
         at_ms = self._clock.now_ms()
+        mark = Mark(at_ms, self._held())
         for partition in list(self._seen):
             end = await self._end(partition)
             if partition in self._seen:
-                self._marks[partition] = (at_ms, end)
+                self._marks[partition] = (mark, end)
+
+
+def told(mark: Mark) -> dict[str, Any]:
+    """Return a watermark's message."""
+    return {"watermark": mark.at_ms} | ({"held": dict(mark.held)} if mark.held else {})
+
+
+def heard(body: dict[str, Any]) -> Mark:
+    """Return the watermark of a message."""
+    return Mark(body["watermark"], body.get("held", {}))
 
 
 def _folded(events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -106,7 +126,7 @@ class Totalled:
 
     receiver: Receiver
     ids: frozenset[str]
-    low_ms: int
+    low: Mark
 
 
 class Total(Disturbed):
@@ -125,7 +145,7 @@ class Total(Disturbed):
         self._check = check
         self._receivers: dict[Partition, Receiver] = {}
         self._applied: dict[Partition, frozenset[str]] = {}
-        self._low: dict[Partition, int] = {}
+        self._low: dict[Partition, Mark] = {}
         self._origins = frozenset(f"a:{partition}" for partition in RAW)
 
     async def load(self, partition: Partition) -> None:
@@ -148,7 +168,7 @@ class Total(Disturbed):
             if not fork.admit(stamp):
                 continue
             if "watermark" in body:
-                fork.note_watermark(stamp.origin, body["watermark"])
+                fork.note_watermark(stamp.origin, heard(body))
                 continue
             ids += body["ids"]
             for goal, amount in body["sums"].items():
@@ -161,10 +181,10 @@ class Total(Disturbed):
             await tx["applied"].update_one(
                 {"_id": str(partition)}, {"$push": {"ids": {"$each": ids}}}, upsert=True
             )
-        low_ms = fork.watermark_ms(self._origins)
-        if low_ms > self._low.get(partition, -1):
-            outbox.send_all(message(to, {"watermark": low_ms}) for to in PROGRESS)
-        return Totalled(fork, self._applied[partition] | set(ids), low_ms)
+        low = fork.mark(self._origins)
+        if low != self._low.get(partition, UNKNOWN):
+            outbox.send_all(message(to, told(low)) for to in PROGRESS)
+        return Totalled(fork, self._applied[partition] | set(ids), low)
 
     async def _add(self, tx: Tx, outbox: Outbox, goal: str, amount: int) -> None:
         stored = await tx["sums"].find_one({"_id": goal}) or {"value": 0, "version": 0}
@@ -178,7 +198,7 @@ class Total(Disturbed):
         partition = batch.partition
         self._receivers[partition] = effect.receiver
         self._applied[partition] = effect.ids
-        self._low[partition] = effect.low_ms
+        self._low[partition] = effect.low
         self._check(partition, effect.receiver, effect.ids)
 
     def forget(self, partition: Partition) -> None:

@@ -73,7 +73,7 @@ async def _handler(
                 raise Infrastructure("broker: request timed out")
             return world.kafka.end(partition)
 
-        fold = stages.Fold(store, world.clock, end, process.point)
+        fold = stages.Fold(store, world.clock, end, process.point, world.held)
         return fold, fold.note_marks, []
     if stage == "b":
         return (

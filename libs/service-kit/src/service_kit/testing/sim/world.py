@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -28,6 +29,14 @@ DRAIN = 150.0
 TOPICS = {"raw": 2, "facts": 2, "progress": 2, "deeds": 1}
 NAMES = ("a-0", "a-1", "b-0", "b-1", "c-0", "c-1", "relay-0", "relay-1")
 EXPECTED = (Infrastructure, PyMongoError, KafkaError, EndedError)
+
+
+class Apart(Enum):
+    """Whether one goal's events come by a foreign topic, and whether that holds its watermark."""
+
+    NO = auto()
+    HELD = auto()
+    FORGOTTEN = auto()  # what would be seen without holding it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class World:
     guards: Guards
     faults: Faults
     strict: bool
+    apart: Apart = Apart.NO
     loop: SimLoop = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +85,7 @@ class World:
         self.kafka = FakeKafka(self.loop, self.chance, TOPICS)
         self.clock = Clock(self.loop)
         self.events: dict[str, Event] = {}
+        self.waiting: list[Event] = []  # in the foreign topic, oldest first
         self.violations: list[str] = []
         self.trace: list[tuple[float, str, str]] = []
         self.injected = 0
@@ -193,14 +204,34 @@ class World:
         at_ms = int(self.loop.time() * 1000)
         event = Event(f"e{number}", goal, amount, partition, at_ms)
         self.events[event.id] = event
-        body = json.dumps({"id": event.id, "goal": goal, "amount": amount}).encode()
+        if self.apart is not Apart.NO and goal == goals.APART:
+            self.waiting.append(event)
+        else:
+            self._append(event)
+
+    def _append(self, event: Event) -> None:
+        fields = {"id": event.id, "goal": event.goal, "amount": event.amount}
         for _ in range(2 if self.chance.random() < 0.1 else 1):
-            self.kafka.append(partition, b"", body)
+            self.kafka.append(event.partition, b"", json.dumps(fields).encode())
+
+    async def rekey(self) -> None:
+        """Move what waits in the foreign topic to the raw log, with standstills, for ever."""
+        while True:
+            pause = self.chance.choice((0.1, 1.0, 9.0))
+            if self.loop.time() >= self.faults.until:
+                pause = 0.1
+            await asyncio.sleep(pause * self.chance.random())
+            while self.waiting:
+                self._append(self.waiting.pop(0))
+
+    def held(self) -> dict[str, int]:
+        """Return the goals of which something waits: nothing is promised of them."""
+        return {goals.APART: -1} if self.waiting and self.apart is Apart.HELD else {}
 
     def check_watermark(self, to: Partition, receiver: Receiver, ids: frozenset[str]) -> None:
         """Note a violation when a watermark says more than what has been added up."""
         for event in self.events.values():
-            at_ms = receiver.watermark_ms(frozenset({f"a:{event.partition}"}))
+            at_ms = receiver.mark(frozenset({f"a:{event.partition}"})).of(event.goal)
             if goals.facts_of(event.goal) == to and event.at_ms < at_ms and event.id not in ids:
                 self.violations.append(f"{to}: watermark {at_ms} without {event}")
 

@@ -1,0 +1,198 @@
+"""A tenant whose topic stands still waits alone."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from metrics_ingest.stream import waiting
+from metrics_ingest.stream.rekeying import GROUP
+from service_kit import offsets
+from service_kit.errors import Infrastructure
+from service_kit.marks import Mark
+from service_kit.records import Partition
+
+PLACE = Partition("foreign:shop.orders", 0)
+SOON = 0.05
+
+
+async def moved(stage: Any, number: int) -> None:
+    """Let the re-keyer stand there."""
+    query = {"_id": offsets.offset_id(GROUP, PLACE)}
+    await stage.store.db["offsets"].update_one(query, {"$set": {"next": number}})
+
+
+async def begun(foreign: Any, stage: Any, end: int = 5) -> Any:
+    """Declare acme's shop, whose topic was begun with and has records up to ``end``."""
+    await stage.declare()
+    broker = foreign.Broker()
+    broker.topics["foreign:shop.orders"], broker.end = 1, end
+    await offsets.seed(stage.store, GROUP, PLACE, 3, "t")
+    return broker
+
+
+def marks(stage: Any) -> list[Mark]:
+    """Return the newest probe of each raw partition."""
+    return [each.completeness.newest for each in stage.handler.memory.partitions.values()]
+
+
+async def test_after_its_patience_a_round_goes_on_without_the_tenant(
+    foreign: Any, stage: Any
+) -> None:
+    prober = foreign.prober(stage, await begun(foreign, stage), SOON)
+    await asyncio.wait_for(prober.probe(), 5)
+    now = stage.clock.now_ms()
+    assert marks(stage) == [Mark(now, {"acme": -1})] * 2
+    held = prober.holding.held["acme"]
+    assert (held.since_ms, held.late, held.unseen) == (now, {"shop.orders"}, set())
+
+
+async def test_who_is_held_is_not_waited_for_again(
+    foreign: Any, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prober = foreign.prober(stage, await begun(foreign, stage), SOON)
+    await prober.probe()
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 3600)  # who waits, waits for ever
+    stage.clock.ms += 1000
+    await asyncio.wait_for(prober.probe(), 5)
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+
+
+async def test_a_tenant_that_has_caught_up_is_released_also_while_the_clock_stands(
+    foreign: Any, stage: Any
+) -> None:
+    prober = foreign.prober(stage, await begun(foreign, stage), SOON)
+    await prober.probe()
+    await moved(stage, 5)
+    await prober.probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
+    assert prober.holding.held == {}
+
+
+async def test_a_tenant_that_stays_behind_moves_on_by_what_it_has_reached(
+    foreign: Any, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "RETURN_SECONDS", SOON)
+    broker = await begun(foreign, stage)
+    prober = foreign.prober(stage, broker, SOON)
+    await prober.probe()
+    first = stage.clock.now_ms()
+    await moved(stage, 5)
+    broker.end, stage.clock.ms = 9, first + 1000
+    await prober.probe()
+    assert marks(stage) == [Mark(first + 1000, {"acme": first})] * 2
+    stage.clock.ms = first + 2000
+    await prober.probe()
+    assert marks(stage) == [Mark(first + 2000, {"acme": first})] * 2
+    await moved(stage, 9)
+    await prober.probe()
+    assert marks(stage) == [Mark(first + 2000)] * 2
+
+
+async def test_a_restart_promises_nothing_of_a_tenant_that_still_stands(
+    foreign: Any, stage: Any
+) -> None:
+    broker = await begun(foreign, stage)
+    await foreign.prober(stage, broker, SOON).probe()
+    stage.clock.ms += 1000
+    await foreign.prober(stage, broker, SOON).probe()  # knows nothing of the one before
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+
+
+async def test_a_topic_that_was_read_and_is_gone_holds_its_tenant_and_one_never_read_does_not(
+    foreign: Any, stage: Any
+) -> None:
+    broker = await begun(foreign, stage, end=3)
+    prober = foreign.prober(stage, broker, SOON)
+    await prober.probe()
+    assert prober.holding.held == {}
+    del broker.topics["foreign:shop.orders"]
+    stage.clock.ms += 1000
+    await prober.probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+    assert prober.holding.held["acme"].unseen == {"shop.orders"}
+    broker.topics["foreign:shop.orders"] = 1
+    for _ in range(3):  # it is seen, asked for, and found complete
+        stage.clock.ms += 1000
+        await prober.probe()
+        await asyncio.sleep(SOON)
+    assert prober.holding.held == {}
+    await stage.store.db["offsets"].delete_many({})
+    del broker.topics["foreign:shop.orders"]
+    stage.clock.ms += 1000
+    await prober.probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
+
+
+@pytest.mark.parametrize("wrong", ["halted", "another log"])
+async def test_a_position_that_is_halted_or_of_another_log_reaches_nothing(
+    foreign: Any, stage: Any, wrong: str
+) -> None:
+    broker = await begun(foreign, stage, end=3)  # all that there is was read
+    if wrong == "halted":
+        document = {"_id": offsets.offset_id(GROUP, PLACE)}
+        await stage.store.db["offsets"].update_one(
+            document, {"$set": {"halted": {"reason": "gap"}}}
+        )
+    else:
+        broker.id = "of the topic that was made anew"
+    await foreign.prober(stage, broker, SOON).probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+
+
+async def test_a_topic_without_a_leader_holds_its_tenant(foreign: Any, stage: Any) -> None:
+    broker = await begun(foreign, stage, end=3)
+    broker.topics["raw"], told = 1, broker.ends
+
+    async def away(partitions: Any) -> Any:
+        error = Infrastructure("no leader")
+        error.__cause__ = KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+        raise error
+
+    prober = foreign.prober(stage, broker, SOON)
+    broker.ends = away
+    await prober.probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+    broker.ends = told
+    for _ in range(3):
+        stage.clock.ms += 1000
+        await prober.probe()
+        await asyncio.sleep(SOON)
+    assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
+
+
+async def test_with_too_many_tenants_to_name_the_round_waits_for_all(
+    foreign: Any, stage: Any
+) -> None:
+    prober = foreign.prober(stage, await begun(foreign, stage), SOON, most=0)
+    probing = asyncio.create_task(prober.probe())
+    await asyncio.sleep(4 * SOON)
+    assert not probing.done()
+    await moved(stage, 5)
+    await asyncio.wait_for(probing, 5)
+    assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
+
+
+async def test_a_door_that_is_taken_away_releases_its_tenant(
+    foreign: Any, stage: Any, make: Any
+) -> None:
+    prober = foreign.prober(stage, await begun(foreign, stage), SOON)
+    await prober.probe()
+    source = make.shop()
+    del source["doors"]["topic:shop.orders"]
+    await stage.done("PUT", "/v1/sources/shop", source)
+    await prober.probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
+
+
+async def test_a_sources_numbers_say_that_its_topic_is_waited_for_and_why(
+    foreign: Any, stage: Any
+) -> None:
+    prober = foreign.prober(stage, await begun(foreign, stage), SOON)
+    assert (await stage.done("GET", "/v1/sources/shop/stats"))["held"] is None
+    await prober.probe()
+    stage.holding.held.update(prober.holding.held)
+    held = (await stage.done("GET", "/v1/sources/shop/stats"))["held"]
+    assert (held["topics"], held["complete_to_ms"]) == (["shop.orders"], None)
+    assert "paceline doctor" in held["why"]
