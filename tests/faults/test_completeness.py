@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, time, timedelta
+from itertools import count
 
 import msgspec
 import pytest
@@ -166,3 +167,39 @@ async def test_a_topic_that_stands_still_holds_its_own_tenant_and_nobody_else(
     await held.settled()
     told = [(deed["span"]["start"], deed["light"]) for deed in of_run(await held.deeds(goals[0]))]
     assert [start for start, _ in told] == [str(monday), str(wednesday)]  # green again is no news
+
+
+async def test_a_topic_that_is_deleted_holds_its_tenant_and_ends_no_process(stage: Stage) -> None:
+    monday = stage.weeks(1)
+    (held, topic), other = await _with_topic(stage), await stage.tenant()
+    goals = [await each.goal(monday, monday + timedelta(days=4), 100) for each in (held, other)]
+    stage.clock(noon(monday))
+    await asyncio.to_thread(_produce, stage, topic, [held.event(noon(monday), 60)])
+    await held.total_becomes(goals[0], 60)
+    pid = stage.system.facts()["pids"]["metrics-ingest"]
+    admin = AdminClient({"bootstrap.servers": stage.system.facts()["kafka"]})
+    await asyncio.to_thread(admin.delete_topics([topic])[topic].result)
+
+    async def why() -> str:
+        stats = await held.api.get("metrics-ingest", "/v1/sources/crm/stats")
+        return str(stats["held"]["why"]) if stats["held"] else ""
+
+    async def unseen() -> bool:
+        stage.clock(noon(monday) + timedelta(seconds=next(seconds)))
+        return "does not show the topic" in await why()
+
+    seconds = count(1)
+    await until(unseen, 30, "the topic is missed")
+    await other.on(monday, 100)
+    other.close(monday)
+    assert (await other.judged(goals[1], monday))["light"] == "green"
+    light = await held.light(goals[0], monday)
+    assert light is None or light["provisional"]
+    assert stage.system.facts()["pids"]["metrics-ingest"] == pid
+
+    source = await held.api.get("metrics-ingest", "/v1/sources/crm")
+    body = {key: source[key] for key in ("name", "zone", "records", "doors")}
+    del body["doors"][f"topic:{topic}"]
+    await held.api.call("PUT", "metrics-ingest", "/v1/sources/crm", body | {"reason": "gone"})
+    assert (await held.judged(goals[0], monday))["actual"] == "60"
+    assert await why() == ""
