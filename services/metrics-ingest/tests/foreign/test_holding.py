@@ -196,3 +196,55 @@ async def test_a_sources_numbers_say_that_its_topic_is_waited_for_and_why(
     held = (await stage.done("GET", "/v1/sources/shop/stats"))["held"]
     assert (held["topics"], held["complete_to_ms"]) == (["shop.orders"], None)
     assert "paceline doctor" in held["why"]
+
+
+async def test_a_held_topic_that_is_taken_from_our_sight_has_not_reached_its_ends(
+    foreign: Any, stage: Any
+) -> None:
+    broker = await begun(foreign, stage)
+    prober = foreign.prober(stage, broker, SOON)
+    await prober.probe()
+    del broker.topics["foreign:shop.orders"]
+    stage.clock.ms += 1000
+    await prober.probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+    first = stage.clock.now_ms() - 1000
+    broker.topics["foreign:shop.orders"] = 1
+    await moved(stage, 5)  # it was only out of sight
+    stage.clock.ms += 1000
+    await prober.probe()
+    assert prober.holding.held.get("acme") is None or prober.holding.held["acme"].good_ms >= first
+
+
+async def test_a_topic_that_goes_while_it_is_waited_for_has_not_reached_its_ends(
+    foreign: Any, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "DOORS_EVERY", 1)
+    broker = await begun(foreign, stage)
+    probing = asyncio.create_task(foreign.prober(stage, broker, 0.5).probe())
+    await asyncio.sleep(SOON)
+    del broker.topics["foreign:shop.orders"]
+    await asyncio.wait_for(probing, 5)
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+
+
+async def test_ends_that_come_while_the_others_are_looked_at_are_not_reached_by_that(
+    foreign: Any, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prober = foreign.prober(stage, await begun(foreign, stage), SOON)
+    await prober.probe()
+    holding, first = prober.holding, stage.clock.now_ms()
+    holding.hold("globex", first, {Partition("foreign:bolts", 0): 7})
+    holding.hold("acme", first, None)  # its ends are being asked beside the rounds
+    topics = prober._waits._foreign
+    looked = topics.behind
+
+    async def behind(ends: Any) -> Any:
+        found = await looked(ends)
+        if holding.held["acme"].ends is None:
+            holding.hold("acme", first, {PLACE: 5})  # the answer comes while the database is asked
+        return found
+
+    monkeypatch.setattr(topics, "behind", behind)
+    await prober._waits._caught_up()
+    assert holding.held["acme"].good_ms == -1

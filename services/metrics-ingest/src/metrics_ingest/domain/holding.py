@@ -21,6 +21,16 @@ class Feed:
         """Return it with those of one more topic."""
         return Feed(self.partitions | set(partitions), self.unseen | set(unseen))
 
+    def left(self, ends: Ends) -> dict[Partition, int]:
+        """Return those ends that are still waited for: all but of topics that were taken away.
+
+        What is only out of sight has reached nothing by that.
+        """
+        return {p: end for p, end in ends.items() if p in self.partitions or self._hides(p)}
+
+    def _hides(self, partition: Partition) -> bool:
+        return partition.topic.removeprefix(_FOREIGN) in self.unseen
+
 
 @dataclass(slots=True)
 class Held:
@@ -55,8 +65,7 @@ class Holding:
             del self.held[tenant]
         for tenant, held in self.held.items():
             if held.ends is not None:
-                left = feeds[tenant].partitions
-                held.ends = {p: end for p, end in held.ends.items() if p in left}
+                held.ends = feeds[tenant].left(held.ends)
 
     @property
     def ends(self) -> Ends:
@@ -69,11 +78,14 @@ class Holding:
         """The tenants of whose topics the ends are not known."""
         return [tenant for tenant, held in self.held.items() if held.ends is None]
 
-    def caught_up(self, behind: Collection[Partition]) -> set[str]:
-        """Note who has reached its ends; return them: they may ask for the next."""
+    def caught_up(self, reached: Collection[Partition]) -> set[str]:
+        """Note who has reached all its ends; return them: they may ask for the next.
+
+        Who got its ends after the positions were looked at is not among them.
+        """
         there = set()
         for tenant, held in self.held.items():
-            if held.ends is not None and not any(each in behind for each in held.ends):
+            if held.ends is not None and all(each in reached for each in held.ends):
                 held.good_ms, held.ends = held.asked_ms, None
                 there.add(tenant)
         return there

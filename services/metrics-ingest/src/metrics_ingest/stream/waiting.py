@@ -98,7 +98,7 @@ class ForeignWaits:
             if tenant not in feeds:
                 del ends[tenant]
             elif its is not None:
-                ends[tenant] = {p: e for p, e in its.items() if p in feeds[tenant].partitions}
+                ends[tenant] = feeds[tenant].left(its)
         fresh = await self._caught_up()
         back |= fresh
         again = fresh | {tenant for tenant, its in ends.items() if its is None}
@@ -111,7 +111,8 @@ class ForeignWaits:
         return {t for t, its in ends.items() if its is None or not behind.isdisjoint(its)}
 
     async def _caught_up(self) -> set[str]:
-        return self._holding.caught_up(await self._behind(self._holding.ends))
+        ends = self._holding.ends  # while these are looked at, others may come: see _ask
+        return self._holding.caught_up(ends.keys() - await self._behind(ends))
 
     async def _behind(self, ends: Ends) -> set[Partition]:
         return await self._foreign.behind(ends) if ends else set()
