@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from metrics_ingest.domain.holding import Feed
 from metrics_ingest.stream import waiting
 from metrics_ingest.stream.rekeying import GROUP
 from service_kit import offsets
@@ -234,17 +235,42 @@ async def test_ends_that_come_while_the_others_are_looked_at_are_not_reached_by_
     prober = foreign.prober(stage, await begun(foreign, stage), SOON)
     await prober.probe()
     holding, first = prober.holding, stage.clock.now_ms()
-    holding.hold("globex", first, {Partition("foreign:bolts", 0): 7})
-    holding.hold("acme", first, None)  # its ends are being asked beside the rounds
+    holding.hold("globex", first, {Partition("foreign:bolts", 0): 7}, Feed())
+    holding.hold("acme", first, None, Feed())  # its ends are being asked beside the rounds
     topics = prober._waits._foreign
     looked = topics.behind
 
     async def behind(ends: Any) -> Any:
         found = await looked(ends)
         if holding.held["acme"].ends is None:
-            holding.hold("acme", first, {PLACE: 5})  # the answer comes while the database is asked
+            # The answer comes while the database is asked.
+            holding.hold("acme", first, {PLACE: 5}, Feed())
         return found
 
     monkeypatch.setattr(topics, "behind", behind)
     await prober._waits._caught_up()
     assert holding.held["acme"].good_ms == -1
+
+
+async def test_a_topic_that_was_made_anew_holds_until_its_new_ends_are_reached_not_the_old_ones(
+    foreign: Any, stage: Any
+) -> None:
+    broker = await begun(foreign, stage, end=1_000_000)
+    prober = foreign.prober(stage, broker, SOON)
+    await prober.probe()
+    broker.id, broker.end = "another log", 7
+    await moved(stage, 1_000_000)  # what the old log had says nothing of the new one
+    for _ in range(3):
+        stage.clock.ms += 1000
+        await prober.probe()
+        await asyncio.sleep(SOON)
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+    document = {"_id": offsets.offset_id(GROUP, PLACE)}
+    await stage.store.db["offsets"].update_one(
+        document, {"$set": {"next": 7, "topic_id": "another log"}}
+    )
+    for _ in range(3):
+        stage.clock.ms += 1000
+        await prober.probe()
+        await asyncio.sleep(SOON)
+    assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
