@@ -111,3 +111,16 @@ async def test_a_worker_that_dies_tells_what_is_lacking_once(crm: Any, stage: An
     await stage.start_subjects()
     await stage.settle()
     assert await causes(stage) == [("currency-unknown", "data.campaign", 1)]
+
+
+async def test_many_records_get_what_they_lack_at_once_and_every_letter_is_closed(
+    crm: Any, ads: Any, stage: Any
+) -> None:
+    deals = [str(number) for number in range(95)]  # of more than one portion of ids
+    for as_of, told in ((1, {"spend": 1}), (2, {"campaign": "GBP"})):
+        events = [ads.event(f"{d}-{as_of}", "deal", deal=d, as_of=as_of, **told) for d in deals]
+        await ads.send(stage, *events)
+        assert len(await stage.store.db["dead_letters"].find({"state": "new"}).to_list(None)) == (
+            len(deals) if as_of == 1 else 0
+        )
+    assert await stage.total("open") == (Decimal(95), 95)
