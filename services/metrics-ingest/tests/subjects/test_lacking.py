@@ -13,7 +13,9 @@ async def crm(ads: Any, stage: Any) -> Any:
     """Return how deals in any currency are told, by their changes."""
     changes = {"kind": "entity", "partial": True, "key": ["deal"], "as_of": "as_of"}
     source = ads.source(contributions=[changes])
-    source["doors"]["http"]["fields"]["spend"]["currency"] = "campaign"
+    fields = source["doors"]["http"]["fields"]
+    fields["spend"]["currency"] = "campaign"
+    fields["tokens"] = {"paths": ["data.tokens"], "kind": "integer"}
     await stage.done("POST", "/v1/sources", source)
     for name, more in (("open", {}), ("won", {"where": ads.METRICS[2]["where"]})):
         metric = {"name": name, "source": "ads", "unit": "GBP", "value": "spend"}
@@ -72,6 +74,16 @@ async def test_a_merged_amount_without_a_rate_counts_once_the_rate_is_loaded_and
     assert (await replay(stage))["replayed"] == 0
     await crm(4, stage="lost")
     assert await stage.total("won") == (0, 0)
+    assert await stage.total("open") == (Decimal(50), 1)
+
+
+async def test_what_a_letter_hides_as_a_secret_is_not_wanted_to_replay_it(
+    crm: Any, stage: Any
+) -> None:
+    await crm(1, spend=100, campaign="GBP")
+    await crm(2, campaign="USD", tokens=5)  # by its name it might be a secret, by its kind not
+    await load(stage)
+    assert (await replay(stage))["replayed"] == 1
     assert await stage.total("open") == (Decimal(50), 1)
 
 
