@@ -70,9 +70,15 @@ async def test_a_deal_that_an_earlier_release_booked_stays_on_its_day_until_it_i
 async def test_a_metric_that_looks_at_other_fields_now_has_them_of_the_whole_record(
     deals: Any, request: pytest.FixtureRequest, stage: Any
 ) -> None:
-    ratio = {"name": "rate", "source": "ads", "kind": "ratio", "unit": "%", "types": ["deal"]}
+    ratio: dict[str, Any] = {
+        "name": "rate",
+        "source": "ads",
+        "kind": "ratio",
+        "unit": "%",
+        "types": ["deal"],
+    }
     ratio |= {"value": "spend", "where": WON}
-    over = {"types": ["deal"], "where": WON}
+    over: dict[str, Any] = {"types": ["deal"], "where": WON}
     await stage.done("POST", "/v1/metrics", ratio | {"over": over | {"value": "row"}})
     rest = {"stage": "won", "row": 1, "rows": 10}
     await deals(5, "06", spend=100, **rest)
