@@ -108,9 +108,10 @@ class Connection:
         while True:
             page = self.get(path, after=after, limit=PAGE, **query)
             yield from page["items"]
-            after = page["next"]
-            if after is None or not page["items"]:
+            # A page may have nothing to show and be followed by one that has: goals without lights.
+            if page["next"] in (None, after):
                 return
+            after = page["next"]
 
     def send(self, path: str, content: bytes, headers: dict[str, str]) -> dict[str, Any]:
         """Send events and return which were accepted; raises ApiError.

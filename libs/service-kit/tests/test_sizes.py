@@ -8,11 +8,18 @@ from service_kit.loops.pieces import Budget, gather_seconds, next_size
 
 
 def test_a_quick_batch_is_followed_by_a_larger_one_and_a_slow_one_by_a_smaller() -> None:
-    assert next_size(5000, 50_000, took=0.1) == 10_000
-    assert next_size(40_000, 50_000, took=0.1) == 50_000
-    assert next_size(10_000, 50_000, took=1.5) == 10_000
-    assert next_size(10_000, 50_000, took=2.5) == 5000
-    assert next_size(1, 50_000, took=60.0) == 1
+    assert next_size(5000, 50_000, 5000, took=0.1) == 10_000
+    assert next_size(40_000, 50_000, 39_000, took=0.1) == 50_000
+    assert next_size(10_000, 50_000, 10_000, took=1.5) == 10_000
+    assert next_size(10_000, 50_000, 10_000, took=2.5) == 5000
+    assert next_size(1, 50_000, 1, took=60.0) == 1
+
+
+def test_few_records_and_none_tell_nothing_of_how_long_many_take() -> None:
+    assert next_size(5000, 50_000, 0, took=0.0) == 5000
+    assert next_size(5000, 50_000, 2500, took=0.1) == 5000
+    assert next_size(5000, 50_000, 2501, took=0.1) == 10_000
+    assert next_size(5000, 50_000, 100, took=2.5) == 2500
 
 
 def pieces(budget: Budget, arriving: Iterator[int]) -> list[int]:

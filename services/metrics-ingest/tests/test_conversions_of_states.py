@@ -34,6 +34,7 @@ from metrics_ingest.domain.subjects.booking import Differences, batches
 from metrics_ingest.domain.subjects.conversions import ConversionState
 from metrics_ingest.domain.subjects.subject import Subject
 from metrics_ingest.domain.values import Value
+from metrics_ingest.handlers import subjects
 from metrics_ingest.handlers.subjects import (
     MOST_PARTS,
     SubjectMemory,
@@ -481,3 +482,20 @@ def test_a_subject_with_many_versions_is_read_when_it_is_needed_and_not_remember
     memory = SubjectMemory()
     remember(SubjectsEffect(states=dict(subjects)), memory)
     assert [subject.key for subject in memory.states] == ["p"]
+
+
+def test_states_of_many_versions_are_remembered_only_while_all_of_them_have_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subjects, "MOST_PARTS_OF_ALL", 50)
+    memory, most = SubjectMemory(), 0
+    for n in range(40):
+        person = Person(plan_of(DEALS))
+        for as_of in range(n % 9 + 1):
+            deal(person, 5, as_of, "won")
+        for _ in range(2):  # told again it takes the place of what it was
+            who = Subject("acme", "crm", Role.CONVERSION, "share", str(n))
+            remember(SubjectsEffect(states={who: person.state}), memory)
+            assert memory.parts == sum(state.parts for state in memory.states.values())
+            most = max(most, memory.parts)
+    assert 50 < most < 50 + 2 * 9

@@ -188,6 +188,18 @@ def test_who_was_held_is_told_of_at_the_same_instant_once_it_is_released() -> No
     assert (known.reached(11), known.reached(12)) == (None, Mark(1000))
 
 
+def test_what_an_older_probe_said_of_a_tenant_is_told_beside_a_newer_one_that_holds_it() -> None:
+    known = Completeness()
+    known.probe(Mark(1000), 10)
+    known.probe(Mark(2000, {"acme": -1}), 20)
+    known.probe(Mark(3000, {"acme": -1, "globex": 2500}), 30)
+    both = Mark(2000, {"acme": 1000})
+    assert known.reached(20) == both
+    known.told(both)
+    assert known.reached(29) is None
+    assert known.reached(30) == Mark(3000, {"acme": -1, "globex": 2500})
+
+
 def test_too_many_probes_leave_the_near_ones_to_be_met() -> None:
     known = Completeness()
     for number in range(5000):

@@ -206,8 +206,8 @@ async def test_a_watermark_stands_behind_the_facts_that_it_covers(stage: Any, ma
     await stage.send(*[make.cloud(make.order(f"e{n}", 1)) for n in range(10)])
     for number, records in stage.log.records.items():
         memory = stage.handler.memory.partitions[number]
-        memory.completeness.probe(Mark(1000), len(records) // 2)
-        memory.completeness.probe(Mark(2000, {"birch": 500}), len(records))
+        memory.completeness.probe(Mark(1000, {"birch": 500}), len(records) // 2)
+        memory.completeness.probe(Mark(2000, {"birch": -1}), len(records))
         memory.completeness.probe(Mark(3000), len(records) + 1)
     await stage.pump()
     await stage.applier.tick()

@@ -1,6 +1,7 @@
 """Wiring: store, broker, loops and doors of metrics-ingest."""
 
 import asyncio
+from dataclasses import replace
 
 from event_contracts.topics import FACTS, METRIC_DEFINITIONS, RAW, SUBJECTS
 from metrics_ingest.adapters.definitions import StoredSources
@@ -31,6 +32,9 @@ from service_kit.ticker import tick_every
 SERVICE = "metrics-ingest"
 PORT = 8101
 SUBJECTS_BATCH = 100  # records, each of up to 400 KB of events
+# A thousand events each: a hundred records of long histories would outlast a transaction's life,
+# and whoever began with so many again after that would never come past them.
+SUBJECTS_FIRST = 8
 # What the producer holds while a broker is slow, beside the bodies that the gate counts.
 _QUEUE = {"queue.buffering.max.kbytes": 64 * 1024}
 
@@ -66,7 +70,10 @@ async def run(runtime: Runtime, ingest: IngestSettings | None = None) -> None:
 
     subjects_loop = make_loop(
         _kind(runtime),
-        _loop_settings(runtime, SUBJECTS_GROUP, SUBJECTS.name, SUBJECTS_BATCH),
+        replace(
+            _loop_settings(runtime, SUBJECTS_GROUP, SUBJECTS.name, SUBJECTS_BATCH),
+            first=SUBJECTS_FIRST,
+        ),
         await runtime.applier(
             SubjectsHandler(store, clock, counts, runtime.guards),
             group=SUBJECTS_GROUP,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from metrics_ingest.domain.holding import Feed
 from metrics_ingest.stream import waiting
 from metrics_ingest.stream.rekeying import GROUP
 from service_kit import offsets
@@ -196,3 +197,80 @@ async def test_a_sources_numbers_say_that_its_topic_is_waited_for_and_why(
     held = (await stage.done("GET", "/v1/sources/shop/stats"))["held"]
     assert (held["topics"], held["complete_to_ms"]) == (["shop.orders"], None)
     assert "paceline doctor" in held["why"]
+
+
+async def test_a_held_topic_that_is_taken_from_our_sight_has_not_reached_its_ends(
+    foreign: Any, stage: Any
+) -> None:
+    broker = await begun(foreign, stage)
+    prober = foreign.prober(stage, broker, SOON)
+    await prober.probe()
+    del broker.topics["foreign:shop.orders"]
+    stage.clock.ms += 1000
+    await prober.probe()
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+    first = stage.clock.now_ms() - 1000
+    broker.topics["foreign:shop.orders"] = 1
+    await moved(stage, 5)  # it was only out of sight
+    stage.clock.ms += 1000
+    await prober.probe()
+    assert prober.holding.held.get("acme") is None or prober.holding.held["acme"].good_ms >= first
+
+
+async def test_a_topic_that_goes_while_it_is_waited_for_has_not_reached_its_ends(
+    foreign: Any, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "DOORS_EVERY", 1)
+    broker = await begun(foreign, stage)
+    probing = asyncio.create_task(foreign.prober(stage, broker, 0.5).probe())
+    await asyncio.sleep(SOON)
+    del broker.topics["foreign:shop.orders"]
+    await asyncio.wait_for(probing, 5)
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+
+
+async def test_ends_that_come_while_the_others_are_looked_at_are_not_reached_by_that(
+    foreign: Any, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prober = foreign.prober(stage, await begun(foreign, stage), SOON)
+    await prober.probe()
+    holding, first = prober.holding, stage.clock.now_ms()
+    holding.hold("globex", first, {Partition("foreign:bolts", 0): 7}, Feed())
+    holding.hold("acme", first, None, Feed())  # its ends are being asked beside the rounds
+    topics = prober._waits._foreign
+    looked = topics.behind
+
+    async def behind(ends: Any) -> Any:
+        found = await looked(ends)
+        if holding.held["acme"].ends is None:
+            # The answer comes while the database is asked.
+            holding.hold("acme", first, {PLACE: 5}, Feed())
+        return found
+
+    monkeypatch.setattr(topics, "behind", behind)
+    await prober._waits._caught_up()
+    assert holding.held["acme"].good_ms == -1
+
+
+async def test_a_topic_that_was_made_anew_holds_until_its_new_ends_are_reached_not_the_old_ones(
+    foreign: Any, stage: Any
+) -> None:
+    broker = await begun(foreign, stage, end=1_000_000)
+    prober = foreign.prober(stage, broker, SOON)
+    await prober.probe()
+    broker.id, broker.end = "another log", 7
+    await moved(stage, 1_000_000)  # what the old log had says nothing of the new one
+    for _ in range(3):
+        stage.clock.ms += 1000
+        await prober.probe()
+        await asyncio.sleep(SOON)
+    assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
+    document = {"_id": offsets.offset_id(GROUP, PLACE)}
+    await stage.store.db["offsets"].update_one(
+        document, {"$set": {"next": 7, "topic_id": "another log"}}
+    )
+    for _ in range(3):
+        stage.clock.ms += 1000
+        await prober.probe()
+        await asyncio.sleep(SOON)
+    assert marks(stage) == [Mark(stage.clock.now_ms())] * 2

@@ -13,7 +13,9 @@ async def crm(ads: Any, stage: Any) -> Any:
     """Return how deals in any currency are told, by their changes."""
     changes = {"kind": "entity", "partial": True, "key": ["deal"], "as_of": "as_of"}
     source = ads.source(contributions=[changes])
-    source["doors"]["http"]["fields"]["spend"]["currency"] = "campaign"
+    fields = source["doors"]["http"]["fields"]
+    fields["spend"]["currency"] = "campaign"
+    fields["tokens"] = {"paths": ["data.tokens"], "kind": "integer"}
     await stage.done("POST", "/v1/sources", source)
     for name, more in (("open", {}), ("won", {"where": ads.METRICS[2]["where"]})):
         metric = {"name": name, "source": "ads", "unit": "GBP", "value": "spend"}
@@ -75,6 +77,16 @@ async def test_a_merged_amount_without_a_rate_counts_once_the_rate_is_loaded_and
     assert await stage.total("open") == (Decimal(50), 1)
 
 
+async def test_what_a_letter_hides_as_a_secret_is_not_wanted_to_replay_it(
+    crm: Any, stage: Any
+) -> None:
+    await crm(1, spend=100, campaign="GBP")
+    await crm(2, campaign="USD", tokens=5)  # by its name it might be a secret, by its kind not
+    await load(stage)
+    assert (await replay(stage))["replayed"] == 1
+    assert await stage.total("open") == (Decimal(50), 1)
+
+
 async def test_a_letter_that_is_replayed_before_its_rate_is_there_is_new_again(
     crm: Any, stage: Any
 ) -> None:
@@ -111,3 +123,16 @@ async def test_a_worker_that_dies_tells_what_is_lacking_once(crm: Any, stage: An
     await stage.start_subjects()
     await stage.settle()
     assert await causes(stage) == [("currency-unknown", "data.campaign", 1)]
+
+
+async def test_many_records_get_what_they_lack_at_once_and_every_letter_is_closed(
+    crm: Any, ads: Any, stage: Any
+) -> None:
+    deals = [str(number) for number in range(95)]  # of more than one portion of ids
+    for as_of, told in ((1, {"spend": 1}), (2, {"campaign": "GBP"})):
+        events = [ads.event(f"{d}-{as_of}", "deal", deal=d, as_of=as_of, **told) for d in deals]
+        await ads.send(stage, *events)
+        assert len(await stage.store.db["dead_letters"].find({"state": "new"}).to_list(None)) == (
+            len(deals) if as_of == 1 else 0
+        )
+    assert await stage.total("open") == (Decimal(95), 95)

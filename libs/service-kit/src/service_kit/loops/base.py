@@ -42,7 +42,7 @@ class LoopSettings:
     ``group_prefix`` None: the topics' ``prefix`` stands before the group, too.
 
     A slice of work holds at most ``batch`` records, collected for about ``within`` seconds; fewer,
-    where applying them takes long.
+    where applying them takes long. The confluent loop begins with ``first``.
     """
 
     kafka: KafkaAccess
@@ -51,6 +51,7 @@ class LoopSettings:
     instance: str
     topics: tuple[str, ...]
     batch: int = 500
+    first: int = 5000
     within: float = 0.05
     group_prefix: str | None = None
 

@@ -27,7 +27,7 @@ from service_kit.loops.base import (
     slices_of,
     waves,
 )
-from service_kit.loops.pieces import FIRST_SIZE, Budget, Run, gather_seconds, next_size
+from service_kit.loops.pieces import Budget, Run, gather_seconds, next_size
 from service_kit.records import Partition, Record, Slice
 
 if TYPE_CHECKING:  # Numba is a second, and not for all
@@ -50,7 +50,7 @@ class ConfluentLoop:
         self._logical = settings.names
         self._committed_at = 0.0
         self._busy = False  # applying: what arrives meanwhile may join the next slice
-        self._most = min(FIRST_SIZE, settings.batch)
+        self._most = min(settings.first, settings.batch)
         self._within = settings.within
         self._event_loop: asyncio.AbstractEventLoop
 
@@ -70,8 +70,9 @@ class ConfluentLoop:
                 reading = self._event_loop.run_in_executor(thread, self._read, consumer)
                 began = time.monotonic()
                 await self._apply(got)
-                self._most = next_size(self._most, self._settings.batch, time.monotonic() - began)
+                took = time.monotonic() - began
                 records = sum(len(each.records) for some in got for each in some)
+                self._most = next_size(self._most, self._settings.batch, records, took)
                 self._within = gather_seconds(self._settings.within, records, self._applier.rows)
         finally:
             await asyncio.gather(reading, return_exceptions=True)

@@ -9,7 +9,6 @@ from service_kit.records import Bulk, Partition, Slice, Texts
 
 T = TypeVar("T")
 
-FIRST_SIZE = 5000
 _MOST_BYTES = 64 * 2**20  # of one transaction's records, whatever the size of each
 _SHORT_SECONDS = 1.0
 _LONG_SECONDS = 2.0
@@ -37,15 +36,15 @@ def _never() -> bool:
     return False
 
 
-def next_size(size: int, most: int, took: float) -> int:
-    """Return how many records to read at once after so many took so long to apply.
+def next_size(size: int, most: int, records: int, took: float) -> int:
+    """Return how many records to read at once after so many of ``size`` took so long to apply.
 
     What a record costs depends on what it is; a transaction may not take longer than the server
-    lets it live.
+    lets it live. Few records tell nothing of how long many take: it grows by what was nearly full.
     """
     if took > _LONG_SECONDS:
         return max(1, size // 2)
-    return min(most, size * 2) if took < _SHORT_SECONDS else size
+    return min(most, size * 2) if took < _SHORT_SECONDS and 2 * records > size else size
 
 
 class Budget:

@@ -1,6 +1,6 @@
 """The organisation's own topics: which there are, and how far they are re-keyed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -34,6 +34,10 @@ class ForeignTopics:
                 return []
             raise
         return [Partition(name, number) for number in range(count)]
+
+    def logs(self, names: Collection[str]) -> dict[str, str]:
+        """Return the ids of these topics as they were seen last."""
+        return {name: self._ids[name] for name in names}
 
     async def was_read(self, topic: str) -> bool:
         """Whether a partition of the topic has ever been begun with."""

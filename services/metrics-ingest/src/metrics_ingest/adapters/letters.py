@@ -10,7 +10,7 @@ from pymongo import UpdateOne
 from metrics_ingest.adapters.definitions import MongoDefinitions
 from metrics_ingest.domain.definitions import Source
 from metrics_ingest.domain.letters import NEW, REPLAYED, SUPERSEDED, KeptLetter
-from service_kit.store import Document, Tx
+from service_kit.store import Document, Tx, portions
 
 LETTERS = "dead_letters"
 _RENEWED = (
@@ -60,17 +60,18 @@ def _renewal(letter: KeptLetter, copies: int) -> UpdateOne:
 
 async def supersede(tx: Tx, keys: Collection[bytes]) -> None:
     """Close the new letters of ids that have been accepted."""
-    await tx[LETTERS].update_many(
-        {"key": {"$in": [Binary(key) for key in sorted(keys)]}, "state": NEW},
-        {"$set": {"state": SUPERSEDED}},
-    )
+    await _close(tx, "key", [Binary(key) for key in sorted(keys)])
 
 
 async def close(tx: Tx, ids: Collection[str]) -> None:
     """Close letters that are new: what they lacked is there."""
-    if ids:
+    await _close(tx, "_id", sorted(ids))
+
+
+async def _close(tx: Tx, field: str, values: Sequence[Any]) -> None:
+    for portion in portions(values):
         await tx[LETTERS].update_many(
-            {"_id": {"$in": sorted(ids)}, "state": NEW}, {"$set": {"state": SUPERSEDED}}
+            {field: {"$in": portion}, "state": NEW}, {"$set": {"state": SUPERSEDED}}
         )
 
 

@@ -2,10 +2,11 @@
 
 A probe says: all that its mark promises lies below these end offsets. A partition that has
 committed through its end may say so. Under load newer probes arrive before older ones are met, so
-they wait in a queue; the newest one met is told.
+they wait in a queue; what those met say together is told.
 """
 
 from collections import deque
+from functools import reduce
 
 from service_kit.marks import UNKNOWN, Mark
 
@@ -37,13 +38,15 @@ class Completeness:
             self._probes.append((mark, end))
 
     def reached(self, position: int) -> Mark | None:
-        """Return the newest mark that a partition standing at ``position`` covers, once told."""
+        """Return what the probes met say together, None for none that has not been told.
+
+        A newer one may say nothing of a tenant of whom an older one still did.
+        """
         met = [mark for mark, end in self._probes if end <= position]
-        return met[-1] if met else None
+        return reduce(Mark.joined, met) if met else None
 
     def told(self, mark: Mark) -> None:
-        """Note that the mark was told (its transaction is committed): older ones leave."""
+        """Note that the mark was told (its transaction is committed): what it says leaves."""
         self._told = mark
-        while self._probes and self._probes[0][0].at_ms <= mark.at_ms:
-            if self._probes.popleft()[0] == mark:
-                return
+        while self._probes and mark.joined(self._probes[0][0]) == mark:
+            self._probes.popleft()

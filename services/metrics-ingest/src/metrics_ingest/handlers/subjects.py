@@ -42,6 +42,7 @@ V = TypeVar("V")
 
 MOST_STATES = 20_000
 MOST_PARTS = 100  # of a state that is remembered
+MOST_PARTS_OF_ALL = 100_000  # about 90 MB: a version of a record takes nearly 1 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class SubjectMemory:
 
     plans: dict[str, TenantPlan] = field(default_factory=dict)
     states: dict[Subject, State] = field(default_factory=dict)
+    parts: int = 0  # of all states together
     day_sets: dict[DaySet, set[bytes]] = field(default_factory=dict)
     tallies: Tallies = field(default_factory=Tallies)
 
@@ -337,13 +339,22 @@ def remember(effect: SubjectsEffect, memory: SubjectMemory) -> None:
     """Take the effect of a committed slice into memory; what is forgotten is read again."""
     memory.plans.update(effect.plans)
     memory.tallies.take(effect.tallies)
-    _learn(memory.states, effect.states)
+    _learn_states(memory, effect.states)
     _learn(memory.day_sets, effect.sets_found | effect.day_sets)
-    for subject, state in effect.states.items():
-        if state.parts > MOST_PARTS:
-            del memory.states[subject]
     if sum(map(len, memory.day_sets.values())) > MOST_SETS:
         memory.day_sets.clear()
+
+
+def _learn_states(memory: SubjectMemory, learnt: Mapping[Subject, State]) -> None:
+    if len(memory.states) > MOST_STATES or memory.parts > MOST_PARTS_OF_ALL:
+        memory.states.clear()
+        memory.parts = 0
+    for subject, state in learnt.items():
+        before = memory.states.pop(subject, None)
+        memory.parts -= before.parts if before is not None else 0
+        if (parts := state.parts) <= MOST_PARTS:
+            memory.states[subject] = state
+            memory.parts += parts
 
 
 def _learn(kept: dict[K, V], learnt: Mapping[K, V]) -> None:

@@ -59,7 +59,7 @@ class ForeignWaits:
         for tenant in late:
             if tenant not in held:
                 log.warning("the topics of tenant %s stand still: it alone waits", tenant)
-            self._holding.hold(tenant, at_ms, ends[tenant])
+            self._holding.hold(tenant, at_ms, ends[tenant], feeds[tenant])
         behind = await self._behind(self._holding.ends)
         self._holding.note(behind, feeds)
         WATERMARK_WAITS.set(len(behind))
@@ -98,7 +98,7 @@ class ForeignWaits:
             if tenant not in feeds:
                 del ends[tenant]
             elif its is not None:
-                ends[tenant] = {p: e for p, e in its.items() if p in feeds[tenant].partitions}
+                ends[tenant] = feeds[tenant].left(its)
         fresh = await self._caught_up()
         back |= fresh
         again = fresh | {tenant for tenant, its in ends.items() if its is None}
@@ -111,7 +111,8 @@ class ForeignWaits:
         return {t for t, its in ends.items() if its is None or not behind.isdisjoint(its)}
 
     async def _caught_up(self) -> set[str]:
-        return self._holding.caught_up(await self._behind(self._holding.ends))
+        ends = self._holding.ends  # while these are looked at, others may come: see _ask
+        return self._holding.caught_up(ends.keys() - await self._behind(ends))
 
     async def _behind(self, ends: Ends) -> set[Partition]:
         return await self._foreign.behind(ends) if ends else set()
@@ -124,7 +125,8 @@ class ForeignWaits:
             # What was never there holds nothing: a name alone has nothing on its way.
             gone = [topic] if not partitions and await self._foreign.was_read(topic) else []
             if partitions or gone:
-                feeds[tenant] = feeds.get(tenant, Feed()).plus(partitions, gone)
+                logs = self._foreign.logs({each.topic for each in partitions})
+                feeds[tenant] = feeds.get(tenant, Feed()).plus(partitions, gone, logs)
         return feeds
 
     async def _ends(self, feeds: Mapping[str, Feed]) -> dict[str, Ends | None]:
@@ -163,4 +165,4 @@ class ForeignWaits:
         for tenant, feed in feeds.items():
             ends = await self._ends_of(feed.partitions)
             if ends is not None and tenant in self._holding.unasked:
-                self._holding.hold(tenant, at_ms, ends)
+                self._holding.hold(tenant, at_ms, ends, feed)

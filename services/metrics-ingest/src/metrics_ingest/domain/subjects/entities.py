@@ -15,12 +15,12 @@ from metrics_ingest.domain.subjects.subject import (
     CONFLICT,
     REPEATED,
     STALE,
-    Bookings,
+    Booked,
     State,
     Step,
     mapped_of,
 )
-from metrics_ingest.domain.subjects.versions import Record
+from metrics_ingest.domain.subjects.versions import Record, RunPlan, Version
 from metrics_ingest.domain.values import Value
 
 Place = tuple[int, int]
@@ -57,38 +57,61 @@ def take(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionP
 
     Where the record has no time of its own, it counts since it came to be what a metric counts.
     """
-    step = (_merge if plan.contribution.partial else _newest)(state, events, plan)
+    step, told = (_merge if plan.contribution.partial else _newest)(state, events, plan)
     runs = {}
     for name, run in plan.runs.items():
-        record = state.runs.get(name, Record())
+        record = _record(state, name, run)
         for event in events:
             record, _ = run.add(record, event)
         runs[name] = record
-    booked = {cell: _since_its_run(each, runs, plan) for cell, each in step.state.booked.items()}
+    booked = {
+        cell: tuple(_since_its_run(each, runs, told, plan) for each in bookings)
+        for cell, bookings in step.state.booked.items()
+    }
     return replace(step, state=msgspec.structs.replace(step.state, booked=booked, runs=runs))
 
 
-def _since_its_run(
-    booked: Bookings, runs: Mapping[str, Record], plan: ContributionPlan
-) -> Bookings:
-    return tuple(
-        plan.runs[each.metric].placed(each, runs[each.metric]) if each.metric in runs else each
-        for each in booked
+def _record(state: EntityState, metric: str, run: RunPlan) -> Record:
+    known = state.runs.get(metric)
+    if known is not None or state.as_of is None:
+        return known or Record()
+    every = (each for bookings in state.booked.values() for each in bookings)
+    booked = next((each for each in every if each.metric == metric), None)
+    oldest = Version(
+        as_of=state.as_of,
+        mapping=state.mapping,
+        at_ms=state.at_ms,
+        type=state.type,
+        decimals=state.decimals,
+        texts=state.texts,
+        integers=state.integers,
     )
+    return run.begun(oldest, booked)
 
 
-def _newest(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
+def _since_its_run(
+    booked: Booked, runs: Mapping[str, Record], told: Mapped | None, plan: ContributionPlan
+) -> Booked:
+    record = runs.get(booked.metric)
+    return booked if record is None else plan.runs[booked.metric].placed(booked, record, told)
+
+
+def _newest(
+    state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan
+) -> tuple[Step, Mapped | None]:
     told = told_of(Held(state.as_of, state.stamp, state.mapping), events, plan)
     if told.event is None:
-        return Step(state, told.outcomes)
-    booked = {"": plan.book(mapped_of(told.event), told.kept(state.booked.get("", ())))}
+        return Step(state, told.outcomes), None
+    newest = mapped_of(told.event)
+    booked = {"": plan.book(newest, told.kept(state.booked.get("", ())))}
     as_of, stamp, mapping = told.held
-    return Step(
-        EntityState(booked=booked, as_of=as_of, stamp=stamp, mapping=mapping), told.outcomes
-    )
+    after = EntityState(booked=booked, as_of=as_of, stamp=stamp, mapping=mapping)
+    return Step(after, told.outcomes), newest
 
 
-def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
+def _merge(
+    state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan
+) -> tuple[Step, Mapped]:
     fields: dict[str, Value] = {**state.decimals, **state.texts, **state.integers}
     since = {name: (at, state.read.get(name, 0)) for name, at in state.since.items()}
     before = (state.as_of or 0, state.mapping, state.at_ms, state.type)
@@ -102,7 +125,7 @@ def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: Contributio
     as_of, mapping, at_ms, kind = max(versions)
     merged = Mapped(kind, at_ms, None, fields)
     booked, lacking = plan.book_again(merged, state.booked.get("", ()))
-    return Step(
+    step = Step(
         EntityState(
             booked={"": booked},
             lacking=tuple(sorted((unfit.cause, unfit.where) for unfit in lacking)),
@@ -119,6 +142,7 @@ def _merge(state: EntityState, events: Sequence[SubjectEvent], plan: Contributio
         outcomes,
         lacking,
     )
+    return step, merged
 
 
 def _merge_one(

@@ -19,6 +19,7 @@ from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.subjects.subject import (
     APPLIED,
     CONFLICT,
+    MINUTE_MS,
     REPEATED,
     STALE,
     Booked,
@@ -184,16 +185,28 @@ class RunPlan(RecordPlan):
     A record is in a run while the metric counts it, whether its amount can be had or not.
     """
 
-    def placed(self, booked: Booked, record: Record) -> Booked:
-        """Return what is booked of the newest version where its run began, at that day's rate."""
+    def begun(self, oldest: Version, booked: Booked | None) -> Record:
+        """Return the record of which no versions were kept, but what they came to.
+
+        It counts where it is booked: an earlier release kept none, or the metric is the newer one.
+        """
+        said = {name: value for name, value in oldest.said.items() if name in self._wanted}
+        since_ms = None if booked is None else booked.minute * MINUTE_MS
+        return Record((oldest.saying(said),), Standing(since_ms))
+
+    def placed(self, booked: Booked, record: Record, told: Mapped | None) -> Booked:
+        """Return what is booked of the newest version where its run began, at that day's rate.
+
+        ``told`` is that version with all its fields, None where none of it has been told now.
+        """
         standing, newest = self._replayed(record.versions, record.since)
         since_ms = standing.first_ms
-        if since_ms is None:  # the run was kept by an earlier release, without its versions
+        if since_ms is None:
             return booked
         minute = self._contribution.minute_of(since_ms)
         if minute == booked.minute:
             return booked
-        amount = self._amount_at(newest, since_ms, booked)
+        amount = self._amount_at(told or newest, since_ms, booked)
         return msgspec.structs.replace(booked, minute=minute, sum=amount.sum, over=amount.over)
 
     def _amount_at(self, newest: Mapped, at_ms: int, booked: Booked) -> Amount:
