@@ -59,7 +59,7 @@ def make_api(
         numbers.routes(runtime, raw, sources, gate),
         secrets.routes(runtime, sources, kept, url),
         definitions.routes(runtime, counts, sources, registry, ingest.topics, holding or Holding()),
-        trying.routes(runtime),
+        trying.routes(runtime, registry, ingest.topics),
         connectors.routes(runtime, counts, sources, registry, ingest.topics),
         reading.routes(runtime),
         letters.routes(runtime, counts, schemas),
