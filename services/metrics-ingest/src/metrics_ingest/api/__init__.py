@@ -23,7 +23,7 @@ from metrics_ingest.api import (
 )
 from metrics_ingest.api.gate import Gate
 from metrics_ingest.domain.holding import Holding
-from metrics_ingest.ports import RawLog, Schemas
+from metrics_ingest.ports.raw import RawLog, Schemas
 from metrics_ingest.settings import IngestSettings
 from service_kit.clock import Clock, SystemClock
 from service_kit.runtime import Runtime

@@ -19,7 +19,7 @@ from metrics_ingest.domain.doors.signatures import Signed, verify
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.hooks import Hooked, mapping_of, unknown_hook
 from metrics_ingest.metrics import HOOKED
-from metrics_ingest.ports import RawLog
+from metrics_ingest.ports.raw import RawLog
 from service_kit import strict_json
 from service_kit.clock import Clock
 from service_kit.errors import UserError

@@ -25,8 +25,8 @@ from metrics_ingest.domain.subjects.subject import Subject
 from metrics_ingest.domain.topics_of import ANY_TOPIC, TopicsOf
 from metrics_ingest.domain.trying import Trial, try_out
 from metrics_ingest.domain.values import EXACT
-from metrics_ingest.handlers.subjects import KINDS
-from metrics_ingest.ports import Declared
+from metrics_ingest.handlers.subjects.stepping import KINDS
+from metrics_ingest.ports.definitions import Declared
 from service_kit.errors import UserError
 
 MOST_SAMPLES = 200
