@@ -10,7 +10,7 @@ from fastapi import Request
 
 from alerting import api
 from alerting.adapters.deeds import Cursor, Terms
-from alerting.api import events
+from alerting.api import events, lights
 from event_contracts.goals import Guardrail
 from service_kit.keys import Keys
 from service_kit.settings import Settings
@@ -191,3 +191,24 @@ async def test_who_follows_is_heard_no_longer_than_the_key_holds(shop):
     assert await anext(stream)
     await runtime.keys.revoke("acme", caller.key)
     assert await asyncio.wait_for(anext(stream, None), 5) is None
+
+
+@pytest.mark.parametrize("query", ["?goal=a", ""])
+async def test_a_span_that_is_judged_while_it_is_asked_for_is_there_once(shop, monkeypatch, query):
+    team, runtime = shop
+    await team.put({4: 100})
+    await team.at(5)
+
+    def after_judging(reading):
+        async def read(*args):
+            await team.settle()
+            return await reading(*args)
+
+        return read
+
+    for name in ("judged_between", "last_judged"):
+        monkeypatch.setattr(lights, name, after_judging(getattr(lights, name)))
+    answer = (await ask(runtime, f"/v1/lights{query}")).json()
+    rows = [(row["span"]["start"], row["provisional"]) for row in answer["items"]]
+    assert rows[-2:] == [("2026-06-04", False), ("2026-06-05", True)]
+    assert len(dict(rows)) == len(rows)

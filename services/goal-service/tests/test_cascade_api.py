@@ -332,3 +332,54 @@ async def test_who_does_not_see_every_part_is_not_told_what_they_come_to(team: A
     change["target"] = 1_000_000
     told = (await team.call("PUT", "/v1/goals/q2", change))["warnings"]
     assert [warning["code"] for warning in told] == ["over-assigned"]
+
+
+async def test_a_split_into_more_parts_than_one_transaction_takes_is_refused(team: Any) -> None:
+    await team.call("POST", "/v1/goals", COMPANY, status=201)
+    parts = [{"id": f"p{number}", "name": "x", "amount": 1} for number in range(501)]
+    body = {"parts": parts, "allow_rest": True}
+    refused = await team.call("POST", "/v1/goals/q2/split", body, status=422)
+    assert (refused["error"]["code"], refused["error"]["where"]) == ("parts-too-many", "parts")
+    assert "500" in refused["error"]["message"]
+    assert len((await team.call("GET", "/v1/goals"))["items"]) == 1
+
+
+async def test_parts_without_filters_are_told_by_some_pairs_and_not_by_every_one(
+    team: Any,
+) -> None:
+    await team.call("POST", "/v1/goals", COMPANY, status=201)
+    parts = [{"id": f"p{number}", "name": "x", "amount": 1} for number in range(60)]
+    body = {"parts": parts, "allow_rest": True}
+    split = await team.call("POST", "/v1/goals/q2/split", body, status=201)
+    assert [each["code"] for each in split["warnings"]] == ["double-counting"] * 20
+    root = await team.call("GET", "/v1/goals/q2/cascade")
+    assert len(root["warnings"]) == 20
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "where"),
+    [
+        ({"level": "galaxy"}, "level-unknown", "level"),
+        ({"id": "a b"}, "id-invalid", "id"),
+        ({"floor": 99_999_999}, "tiers-out-of-order", "floor"),
+        ({"where": [{"dim": "moon", "any_of": ["x"]}]}, "dimension-unknown", "where.0.dim"),
+    ],
+)
+async def test_a_refused_split_says_which_part_is_wrong(
+    team: Any, wrong: dict[str, Any], code: str, where: str
+) -> None:
+    await team.call("POST", "/v1/goals", COMPANY, status=201)
+    right = {"name": "right", "amount": 1}
+    body = {"parts": [right, right | {"name": "wrong"} | wrong], "allow_rest": True}
+    error = (await team.call("POST", "/v1/goals/q2/split", body, status=422))["error"]
+    assert (error["code"], error["where"]) == (code, f"parts.1.{where}")
+
+
+@pytest.mark.parametrize("tier", ["target", "floor"])
+async def test_an_amount_finer_than_what_is_kept_is_refused_in_a_short_sentence(
+    team: Any, tier: str
+) -> None:
+    wrong = COMPANY | {tier: "1E-7000"}
+    error = (await team.call("POST", "/v1/goals", wrong, status=422))["error"]
+    assert (error["code"], error["where"]) == ("amount-invalid", tier)
+    assert len(error["message"]) < 200

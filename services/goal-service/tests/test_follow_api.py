@@ -7,6 +7,7 @@ import pytest
 
 from event_contracts.facts import GoalControl
 from event_contracts.goals import GoalChanged
+from event_contracts.metrics import MetricDefined
 from service_kit import audit
 
 GOAL = {
@@ -207,3 +208,54 @@ async def test_more_goals_than_one_transaction_takes_are_refused_and_nothing_mov
         (1, 600_000),
         (1, 900_000),
     ]
+
+
+async def test_a_target_that_too_many_would_follow_is_refused_before_they_are_moved(
+    door: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("goal_service.handlers.links.MOST_AT_ONCE", 3)
+
+    async def asked(parts: int, goal: str) -> int:
+        made = [{"id": f"{goal}-{n}", "name": "x", "share": 0.001} for n in range(parts)]
+        await door.call("POST", "/v1/goals", COMPANY | {"id": goal}, status=201)
+        body = {"parts": made, "allow_rest": True}
+        await door.call("POST", f"/v1/goals/{goal}/split", body, status=201)
+        door.stage.calls.clear()
+        refused = await change(door, 1_800_000, COMPANY | {"id": goal}, status=422)
+        assert refused["error"]["code"] == "cascade-too-large"
+        return int(door.stage.calls.total())
+
+    assert await asked(100, "many") == await asked(4, "few")
+
+
+async def test_a_part_of_a_split_that_moves_to_another_metric_does_not_take_its_amount_along(
+    door: Any,
+) -> None:
+    await door.stage.define(
+        MetricDefined(
+            tenant="shop",
+            metric="orders",
+            version=1,
+            kind="additive",
+            source="orders",
+            unit="orders",
+            dims=("country",),
+        )
+    )
+    await halves(door)
+    moved = GOAL | {"metric": "orders", "parent": "q2", "share": 0.4}
+    moved |= {"name": "Orders", "level": "team", "reason": "counted now"}
+    refused = await door.call("PUT", "/v1/goals/renewals", moved, status=422)
+    assert refused["error"]["code"] == "share-of-another-metric"
+    assert await shown(door, "renewals") == [(1, 600_000)]
+
+
+async def test_a_part_that_is_renamed_keeps_the_cents_that_its_split_gave_it(door: Any) -> None:
+    parts = part("a", "France", share=0.3333), part("b", "Eire", share=0.3333)
+    await build(door, part("own", "Spain", amount=33.34), *parts, target=100)
+    assert await shown(door, "a", "b") == [(1, Decimal("33.33")), (1, Decimal("33.33"))]
+    body = GOAL | part("a", "France", share=0.3333) | {"name": "Renamed", "parent": "q2"}
+    await door.call("PUT", "/v1/goals/a", body | {"reason": "a better name"})
+    assert await shown(door, "a", "b") == [(2, Decimal("33.33")), (1, Decimal("33.33"))]
+    await change(door, 200)
+    assert await shown(door, "a", "b") == [(3, Decimal("66.66")), (2, Decimal("66.66"))]

@@ -1,11 +1,16 @@
 """The directory by HTTP: files, versions, what each sets for oneself, who looks at whom."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from event_contracts.directory import DirectoryMessage, OrganisationChanged, PersonChanged
 from event_contracts.wire import partition_of
+from goal_service.adapters.directory import DirectoryReader
+from goal_service.api import make_api, people_import
+from goal_service.domain.people import Directory
 from service_kit import audit
 
 Door = Any
@@ -261,3 +266,79 @@ async def test_tenants_have_a_directory_each(door: Door) -> None:
     await load(door, SMALL, tenant="rival")
     await door.call("PUT", "/v1/people/anna", ANNA | {"name": "Another"}, tenant="rival")
     assert (await door.call("GET", "/v1/people/anna"))["name"] == "Anna"
+
+
+class Meanwhile(DirectoryReader):
+    """Reads the directory for a file; before anything is written, somebody else changes it."""
+
+    do: Callable[[], Awaitable[Any]]
+    times = 1
+
+    async def whole(self, tenant: str) -> Directory:
+        found = await super().whole(tenant)
+        if Meanwhile.times:
+            Meanwhile.times -= 1
+            await Meanwhile.do()
+        return found
+
+
+@pytest.fixture
+def meanwhile(door: Door, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def change(*people: tuple[str, dict[str, Any]]) -> None:
+        waiting = list(people)
+
+        async def put() -> None:
+            person, body = waiting.pop(0)
+            await door.call("PUT", f"/v1/people/{person}", body)
+
+        monkeypatch.setattr(Meanwhile, "do", staticmethod(put), raising=False)
+        monkeypatch.setattr(Meanwhile, "times", len(waiting))
+        monkeypatch.setattr(people_import, "DirectoryReader", Meanwhile)
+        door.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=make_api(door.runtime)), base_url="http://goals"
+        )
+
+    return change
+
+
+async def test_a_file_is_checked_against_what_somebody_else_has_changed_meanwhile(
+    door: Door, meanwhile: Callable[..., None]
+) -> None:
+    await load(door, "id,name\nanna,Anna\nben,Ben\n")
+    meanwhile(("ben", {"name": "Ben", "manager": "anna"}))
+    refused = await load(door, "id,manager\nanna,ben\n", status=422)
+    assert [p["code"] for p in refused["problems"]] == ["line-in-a-circle"]
+    assert refused["error"]["message"].startswith("1 errors, nothing was written")
+    assert (await door.call("GET", "/v1/people/anna"))["manager"] == ""
+
+
+async def test_a_mail_address_that_was_taken_meanwhile_is_refused(
+    door: Door, meanwhile: Callable[..., None]
+) -> None:
+    await load(door, "id,name\nben,Ben\n")
+    meanwhile(("ben", {"name": "Ben", "mail": "a@shop.example"}))
+    refused = await load(door, "id,name,mail\nanna,Anna,a@shop.example\n", status=422)
+    assert [p["code"] for p in refused["problems"]] == ["mail-taken"]
+
+
+async def test_a_change_that_the_file_can_live_with_is_kept_and_the_file_is_written(
+    door: Door, meanwhile: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people_import, "CHUNK", 2)
+    await load(door, "id,name\nben,Ben\n")
+    meanwhile(*(("ben", {"name": "Ben", "mail": f"{n}@shop.example"}) for n in range(3)))
+    done = await load(door, "id,name\na,A\nb,B\nc,C\nd,D\ne,E\nben,Benjamin\n")
+    assert done["people"] == {"created": 5, "changed": 1, "unchanged": 0}
+    ben = await door.call("GET", "/v1/people/ben")
+    assert (ben["name"], ben["mail"], ben["version"]) == ("Benjamin", "2@shop.example", 5)
+
+
+async def test_a_directory_that_never_stands_still_ends_a_file_with_what_to_do(
+    door: Door, meanwhile: Callable[..., None]
+) -> None:
+    await load(door, "id,name\nben,Ben\n")
+    meanwhile(*(("ben", {"name": f"Ben {n}"}) for n in range(100)))
+    for language, words in (("en", "send the file again"), ("zh", "请重新发送")):
+        refused = await load(door, "id,name\na,A\n", status=409, language=language)
+        assert refused["error"]["code"] == "directory-moved"
+        assert words in refused["error"]["message"]

@@ -33,7 +33,7 @@ from metrics_ingest.domain.subjects import slices
 from metrics_ingest.domain.subjects.booking import Differences, batches
 from metrics_ingest.domain.subjects.subject import State, Subject, booked_of
 from metrics_ingest.domain.values import Value
-from metrics_ingest.handlers.subjects import KINDS
+from metrics_ingest.handlers.subjects.stepping import KINDS
 
 DAY_MS = 86_400_000
 START_MS = 1_301_184_000_000  # 2011-03-27 00:00 UTC; in London the clocks go forward at 01:00

@@ -34,8 +34,8 @@ from metrics_ingest.domain.subjects.booking import Differences, batches
 from metrics_ingest.domain.subjects.conversions import ConversionState
 from metrics_ingest.domain.subjects.subject import Subject
 from metrics_ingest.domain.values import Value
-from metrics_ingest.handlers import subjects
-from metrics_ingest.handlers.subjects import (
+from metrics_ingest.handlers.subjects import memory as remembering
+from metrics_ingest.handlers.subjects.memory import (
     MOST_PARTS,
     SubjectMemory,
     SubjectsEffect,
@@ -487,7 +487,7 @@ def test_a_subject_with_many_versions_is_read_when_it_is_needed_and_not_remember
 def test_states_of_many_versions_are_remembered_only_while_all_of_them_have_few(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(subjects, "MOST_PARTS_OF_ALL", 50)
+    monkeypatch.setattr(remembering, "MOST_PARTS_OF_ALL", 50)
     memory, most = SubjectMemory(), 0
     for n in range(40):
         person = Person(plan_of(DEALS))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from metrics_ingest.handlers import events
 from metrics_ingest.settings import IngestSettings
 from service_kit.errors import SettingError
 from service_kit.settings import Settings
+from service_kit.testing.tokens import FakeTokens, bearer
 from service_kit.web import bodies
 
 BATCH = "application/cloudevents-batch+json"
@@ -73,6 +75,50 @@ async def test_one_senders_limit_is_nobody_elses(stage: Any, door: Any, make: An
     assert (await limited.send(event(make))).status_code == 429
     other = await stage.key("acme")
     assert (await limited.send(event(make), **other)).status_code == 202
+
+
+async def test_a_persons_limit_is_not_that_of_a_namesake_in_another_organisation(
+    stage: Any, door: Any, make: Any
+) -> None:
+    await stage.declare("globex")
+    stage.runtime.tokens = FakeTokens()
+    limited = door(sender_events=1)
+    acme, globex = (bearer("admin", tenant=name, person="li.na") for name in ("acme", "globex"))
+    await limited.send(*[event(make, str(n)) for n in range(9)], **acme)
+    assert (await limited.send(event(make), **acme)).status_code == 429
+    assert (await limited.send(event(make), **globex)).status_code == 202
+
+
+async def test_a_body_that_nobody_can_read_is_paid_for_like_any_other(door: Any, make: Any) -> None:
+    limited = door(sender_bytes=1000)
+    named = limited.headers
+    unread = await limited.http.post("/v1/events", content=b"[" + b"x" * 8000, headers=named)
+    assert unread.status_code == 422
+    assert (await limited.send(event(make))).status_code == 429
+
+
+async def test_whoever_sends_without_a_key_leaves_room_for_those_who_have_one(
+    door: Any, make: Any
+) -> None:
+    limited = door(room_bytes=4 * 2**20)
+    over = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{" + b" " * 450_000
+        await over.wait()
+        yield b"}"
+
+    strangers = [
+        asyncio.create_task(limited.http.post("/v1/batch", content=slow())) for _ in range(12)
+    ]
+    await asyncio.sleep(0.1)
+    assert (await limited.send(event(make, note="x" * 200_000))).status_code == 202
+    over.set()
+    found = sorted([(await each).status_code for each in strangers])
+    assert (found[0], found[-1]) == (401, 503)
+    early = json.dumps({"writeKey": "pk_a_b", "text": "x" * 400_000}).encode()
+    for _ in range(12):  # what they held is given back
+        assert (await limited.http.post("/v1/batch", content=early)).status_code == 401
 
 
 async def test_a_key_is_held_to_its_own_limit_wherever_that_of_all_lies(

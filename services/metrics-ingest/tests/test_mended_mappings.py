@@ -28,7 +28,7 @@ from metrics_ingest.domain.plans import SourcePlan, TenantPlan
 from metrics_ingest.domain.subjects.booking import Differences, batches
 from metrics_ingest.domain.subjects.subject import State, Subject
 from metrics_ingest.domain.values import Value
-from metrics_ingest.handlers.subjects import KINDS
+from metrics_ingest.handlers.subjects.stepping import KINDS
 
 SPEND = Metric(name="spend", source="ads", value="spend", version=1)
 CLICKS = Metric(name="clicks", source="ads", value="clicks", version=1)

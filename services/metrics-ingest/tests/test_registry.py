@@ -18,7 +18,7 @@ from metrics_ingest.adapters.registry import (
 )
 from metrics_ingest.domain.avro import AvroSchema
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.ports import RegistryDown
+from metrics_ingest.ports.raw import RegistryDown
 
 LONG = {"schema": '"long"'}
 ABSENT = {"error_code": 40403, "message": "Schema not found"}

@@ -74,3 +74,22 @@ async def test_without_the_setting_every_free_topic_may_be_named(stage: Any, mak
 def test_lines_that_say_nothing_end_the_process(text: str) -> None:
     with pytest.raises(SettingError, match="acme=acme"):
         IngestSettings.from_environment(Settings("metrics-ingest"), {"PACELINE_TOPICS_OF": text})
+
+
+async def test_a_source_that_is_tried_is_refused_where_writing_it_would_be(
+    stage: Any, make: Any
+) -> None:
+    reading(stage, LINES)
+    trial = {"metric": {"name": "orders", "source": "shop"}, "events": [{}]}
+    for topic, wanted in (("globex-orders", (422, "topic-not-yours")), ("acme.orders", (200, ""))):
+        found = await stage.call("POST", "/v1/metrics/try", trial | {"source": shop(make, topic)})
+        error = found.json().get("error", {"code": ""})
+        assert (found.status_code, error["code"]) == wanted
+    stage.ingest = replace(stage.ingest, registry="")
+    stage.open()
+    source = shop(make, "acme.orders")
+    source["doors"]["topic:acme.orders"]["wire"] = "avro"
+    written = await stage.call("POST", "/v1/sources", source)
+    found = await stage.call("POST", "/v1/metrics/try", trial | {"source": source})
+    assert (found.status_code, found.json()) == (written.status_code, written.json())
+    assert written.status_code == 422

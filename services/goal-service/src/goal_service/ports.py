@@ -179,6 +179,10 @@ class DirectoryStore(Protocol):
         """Make a concurrent transaction that does the same fail and run again."""
         ...
 
+    async def changes(self, tenant: str) -> int:
+        """Return how often the directory has been locked, this time too."""
+        ...
+
     async def find(self, tenant: str, refs: Collection[Ref]) -> dict[Ref, Kept]:
         """Return those of the entries that there are."""
         ...

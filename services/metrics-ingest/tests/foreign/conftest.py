@@ -11,7 +11,7 @@ from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.foreign import ForeignTopics
 from metrics_ingest.adapters.registry import Access, SchemaRegistry
 from metrics_ingest.domain.holding import Holding
-from metrics_ingest.ports import Schemas
+from metrics_ingest.ports.raw import Schemas
 from metrics_ingest.stream.rekeying import GROUP, RekeyHandler
 from metrics_ingest.stream.waiting import ForeignWaits
 from metrics_ingest.stream.watermarks import Prober

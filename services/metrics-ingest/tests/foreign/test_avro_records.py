@@ -12,7 +12,7 @@ import pytest
 from metrics_ingest.api import make_api
 from metrics_ingest.domain.avro import AvroSchema
 from metrics_ingest.domain.causes import SCHEMA_UNKNOWN, Unfit
-from metrics_ingest.ports import RegistryDown
+from metrics_ingest.ports.raw import RegistryDown
 from metrics_ingest.stream.rekeying import GROUP, Rekeyer
 from service_kit import offsets
 from service_kit.records import Partition

@@ -179,7 +179,8 @@ async def test_beyond_the_limit_of_sets_a_cell_is_booked_in_other_and_taken_back
 ) -> None:
     original = batches.limit
     monkeypatch.setattr(
-        "metrics_ingest.handlers.subjects.limit", lambda cells, known: original(cells, known, 1)
+        "metrics_ingest.handlers.subjects.landing.limit",
+        lambda cells, known: original(cells, known, 1),
     )
     await ads.declare(stage)
     await ads.send(stage, ads.cell("a", 1, 10, "x"))

@@ -86,11 +86,8 @@ class Door:
         rows = [_judged(key, one) for one in found[:limit]]
         more = found[limit - 1].span.start.isoformat() if len(found) > limit else None
         if more is None:
-            rows += [
-                row
-                for row in await self._running(docket, versions, sight)
-                if start <= row["span"]["start"] <= end
-            ]
+            running = _unjudged(await self._running(docket, versions, sight), found)
+            rows += [row for row in running if start <= row["span"]["start"] <= end]
         last = await last_judged(self._store, key, seen_to)
         body = {
             "items": rows,
@@ -115,6 +112,7 @@ class Door:
             last = await last_judged(self._store, key, seen_to)
             rows += [_judged(key, last)] if last else []
             running = await self._running(docket, versions, sight)
+            running = _unjudged(running, [last] if last else [])
             rows += [row for row in running if row["span"]["start"] <= seen_to]
             complete.append(self._complete_ms(marks, docket, versions[-1]))
         more = keys[limit - 1].goal if len(keys) > limit else None
@@ -162,6 +160,12 @@ class Door:
         partitions = self._runtime.settings.partitions
         origins = origins_of(partitions, goal.key.tenant, goal.metrics)
         return lowest(marks, docket.partition, goal.key.tenant, origins)
+
+
+def _unjudged(running: list[Document], judged: Sequence[Verdict]) -> list[Document]:
+    """Return the running spans but those that were judged after the docket was read."""
+    done = {one.span.start for one in judged}
+    return [row for row in running if row["span"]["start"] not in done]
 
 
 def _judged(key: GoalKey, judged: Verdict) -> dict[str, Any]:

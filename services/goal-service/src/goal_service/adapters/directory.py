@@ -40,6 +40,10 @@ class MongoDirectory:
         """Increment the tenant's head."""
         await heads.touch(self._tx, HEADS, [tenant], self._guards)
 
+    async def changes(self, tenant: str) -> int:
+        """Return how often the directory has been locked, this time too."""
+        return _changes(await self._tx[HEADS].find_one({"_id": tenant}))
+
     async def find(self, tenant: str, refs: Collection[Ref]) -> dict[Ref, Kept]:
         """Return those of the entries that there are."""
         ids = [_id(tenant, ref) for ref in refs]
@@ -107,12 +111,17 @@ class DirectoryReader:
 
     def __init__(self, store: Store) -> None:
         self._directory = store.db[DIRECTORY]
+        self._heads = store.db[HEADS]
         self._views = store.db[VIEWS]
 
     async def find(self, tenant: str, ref: Ref) -> Kept | None:
         """Return an entry, if there is one."""
         found = await self._directory.find_one({"_id": _id(tenant, ref)})
         return _kept(found) if found else None
+
+    async def changes(self, tenant: str) -> int:
+        """Return how often the directory has been changed."""
+        return _changes(await self._heads.find_one({"_id": tenant}))
 
     async def whole(self, tenant: str) -> Directory:
         """Return all people, teams and calendars."""
@@ -150,6 +159,10 @@ class DirectoryReader:
 
 def _id(tenant: str, ref: Ref) -> str:
     return key_of(tenant, KINDS[ref.kind], ref.id)
+
+
+def _changes(head: Document | None) -> int:
+    return int(head["rev"]) if head else 0
 
 
 def _by_ref(kept: Iterable[Kept]) -> dict[Ref, Kept]:

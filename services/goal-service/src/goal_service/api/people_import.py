@@ -1,8 +1,10 @@
 """POST /v1/people/import: a whole directory in one file, or every reason why not.
 
 The file is checked as a whole against the directory before anything is written. Then its changes
-are written in transactions of CHUNK entries, teams first. A process that dies in between leaves
-whole entries; the same file again writes the rest, and once more nothing.
+are written in transactions of CHUNK entries, teams first. Where somebody else has changed the
+directory since, it is checked anew: two people's changes must not close a circle, or give one mail
+address twice. A process that dies in between leaves whole entries; the same file again writes the
+rest, and once more nothing.
 """
 
 from collections.abc import Sequence
@@ -13,14 +15,16 @@ from fastapi import APIRouter, Depends, Request, Response
 from goal_service.adapters.directory import DirectoryReader
 from goal_service.api.carrying import carrier
 from goal_service.domain.commands import ChangeDirectory
-from goal_service.domain.people import Entry, Person, Team
+from goal_service.domain.people import Entry, Patch, Person, Team
 from goal_service.domain.people_file import Problem, read_sheet
 from goal_service.domain.people_import import ImportPlan, chunks, plan_import
+from goal_service.handlers import DirectoryMoved
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, answer, language_of, read_bytes, require
 
 # Each entry is four documents: current, version, audit entry, message.
 CHUNK = 100
+TRIES = 20  # without anything written, while others change the directory
 
 Writes = Annotated[Caller, Depends(require("people:write"))]
 
@@ -35,17 +39,37 @@ def import_routes(runtime: Runtime) -> APIRouter:
     async def import_people(request: Request, caller: Writes, dry_run: bool = False) -> Response:
         """The body is CSV in UTF-8 or GB18030; its first line names columns, a line is a person."""
         sheet = read_sheet(await read_bytes(request))
-        plan = plan_import(caller.tenant, sheet, await reader.whole(caller.tenant))
-        if plan.problems:
-            return _refused(request, plan.problems)
-        if not dry_run:
-            for patches in chunks(plan.patches, CHUNK):
-                at_ms = runtime.clock.now_ms()
-                command = ChangeDirectory(caller.tenant, patches, caller.actor, at_ms, checked=True)
-                await carry(command)
-        return answer(_done(plan, dry_run))
+        first: ImportPlan | None = None
+        written = tries = 0
+        while True:
+            changes = await reader.changes(caller.tenant)
+            plan = plan_import(caller.tenant, sheet, await reader.whole(caller.tenant))
+            if plan.problems:
+                return _refused(request, plan.problems, written)
+            first = first or plan
+            before = written
+            try:
+                for patches in () if dry_run else chunks(plan.patches, CHUNK):
+                    await write(caller, patches, changes + written - before)
+                    written += 1
+                return answer(_done(first, dry_run))
+            except DirectoryMoved:
+                tries = 1 if written > before else tries + 1
+                if tries >= TRIES:
+                    raise
+
+    async def write(caller: Caller, patches: tuple[Patch, ...], checked_at: int) -> None:
+        at_ms = runtime.clock.now_ms()
+        await carry(ChangeDirectory(caller.tenant, patches, caller.actor, at_ms, checked_at))
 
     return router
+
+
+_NOTHING = {"en": "nothing was written", "zh": "未写入任何内容"}
+_IN_PART = {
+    "en": "for somebody else changed the directory while the file was written, in part so far",
+    "zh": "因为写入期间其他人修改了组织目录，文件只写入了一部分",
+}
 
 
 def _done(plan: ImportPlan, dry_run: bool) -> dict[str, Any]:
@@ -60,15 +84,16 @@ def _counts(plan: ImportPlan, kind: type[Entry]) -> dict[str, int]:
     return {fate: plan.counts.get((kind, fate), 0) for fate in ("created", "changed", "unchanged")}
 
 
-def _refused(request: Request, problems: Sequence[Problem]) -> Response:
+def _refused(request: Request, problems: Sequence[Problem], written: int) -> Response:
     """Return all problems; the first one also in the shape that every refusal has."""
     language = language_of(request.headers.get("accept-language", ""))
     listed = [_problem(problem, language) for problem in problems]
     first = listed[0]
     count = len(listed)
+    done = _IN_PART if written else _NOTHING
     text = {
-        "zh": f"文件有 {count} 处错误，未写入任何内容；第一处：{first['message']}",
-        "en": f"{count} errors, nothing was written; the first: {first['message']}",
+        "zh": f"文件有 {count} 处错误，{done['zh']}；第一处：{first['message']}",
+        "en": f"{count} errors, {done['en']}; the first: {first['message']}",
     }[language]
     where = f"line {first['line']}, column {first['column']}"
     error = {"code": "import-refused", "where": where, "message": text}

@@ -13,6 +13,7 @@ ZERO = Decimal(0)
 # What a person may type: sums, shares and daily parts of it stay within 34 digits.
 MOST = Decimal(10) ** 18
 DECIMALS = 8
+LEAST = Decimal(1).scaleb(-DECIMALS)
 
 add = DECIMAL128.add
 subtract = DECIMAL128.subtract
@@ -55,5 +56,7 @@ def check_amount(amount: Decimal | None, where: str) -> None:
 
 
 def _decimals(amount: Decimal) -> int:
+    if 0 < abs(amount) < LEAST:
+        return DECIMALS + 1  # what is finer than Decimal128 would be normalized to 0
     exponent = amount.normalize(DECIMAL128).as_tuple().exponent
     return max(0, -int(exponent))

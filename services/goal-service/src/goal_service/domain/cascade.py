@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, islice
 
 from event_contracts.goals import GoalChanged
 from event_contracts.wire import plain
@@ -15,6 +15,9 @@ from service_kit.errors import UserError
 
 MOST_STEPS = 20
 ADDING = ("sum", "ratio")
+MOST_PAIRS = 20
+"""Parts that may count the same event are named up to so many pairs of a goal: of 300 parts without
+a filter there are 44,850."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +143,9 @@ def remarks(
     """
     if whole:
         yield from _together(goal, parts)
-    for one, other in combinations(parts, 2):
-        if _counts_twice(one, other):
-            yield _double_counting(goal, one, other)
+    twice = (pair for pair in combinations(parts, 2) if _counts_twice(*pair))
+    for one, other in islice(twice, MOST_PAIRS):
+        yield _double_counting(goal, one, other)
     for part in parts:
         inside = goal.start <= part.start and part.end <= goal.end
         if not (inside and narrows(part.where, goal.where)):

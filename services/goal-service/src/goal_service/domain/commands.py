@@ -123,15 +123,15 @@ class FollowLeave:
 class ChangeDirectory:
     """Let entries of the directory say what the patches want.
 
-    ``checked``: somebody has checked them as a whole, so that they may name each other before all
-    of them are written.
+    ``checked_at``: somebody has checked them as a whole against the directory as it was after so
+    many changes, so that they may name each other before all of them are written.
     """
 
     tenant: str
     patches: tuple[Patch, ...]
     actor: str
     at_ms: int
-    checked: bool = False
+    checked_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class Link:
     """How a goal's target hangs on its parent's: as ``share`` of it; None: it is the goal's own.
 
     Parts of one split name it by ``split`` and stand at ``number`` in it: they are rounded
-    together. ``floor`` and ``stretch`` are shares of the goal's own target; None: amounts.
+    together, never to more than the ``unit`` that it was counted in. ``floor`` and ``stretch`` are
+    shares of the goal's own target; None: amounts.
     """
 
     share: Decimal | None = None
@@ -43,6 +44,7 @@ class Link:
     number: int = 0
     floor: Decimal | None = None
     stretch: Decimal | None = None
+    unit: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

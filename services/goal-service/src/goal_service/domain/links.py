@@ -42,8 +42,8 @@ def targets_under(target: Decimal, links: Mapping[str, Link]) -> dict[str, Decim
     found: dict[str, Decimal] = {}
     for split, group in groupby(following, key=lambda each: each[1].split):
         parts = list(group)
-        shares = [link.share for _, link in parts if link.share is not None]
-        found |= zip((goal for goal, _ in parts), _amounts(target, shares, split), strict=True)
+        amounts = _amounts(target, [link for _, link in parts], split)
+        found |= zip((goal for goal, _ in parts), amounts, strict=True)
     return found
 
 
@@ -87,9 +87,11 @@ def reason_to_follow(parent: GoalChanged, reason: str) -> str:
     return f"share of {parent.goal}, version {parent.version}: {reason}"
 
 
-def _amounts(target: Decimal, shares: Sequence[Decimal], split: str) -> Iterable[Decimal]:
+def _amounts(target: Decimal, links: Sequence[Link], split: str) -> Iterable[Decimal]:
+    shares = [link.share for link in links if link.share is not None]
     if split:
-        return allot(target, [Share(share) for share in shares], allow_rest=True).amounts
+        unit = min((link.unit for link in links if link.unit is not None), default=None)
+        return allot(target, list(map(Share, shares)), allow_rest=True, unit=unit).amounts
     return [_part(target, share) for share in shares]
 
 

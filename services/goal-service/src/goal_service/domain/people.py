@@ -168,7 +168,8 @@ class Kept:
 class Directory:
     """All people, teams and calendars of a tenant.
 
-    ``mails`` says who has which mail address, ``lines`` who stands where.
+    ``mails`` says who has which mail address, ``lines`` who stands where; the lines upwards of
+    those ``managing_themselves`` and of teams ``above_themselves`` come back to them.
     """
 
     people: Mapping[str, Person] = field(default_factory=dict)
@@ -176,6 +177,8 @@ class Directory:
     calendars: Mapping[str, NamedCalendar] = field(default_factory=dict)
     mails: Mapping[str, Set[str]] = field(default_factory=dict)
     lines: Lines = NOBODY
+    managing_themselves: Set[str] = frozenset()
+    above_themselves: Set[str] = frozenset()
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Directory":
@@ -187,17 +190,20 @@ class Directory:
         for person in people.values():
             if person.mail:
                 mails.setdefault(person.mail.casefold(), set()).add(person.id)
+        lines = Lines(
+            managers={p.id: p.manager for p in people.values()},
+            teams={p.id: p.team for p in people.values()},
+            leads={t.id: t.lead for t in teams.values()},
+            parents={t.id: t.parent for t in teams.values()},
+        )
         return cls(
             people,
             teams,
             {entry.id: entry for entry in held if isinstance(entry, NamedCalendar)},
             mails,
-            Lines(
-                managers={p.id: p.manager for p in people.values()},
-                teams={p.id: p.team for p in people.values()},
-                leads={t.id: t.lead for t in teams.values()},
-                parents={t.id: t.parent for t in teams.values()},
-            ),
+            lines,
+            _in_circles(lines.managers),
+            _in_circles(lines.parents),
         )
 
     def find(self, ref: Ref) -> Entry | None:
@@ -218,6 +224,23 @@ class Directory:
             entries,
         )
         return Directory.of(chain.from_iterable(held))
+
+
+def _in_circles(up: Mapping[str, str]) -> frozenset[str]:
+    """Return those to whom the line upwards comes back; each step is taken once."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    for start in up:
+        way: dict[str, None] = {}
+        here = start
+        while here and here not in seen and here not in way:
+            way[here] = None
+            here = up.get(here, "")
+        if here in way:
+            names = list(way)
+            found.update(names[names.index(here) :])
+        seen.update(way)
+    return frozenset(found)
 
 
 def _person_changed(person: Person, version: int, at_ms: int) -> PersonChanged:

@@ -115,7 +115,7 @@ def _relations(person: Person, directory: Directory) -> Iterator[Fault]:
     yield from _known("team", person.team, directory.teams, "team", "团队")
     yield from _known("calendar", person.calendar, directory.calendars, "calendar", "日历")
     yield from _known("manager", person.manager, directory.people, "person", "人员")
-    if _in_circle(person.id, directory.lines.managers):
+    if person.id in directory.managing_themselves:
         yield _circle("manager")
     others = directory.mails.get(person.mail.casefold(), NOBODY) - {person.id}
     if others:
@@ -133,7 +133,7 @@ def _team(team: Team, directory: Directory) -> Iterator[Fault]:
     yield from _texts({"group": team.group, "entity": team.entity})
     yield from _known("parent", team.parent, directory.teams, "team", "团队")
     yield from _known("lead", team.lead, directory.people, "person", "人员")
-    if _in_circle(team.id, directory.lines.parents):
+    if team.id in directory.above_themselves:
         yield _circle("parent")
 
 
@@ -173,16 +173,6 @@ def _known(name: str, wanted: str, known: Mapping[str, Entry], en: str, zh: str)
             f"there is no {en} {wanted}; make it first, or in the same file",
             f"{zh} {wanted} 不存在；请先创建，或写在同一文件中",
         )
-
-
-def _in_circle(start: str, up: Mapping[str, str]) -> bool:
-    """Whether the line upwards comes back to its start."""
-    seen = {start}
-    here = up.get(start, "")
-    while here and here not in seen:
-        seen.add(here)
-        here = up.get(here, "")
-    return bool(here) and here == start
 
 
 def _circle(name: str) -> Fault:

@@ -18,6 +18,9 @@ from goal_service.domain.plans import unit_of
 from goal_service.domain.targets import check_share
 from service_kit.errors import UserError
 
+MOST_PARTS = 500
+"""Each is a goal, and all of them are made in one transaction."""
+
 
 class Allotment(NamedTuple):
     """What each part gets, in order, and what is left: together the whole."""
@@ -44,27 +47,39 @@ class SplitPart:
     guardrails: tuple[Guardrail, ...] = ()
 
 
-def allot(whole: Decimal, sizes: Sequence[Amount], *, allow_rest: bool = False) -> Allotment:
+def allot(
+    whole: Decimal,
+    sizes: Sequence[Amount],
+    *,
+    allow_rest: bool = False,
+    unit: Decimal | None = None,
+) -> Allotment:
     """Split the whole: amounts as they are, shares of it by largest remainder.
 
-    Shares come out in whole units of a whole target, else in its own decimals (two at least);
-    units left over go to the largest remainders, the earlier part first. Raises UserError when the
-    parts come to more than the whole, or to less without ``allow_rest``.
+    Shares come out in whole units of a whole target and whole amounts, else in their decimals (two
+    at least), and never in more than a ``unit``; units left over go to the largest remainders, the
+    earlier part first. Raises UserError when the parts come to more than the whole, or to less
+    without ``allow_rest``.
     """
-    fixed = total(size for size in sizes if not isinstance(size, Share))
+    fixed = _fixed(sizes)
     shares = [size.of_target for size in sizes if isinstance(size, Share)]
     quotas = [Fraction(whole) * Fraction(share) for share in shares]
     rest = Fraction(whole) - Fraction(fixed) - sum(quotas)
     _check_sum(whole, rest, allow_rest=allow_rest)
-    unit = min(unit_of(whole), unit_of(fixed))
-    parts = _largest_remainder([*quotas, rest], unit)
+    finest = unit_in(whole, sizes)
+    parts = _largest_remainder([*quotas, rest], min(finest, unit or finest))
     rounded = iter(parts[:-1])
     amounts = tuple(next(rounded) if isinstance(size, Share) else size for size in sizes)
     return Allotment(amounts, parts[-1])
 
 
+def unit_in(whole: Decimal, sizes: Sequence[Amount]) -> Decimal:
+    """Return what a split of the whole into these is counted in."""
+    return min(unit_of(whole), unit_of(_fixed(sizes)))
+
+
 def check_parts(parts: Sequence[SplitPart]) -> None:
-    """Raise UserError unless there are parts, each of a size above 0 and an id of its own."""
+    """Raise UserError unless there are 1 to MOST_PARTS parts, each of some size and an own id."""
     if not parts:
         raise UserError(
             "parts-missing",
@@ -72,6 +87,15 @@ def check_parts(parts: Sequence[SplitPart]) -> None:
             "name at least one part with its share or amount",
             "请至少给出一个部分及其比例或数额",
         )
+    if len(parts) > MOST_PARTS:
+        raise UserError(
+            "parts-too-many",
+            "parts",
+            f"a goal is split into at most {MOST_PARTS} parts at once, not {len(parts)}; split it "
+            "into fewer, and those again",
+            f"一次最多拆分为 {MOST_PARTS} 个部分，而不是 {len(parts)} 个；请减少部分，再逐级拆分",
+        )
+    named: set[str] = set()
     for number, part in enumerate(parts):
         at = f"parts.{number}"
         if isinstance(part.size, Share):
@@ -84,21 +108,28 @@ def check_parts(parts: Sequence[SplitPart]) -> None:
                 "a part's share or amount is above 0; leave an empty part out",
                 "每个部分的比例或数额须大于 0；空的部分请省略",
             )
-        if part.goal in {earlier.goal for earlier in parts[:number]}:
+        if part.goal in named:
             raise UserError(
                 "part-twice",
                 f"{at}.id",
                 f"the id {part.goal} stands twice; give each part its own",
                 f"标识 {part.goal} 重复；请为每个部分设置不同标识",
             )
+        named.add(part.goal)
 
 
 def part_draft(
-    parent: GoalVersion, part: SplitPart, amount: Decimal, split: str = "", number: int = 0
+    parent: GoalVersion,
+    part: SplitPart,
+    amount: Decimal,
+    split: str = "",
+    number: int = 0,
+    unit: Decimal | None = None,
 ) -> Draft:
     """Return the draft of a part: the parent's metric, period and rules, its own target.
 
-    A part by share has the place ``number`` in the ``split``, so that it can follow. The calendar
+    A part by share has the place ``number`` in the ``split``, so that it can follow, in units as
+    fine as those that it was split in. The calendar
     is the one that was wanted: the leave of the parent's owner is not the part's.
 
     Who sees the parent sees the part: a split tells nobody of a goal that was kept from them.
@@ -127,7 +158,7 @@ def part_draft(
         deal_value=goal.deal_value,
         parent=goal.goal,
         visibility=goal.visibility,
-        link=Link() if share is None else Link(share, split, number),
+        link=Link() if share is None else Link(share, split, number, unit=unit),
     )
 
 
@@ -142,6 +173,10 @@ def check_splittable(parent: GoalVersion) -> None:
         "with this parent",
         "只有进行中的合计类目标可以拆分；比率或水平类目标请以其为 parent 单独建立子目标",
     )
+
+
+def _fixed(sizes: Sequence[Amount]) -> Decimal:
+    return total(size for size in sizes if not isinstance(size, Share))
 
 
 def _largest_remainder(quotas: Sequence[Fraction], unit: Decimal) -> list[Decimal]:

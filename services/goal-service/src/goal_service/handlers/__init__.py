@@ -28,12 +28,18 @@ from goal_service.handlers.goals import (
     stop_goal,
 )
 from goal_service.handlers.leave import follow_leave
-from goal_service.handlers.people import change_directory, note_view, person_unknown
+from goal_service.handlers.people import (
+    DirectoryMoved,
+    change_directory,
+    note_view,
+    person_unknown,
+)
 from goal_service.handlers.policies import follow_policy, policy_unknown, set_policy
 from goal_service.handlers.splits import split_goal
 
 __all__ = [
     "HANDLERS",
+    "DirectoryMoved",
     "goal_unknown",
     "handle",
     "parent_unknown",

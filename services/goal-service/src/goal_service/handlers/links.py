@@ -47,7 +47,10 @@ async def follow_target(before: GoalChanged, version: GoalVersion, books: GoalBo
         parent = open_steps.pop(0)
         if parent.before.target == parent.version.goal.target:
             continue
-        for child, target in await _due(parent.version, books):
+        due = await _due(parent.version, books)
+        if len(changed) + len(due) > MOST_AT_ONCE:
+            raise _too_many()
+        for child, target in due:
             try:
                 step = Step(child.goal, await _moved(child, target, parent.version, books))
             except UserError as error:
@@ -56,19 +59,18 @@ async def follow_target(before: GoalChanged, version: GoalVersion, books: GoalBo
             else:
                 changed.append(step)
                 open_steps.append(step)
-        if len(changed) > MOST_AT_ONCE:
-            raise _too_many()
     return Followed(tuple(changed), tuple(kept))
 
 
 async def in_its_split(command: ChangeGoal, before: GoalVersion, books: GoalBooks) -> Draft:
     """Return the draft; of a part that keeps its share, with the amount that its split rounds."""
-    draft, link = command.draft, before.link
-    same = (draft.share, draft.parent) == (link.share, before.goal.parent)
+    draft, link, goal = command.draft, before.link, before.goal
+    kept = (link.share, goal.parent, goal.metric, goal.form, goal.at_most)
+    same = (draft.share, draft.parent, draft.metric, draft.form, draft.at_most) == kept
     if not link.split or not same or draft.target is not None:
         return draft
     parent = await books.goals.current(command.tenant, draft.parent)
-    if parent is None or not adds_up(before.goal, parent.goal):
+    if parent is None or not adds_up(goal, parent.goal):
         return draft
     targets = _targets(parent.goal, await books.goals.children(command.tenant, draft.parent))
     return replace(draft, share=None, target=targets[command.goal], link=link)

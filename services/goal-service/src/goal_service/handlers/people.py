@@ -10,16 +10,32 @@ from goal_service.ports import PeopleBooks
 from service_kit.errors import UserError
 
 
+class DirectoryMoved(UserError):
+    """Somebody else has changed the directory since the patches were checked against it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "directory-moved",
+            "body",
+            "others kept changing the directory while the file was read in, and a part of it may "
+            "be written; send the file again, it goes on from there",
+            "导入期间其他人一直在修改组织目录，文件可能只写入了一部分；请重新发送该文件，将从中断处继续",
+            status=409,
+        )
+
+
 async def change_directory(command: ChangeDirectory, books: PeopleBooks) -> list[Kept]:
     """Write a version of every entry that the patches change; return all of them as they are.
 
-    Raises UserError when an entry would not be right, or is no more at its ``based_on``.
+    Raises UserError when an entry would not be right, or is no more at its ``based_on``, and
+    DirectoryMoved.
     """
     await books.directory.lock(command.tenant)
+    await _check_unmoved(command, books)
     refs = [patch.ref for patch in command.patches]
     known = await books.directory.find(command.tenant, refs)
     fresh = _changed(command, known)
-    if fresh and not command.checked:
+    if fresh and command.checked_at is None:
         whole = await books.directory.whole(command.tenant)
         whole = whole.with_(kept.entry for kept in fresh.values())
         for kept in fresh.values():
@@ -30,6 +46,12 @@ async def change_directory(command: ChangeDirectory, books: PeopleBooks) -> list
         books.post.send(event)
     after = {**known, **fresh}
     return [after[ref] for ref in refs if ref in after]
+
+
+async def _check_unmoved(command: ChangeDirectory, books: PeopleBooks) -> None:
+    at = command.checked_at
+    if at is not None and await books.directory.changes(command.tenant) > at + 1:
+        raise DirectoryMoved
 
 
 async def note_view(command: NoteView, books: PeopleBooks) -> None:

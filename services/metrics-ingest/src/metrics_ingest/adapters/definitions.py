@@ -43,7 +43,7 @@ def read(document: Document, type: type[D]) -> D:
 
 
 class MongoDefinitions:
-    """The definitions inside one transaction (ports.DefinitionStore)."""
+    """The definitions inside one transaction (ports.definitions.DefinitionStore)."""
 
     def __init__(self, tx: Tx, now_ms: int) -> None:
         self._tx = tx
@@ -176,7 +176,7 @@ async def plans_of(store: Store, now_ms: int, most: int = TENANTS_AHEAD) -> dict
 
 
 class StoredSources:
-    """Finds sources outside of a transaction (ports.Sources).
+    """Finds sources outside of a transaction (ports.definitions.Sources).
 
     A source that was found is good for KEEP_SECONDS, or until this process changes it: a door
     that asks for every request asks mostly for the same.

@@ -10,7 +10,7 @@ from pymongo import UpdateOne
 
 from event_contracts.wire import key_of
 from metrics_ingest.domain.drift import Sampled, Seen
-from metrics_ingest.ports import SourceName
+from metrics_ingest.ports.folds import SourceName
 from service_kit.records import Partition
 from service_kit.store import Document, Store, Tx
 

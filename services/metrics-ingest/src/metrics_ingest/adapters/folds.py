@@ -25,7 +25,7 @@ from metrics_ingest.domain.folding import BusinessRecord
 from metrics_ingest.domain.letters import NEW, KeptLetter
 from metrics_ingest.domain.seen.window import Block
 from metrics_ingest.domain.tallies import Stripe
-from metrics_ingest.ports import DaySet, SourceName
+from metrics_ingest.ports.folds import DaySet, SourceName
 from service_kit.records import Partition
 from service_kit.store import Document, Store, Tx
 
@@ -35,7 +35,7 @@ _SET_BYTES = 8
 
 
 class MongoFoldStore:
-    """The effect of one slice inside its transaction (ports.FoldStore)."""
+    """The effect of one slice inside its transaction (ports.folds.FoldStore)."""
 
     def __init__(self, tx: Tx, partition: Partition, start: int, now_ms: int) -> None:
         """``start`` is the slice's first offset."""

@@ -20,7 +20,7 @@ from event_contracts.wire import key_of
 from metrics_ingest.adapters.definitions import MongoDefinitions
 from metrics_ingest.adapters.vault import Vault
 from metrics_ingest.domain.definitions import Source
-from metrics_ingest.ports import KnownSecret
+from metrics_ingest.ports.hooks import KnownSecret
 from service_kit.clock import Clock
 from service_kit.store import Document, Store, Tx
 
@@ -39,7 +39,7 @@ class Hook(NamedTuple):
 
 
 class MongoHooks:
-    """Addresses and secrets inside one transaction (ports.HookStore)."""
+    """Addresses and secrets inside one transaction (ports.hooks.HookStore)."""
 
     def __init__(self, tx: Tx, vault: Vault, clock: Clock, definitions: MongoDefinitions) -> None:
         self._tx = tx

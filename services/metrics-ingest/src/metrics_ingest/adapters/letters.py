@@ -76,7 +76,7 @@ async def _close(tx: Tx, field: str, values: Sequence[Any]) -> None:
 
 
 class MongoLetters:
-    """The dead letters inside the transaction of a replay (ports.LetterStore)."""
+    """The dead letters inside the transaction of a replay (ports.letters.LetterStore)."""
 
     def __init__(self, tx: Tx, now_ms: int) -> None:
         self._tx = tx

@@ -38,7 +38,7 @@ class _Shelf:
 
 
 class FileOlderIds:
-    """The older ids of one partition (ports.OlderIds)."""
+    """The older ids of one partition (ports.folds.OlderIds)."""
 
     def __init__(self) -> None:
         self._shelves: list[_Shelf] = []

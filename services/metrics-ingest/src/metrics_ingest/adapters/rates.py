@@ -41,7 +41,7 @@ async def stored_rates(store: Store, tenant: str, quotes: Collection[str]) -> li
 
 
 class MongoRates:
-    """The rates inside the transaction of a load (ports.RateStore)."""
+    """The rates inside the transaction of a load (ports.definitions.RateStore)."""
 
     def __init__(self, tx: Tx, now_ms: int) -> None:
         self._tx = tx

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from event_contracts.raw import RawEvent
 from event_contracts.wire import encode, key_of, partition_of_key
-from metrics_ingest.ports import RawRecord
+from metrics_ingest.ports.raw import RawRecord
 
 
 class Producer(Protocol):
@@ -20,7 +20,7 @@ class Producer(Protocol):
 
 
 class KafkaRawLog:
-    """Appends to the raw log (ports.RawLog). ``topic`` is its logical name."""
+    """Appends to the raw log (ports.raw.RawLog). ``topic`` is its logical name."""
 
     def __init__(self, producer: Producer, topic: str, partitions: int) -> None:
         self._producer = producer

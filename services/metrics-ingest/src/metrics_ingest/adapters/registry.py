@@ -16,7 +16,7 @@ import httpx
 from metrics_ingest.domain.avro import AvroSchema, Unusable
 from metrics_ingest.domain.causes import SCHEMA_UNKNOWN, SCHEMA_UNUSABLE, Unfit
 from metrics_ingest.metrics import SCHEMAS
-from metrics_ingest.ports import RegistryDown
+from metrics_ingest.ports.raw import RegistryDown
 
 MOST_SCHEMAS = 500
 MOST_UNKNOWN = 100_000
@@ -43,7 +43,7 @@ class _Absent(Exception):
 
 
 class SchemaRegistry:
-    """Finds schemas (ports.Schemas)."""
+    """Finds schemas (ports.raw.Schemas)."""
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ def _send(outbox: Outbox, topic: str, count: int, event: Event, *parts: str) -> 
 
 
 class FactsRoute:
-    """Facts to the log of their metric (ports.Facts)."""
+    """Facts to the log of their metric (ports.folds.Facts)."""
 
     def __init__(self, outbox: Outbox, counts: Counts) -> None:
         self._outbox = outbox
@@ -71,7 +71,7 @@ def _facts_partition(count: int, tenant: str, metric: str) -> int:
 
 
 class FoldRoute(FactsRoute):
-    """Facts, and events on the way to their subjects (ports.FoldPost)."""
+    """Facts, and events on the way to their subjects (ports.folds.FoldPost)."""
 
     def __init__(self, outbox: Outbox, counts: Counts) -> None:
         super().__init__(outbox, counts)
@@ -143,7 +143,7 @@ def _send_everywhere(outbox: Outbox, topic: str, count: int, origin: str, mark: 
 
 
 class AnnouncementsRoute:
-    """Metric definitions by tenant and metric (ports.Announcements)."""
+    """Metric definitions by tenant and metric (ports.definitions.Announcements)."""
 
     def __init__(self, outbox: Outbox, counts: Counts) -> None:
         self._outbox = outbox
@@ -156,7 +156,7 @@ class AnnouncementsRoute:
 
 
 class ReplaysRoute:
-    """Replayed events, where their first copy went (ports.Replays)."""
+    """Replayed events, where their first copy went (ports.letters.Replays)."""
 
     def __init__(self, outbox: Outbox, counts: Counts, now_ms: int) -> None:
         self._outbox = outbox

@@ -1,4 +1,4 @@
-"""The states of subjects in MongoDB (ports.SubjectStore).
+"""The states of subjects in MongoDB (ports.folds.SubjectStore).
 
     subjects  {_id: key_of(tenant, hash), of: key_of(source, role, name, key), state, more}
 

@@ -23,7 +23,7 @@ from metrics_ingest.api import (
 )
 from metrics_ingest.api.gate import Gate
 from metrics_ingest.domain.holding import Holding
-from metrics_ingest.ports import RawLog, Schemas
+from metrics_ingest.ports.raw import RawLog, Schemas
 from metrics_ingest.settings import IngestSettings
 from service_kit.clock import Clock, SystemClock
 from service_kit.runtime import Runtime
@@ -59,7 +59,7 @@ def make_api(
         numbers.routes(runtime, raw, sources, gate),
         secrets.routes(runtime, sources, kept, url),
         definitions.routes(runtime, counts, sources, registry, ingest.topics, holding or Holding()),
-        trying.routes(runtime),
+        trying.routes(runtime, registry, ingest.topics),
         connectors.routes(runtime, counts, sources, registry, ingest.topics),
         reading.routes(runtime),
         letters.routes(runtime, counts, schemas),

@@ -10,7 +10,8 @@ from metrics_ingest.domain.doors import cloudevents
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.events import Acceptance, Rejected
 from metrics_ingest.metrics import DOOR
-from metrics_ingest.ports import RawLog, Sources
+from metrics_ingest.ports.definitions import Sources
+from metrics_ingest.ports.raw import RawLog
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller, PlainRoute, answer, require

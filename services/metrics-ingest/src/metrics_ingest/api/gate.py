@@ -4,7 +4,8 @@ One sender is limited by its rate of events and of bytes (429). All together are
 the bytes of bodies in memory (503 at once), and by those that are worked on or wait for the
 broker's acknowledgement: whoever has sent its body waits for its turn, and is told after
 WAIT_SECONDS to come again (503). So a slow broker or a busy processor fills neither memory nor the
-time of those who are served, and a body that comes drop by drop holds up nobody.
+time of those who are served, and a body that comes drop by drop takes nobody's turn. Whoever has
+shown no key yet, for it stands in the body, shares a part of the memory with others like that.
 """
 
 import asyncio
@@ -15,8 +16,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
 
 from fastapi import Request
+from prometheus_client import Gauge
 
 from metrics_ingest.domain.doors.buckets import Bucket, Rate, whole_seconds
+from metrics_ingest.domain.doors.segment import BATCH_BYTES
 from metrics_ingest.metrics import REFUSED, UNDER_WAY
 from metrics_ingest.settings import IngestSettings
 from service_kit.errors import UserError
@@ -28,13 +31,15 @@ WAITING = 2_000
 WAIT_SECONDS = 2.0
 AT_ONCE = 4 * 2**20  # worked on at once: at a hundred megabytes a second the broker has 40 ms
 ROOM_RETRY = "2"
+STRANGERS = 4  # those without a key yet hold one part of the room in so many
 
 
 class Memory:
-    """Bytes that may be held at once."""
+    """Bytes that may be held at once; the ``gauge`` shows how many are."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, gauge: Gauge | None = None) -> None:
         self._size = size
+        self._gauge = gauge
         self.held = 0
 
     def hold(self, size: int) -> None:
@@ -46,7 +51,8 @@ class Memory:
     def give_back(self, size: int) -> None:
         """Hold so many bytes less."""
         self.held -= size
-        UNDER_WAY.set(self.held)
+        if self._gauge is not None:
+            self._gauge.set(self.held)
 
 
 class Line:
@@ -124,9 +130,11 @@ class Entry:
         self._gate = gate
         self._body: bytes | None = None
         self._held = 0
+        self._strange = 0
         self._served = 0
         self._charged = 0
         self.sender: Sender | None = None
+        self.stranger = False
 
     async def read(self, most: int) -> bytes:
         """Return the body; raises UserError like read_bytes, and 503."""
@@ -135,11 +143,12 @@ class Entry:
         return self._body
 
     async def body(self, most: int = MAX_BODY) -> bytes:
-        """Return the body in its turn; raises UserError like :meth:`read`."""
+        """Return the body in its turn, paid for; raises UserError like :meth:`read`."""
         body = await self.read(most)
         if not self._served:
             await self._gate.line.enter(len(body) + 1)
             self._served = len(body) + 1
+            self.count(0)  # whatever comes of it
         return body
 
     def count(self, events: int) -> None:
@@ -148,15 +157,30 @@ class Entry:
             self.sender.take(events, self._held - self._charged, self._gate.now())
             self._charged = self._held
 
+    def enter(self, sender: Sender) -> None:
+        """Go on as this sender."""
+        self.sender = sender
+        self._known()
+
     def leave(self) -> None:
         """Give everything back."""
+        self._known()
         held, self._held = self._held, 0
         served, self._served = self._served, 0
         self._gate.memory.give_back(held)
         if served:
             self._gate.line.leave(served)
 
+    def _known(self) -> None:
+        """Be no stranger any more."""
+        strange, self._strange = self._strange, 0
+        self.stranger = False
+        self._gate.strangers.give_back(strange)
+
     def _grown(self, size: int) -> None:
+        if self.stranger:
+            self._gate.strangers.hold(size)
+            self._strange += size
         self._gate.memory.hold(size)
         self._held += size
 
@@ -167,7 +191,8 @@ class Gate:
     def __init__(self, settings: IngestSettings, now: Callable[[], float] = time.monotonic) -> None:
         self._events = Rate(settings.sender_events)
         self._bytes = Rate(settings.sender_bytes)
-        self.memory = Memory(settings.room_bytes)
+        self.memory = Memory(settings.room_bytes, UNDER_WAY)
+        self.strangers = Memory(max(settings.room_bytes // STRANGERS, BATCH_BYTES))
         self.line = Line(min(AT_ONCE, settings.room_bytes))
         self._senders: dict[str, Sender] = {}
         self.now = now
@@ -176,7 +201,7 @@ class Gate:
         self, request: Request, caller: Caller
     ) -> contextlib.AbstractAsyncContextManager[Entry]:
         """Let a request of this key or person in, at its own rate; raises UserError 429."""
-        return self.enter(request, caller.actor, caller.events_per_second)
+        return self.enter(request, sender_of(caller), caller.events_per_second)
 
     @contextlib.asynccontextmanager
     async def enter(
@@ -185,7 +210,7 @@ class Gate:
         """Let a request of this sender in; raises UserError 429. None: the rate of all."""
         entry = self._entry(request)
         try:
-            entry.sender = self._admit(name, events_per_second)
+            entry.enter(self._admit(name, events_per_second))
             yield entry
         finally:
             entry.leave()
@@ -196,6 +221,7 @@ class Gate:
         Whoever reads early calls :meth:`turn_away` unless the request enters.
         """
         entry = self._entry(request)
+        entry.stranger = True
         try:
             return await entry.read(most)
         except BaseException:
@@ -233,6 +259,11 @@ class Gate:
     def _forget(self, now: float) -> None:
         """Forget senders whose buckets are full: a new one is no better off."""
         self._senders = {n: s for n, s in self._senders.items() if s.full_at() > now}
+
+
+def sender_of(caller: Caller) -> str:
+    """Return the name that a caller is limited under: a person's id is its tenant's own."""
+    return f"{caller.tenant}|{caller.actor}"
 
 
 def _refuse_rate(seconds: int) -> NoReturn:

@@ -12,14 +12,14 @@ from fastapi.responses import PlainTextResponse
 
 from metrics_ingest.adapters.definitions import StoredSources
 from metrics_ingest.adapters.hooks import Hook, StoredHooks
-from metrics_ingest.api.gate import Gate
+from metrics_ingest.api.gate import Gate, sender_of
 from metrics_ingest.domain.commands import AcceptHook
 from metrics_ingest.domain.definitions import Source
 from metrics_ingest.domain.doors.signatures import Signed, verify
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.hooks import Hooked, mapping_of, unknown_hook
 from metrics_ingest.metrics import HOOKED
-from metrics_ingest.ports import RawLog
+from metrics_ingest.ports.raw import RawLog
 from service_kit import strict_json
 from service_kit.clock import Clock
 from service_kit.errors import UserError
@@ -63,7 +63,6 @@ def routes(
         _check_plain(request)
         async with gate.enter(request, sender, limit) as entry:
             body = await entry.body()
-            entry.count(0)
             if source.signature is not None:
                 secrets = await hooks.secrets(found.tenant, found.source)
                 _verify(source.signature, _signed(request, body, public_url), secrets, clock)
@@ -109,7 +108,7 @@ def routes(
         mapping_of(source)
         assert source is not None
         if caller is not None:
-            return Called(found, source, caller.actor, caller.events_per_second)
+            return Called(found, source, sender_of(caller), caller.events_per_second)
         return Called(found, source, f"hook:{found.tenant}|{found.source}")
 
     return router

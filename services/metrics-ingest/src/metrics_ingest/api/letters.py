@@ -16,7 +16,7 @@ from metrics_ingest.domain.letters import NEW, KeptLetter
 from metrics_ingest.domain.secrets import shown
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.letters import Replayed
-from metrics_ingest.ports import Schemas
+from metrics_ingest.ports.raw import Schemas
 from service_kit.errors import UserError
 from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime

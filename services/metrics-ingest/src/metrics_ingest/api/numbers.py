@@ -20,7 +20,7 @@ from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.domain.definitions import BY_HAND
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.events import Acceptance
-from metrics_ingest.ports import RawLog
+from metrics_ingest.ports.raw import RawLog
 from service_kit import strict_json
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime

@@ -11,7 +11,7 @@ from metrics_ingest.adapters.hooks import StoredHooks
 from metrics_ingest.domain.commands import KeepSecrets, OpenHook, RotateHook
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.hooks import mapping_of
-from metrics_ingest.ports import KnownSecret
+from metrics_ingest.ports.hooks import KnownSecret
 from service_kit.outbox import Outbox
 from service_kit.runtime import Runtime
 from service_kit.store import Tx

@@ -20,7 +20,8 @@ from metrics_ingest.domain.doors.segment import (
 )
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.events import Acceptance
-from metrics_ingest.ports import RawLog, Sources
+from metrics_ingest.ports.definitions import Sources
+from metrics_ingest.ports.raw import RawLog
 from service_kit.errors import UserError
 from service_kit.runtime import Runtime
 from service_kit.web import Caller

@@ -13,6 +13,7 @@ from metrics_ingest.domain.commands import TryMetric
 from metrics_ingest.domain.definitions import HTTP_DOOR, Metric
 from metrics_ingest.domain.facts.cells import Amount, CellKey, CellSum
 from metrics_ingest.domain.mapping import Mapped
+from metrics_ingest.domain.topics_of import TopicsOf
 from metrics_ingest.domain.trying import Trial, Tried
 from metrics_ingest.domain.values import EXACT
 from metrics_ingest.handlers import HANDLERS
@@ -42,7 +43,7 @@ class TryBody(msgspec.Struct, frozen=True, kw_only=True):
     query: dict[str, str] = {}
 
 
-def routes(runtime: Runtime) -> APIRouter:
+def routes(runtime: Runtime, registry: bool, topics: TopicsOf) -> APIRouter:
     """Return the route of trials."""
     router = APIRouter()
     queries = Queries(runtime.store)
@@ -60,7 +61,8 @@ def routes(runtime: Runtime) -> APIRouter:
             query=body.query,
         )
         now_ms = runtime.clock.now_ms()
-        trial = await HANDLERS[TryMetric](command, queries, runtime.settings.prefix, now_ms)
+        prefix = runtime.settings.prefix
+        trial = await HANDLERS[TryMetric](command, queries, prefix, now_ms, registry, topics)
         chinese = language_of(request.headers.get("accept-language", "")) == "zh"
         return answer(_shown(trial, command.metric, chinese))
 

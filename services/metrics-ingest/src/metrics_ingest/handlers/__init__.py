@@ -28,7 +28,7 @@ from metrics_ingest.handlers.letters import replay
 from metrics_ingest.handlers.rates import load_rates
 from metrics_ingest.handlers.rekeying import RekeySlice, rekey_slice
 from metrics_ingest.handlers.secrets import keep_secrets, open_hook, rotate_hook
-from metrics_ingest.handlers.subjects import ApplySubjects, apply_subjects
+from metrics_ingest.handlers.subjects.applying import ApplySubjects, apply_subjects
 from metrics_ingest.handlers.trying import try_metric
 
 HANDLERS: Mapping[type, Callable[..., Any]] = {

@@ -15,7 +15,8 @@ from metrics_ingest.handlers.events import (
     record_of,
     refusal_of,
 )
-from metrics_ingest.ports import RawLog, RawRecord, Sources
+from metrics_ingest.ports.definitions import Sources
+from metrics_ingest.ports.raw import RawLog, RawRecord
 from service_kit import strict_json
 from service_kit.errors import UserError
 

@@ -7,7 +7,7 @@ from metrics_ingest.domain.connectors import made
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.topics_of import ANY_TOPIC, TopicsOf
 from metrics_ingest.handlers.definitions import define_metric, define_source
-from metrics_ingest.ports import Announcements, DefinitionStore
+from metrics_ingest.ports.definitions import Announcements, DefinitionStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from metrics_ingest.domain.commands import DefineMetric, DefineSource, ResumeSou
 from metrics_ingest.domain.definitions import Metric, Source
 from metrics_ingest.domain.money.exchange import effect_of
 from metrics_ingest.domain.topics_of import ANY_TOPIC, TopicsOf
-from metrics_ingest.ports import Announcements, DefinitionStore
+from metrics_ingest.ports.definitions import Announcements, DefinitionStore
 from service_kit.errors import UserError
 
 MOST_METRICS = 1_000

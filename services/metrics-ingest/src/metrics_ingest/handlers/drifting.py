@@ -13,7 +13,7 @@ from metrics_ingest.domain.folding import Arrival
 from metrics_ingest.domain.mapping import decode
 from metrics_ingest.domain.memory import PartitionMemory
 from metrics_ingest.domain.plans import SourcePlan
-from metrics_ingest.ports import FoldStore, SourceName
+from metrics_ingest.ports.folds import FoldStore, SourceName
 
 SAMPLES = 8
 WRITE_EVERY_MS = 60_000

@@ -12,7 +12,8 @@ from metrics_ingest.domain.commands import AcceptEvents
 from metrics_ingest.domain.definitions import HTTP_DOOR, Source
 from metrics_ingest.domain.doors import cloudevents
 from metrics_ingest.domain.mapping import Reader, reader_of, without_secrets
-from metrics_ingest.ports import RawLog, RawRecord, Sources
+from metrics_ingest.ports.definitions import Sources
+from metrics_ingest.ports.raw import RawLog, RawRecord
 from service_kit import strict_json
 from service_kit.errors import Infrastructure, UserError
 

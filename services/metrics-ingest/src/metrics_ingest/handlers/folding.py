@@ -19,7 +19,8 @@ from metrics_ingest.domain.subjects.contributions import ROLES
 from metrics_ingest.domain.tallies import Stripe, Tally
 from metrics_ingest.handlers import drifting
 from metrics_ingest.handlers.publishing import Published, publish
-from metrics_ingest.ports import FoldPost, FoldStore, OlderIds, RawRecords, SourceName
+from metrics_ingest.ports.folds import FoldPost, FoldStore, OlderIds, SourceName
+from metrics_ingest.ports.raw import RawRecords
 from service_kit.marks import Mark
 
 WINDOW_MS = 72 * 3600 * 1000

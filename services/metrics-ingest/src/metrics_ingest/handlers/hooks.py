@@ -19,7 +19,8 @@ from metrics_ingest.domain.commands import AcceptHook
 from metrics_ingest.domain.definitions import HOOK_DOOR, Source
 from metrics_ingest.domain.mapping import Reader, items_of
 from metrics_ingest.handlers.events import RECORD_BYTES, append_all, too_large
-from metrics_ingest.ports import RawLog, Sources
+from metrics_ingest.ports.definitions import Sources
+from metrics_ingest.ports.raw import RawLog
 from service_kit import strict_json
 from service_kit.errors import UserError
 

@@ -21,7 +21,8 @@ from metrics_ingest.handlers.rekeying import (
     events_of,
     schema_ids,
 )
-from metrics_ingest.ports import LetterStore, RegistryDown, Replays, Schemas
+from metrics_ingest.ports.letters import LetterStore, Replays
+from metrics_ingest.ports.raw import RegistryDown, Schemas
 from service_kit.errors import UserError
 
 MOST = 1000

@@ -18,7 +18,7 @@ from metrics_ingest.domain.facts.parts import Part, WrittenPart, parts_of
 from metrics_ingest.domain.folding import Folded, SourceFold
 from metrics_ingest.domain.memory import Memory
 from metrics_ingest.domain.plans import MetricPlan
-from metrics_ingest.ports import DaySet, FoldPost, FoldStore, SourceName
+from metrics_ingest.ports.folds import DaySet, FoldPost, FoldStore, SourceName
 
 Metrics = list[tuple[SourceFold, MetricPlan]]
 KnownSets = dict[SourceName, dict[int, set[bytes]]]

@@ -7,7 +7,7 @@ import msgspec
 
 from metrics_ingest.domain.commands import LoadRates
 from metrics_ingest.domain.money.rates import Rate, check_rates
-from metrics_ingest.ports import RateStore
+from metrics_ingest.ports.definitions import RateStore
 
 _Year = tuple[str, str, int]
 

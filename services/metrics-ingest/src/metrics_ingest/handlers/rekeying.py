@@ -15,7 +15,7 @@ from metrics_ingest.domain.doors import cloudevents
 from metrics_ingest.domain.mapping import Reader, items_of
 from metrics_ingest.domain.mapping.wire import AVRO, JSON, framed, unwrapped
 from metrics_ingest.handlers.events import RECORD_BYTES, too_large
-from metrics_ingest.ports import RawLog, RawRecord, Schemas
+from metrics_ingest.ports.raw import RawLog, RawRecord, Schemas
 from service_kit import strict_json
 from service_kit.errors import UserError
 from service_kit.records import Record

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from metrics_ingest.domain.checks.signature import check_kept, check_secrets
 from metrics_ingest.domain.commands import KeepSecrets, OpenHook, RotateHook
 from metrics_ingest.handlers.hooks import mapping_of
-from metrics_ingest.ports import HookStore, KnownSecret
+from metrics_ingest.ports.hooks import HookStore, KnownSecret
 from service_kit.errors import UserError
 
 

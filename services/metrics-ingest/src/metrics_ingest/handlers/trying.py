@@ -7,7 +7,12 @@ import msgspec
 
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.checks.definitions import check_dims_kept, check_metric, check_source
+from metrics_ingest.domain.checks.definitions import (
+    check_dims_kept,
+    check_metric,
+    check_source,
+    check_without_registry,
+)
 from metrics_ingest.domain.commands import TryMetric
 from metrics_ingest.domain.definitions import Definitions, Source
 from metrics_ingest.domain.facts.cells import CellKey, CellSum
@@ -17,16 +22,24 @@ from metrics_ingest.domain.money.exchange import quotes_of
 from metrics_ingest.domain.plans import SourcePlan
 from metrics_ingest.domain.subjects.booking import Differences
 from metrics_ingest.domain.subjects.subject import Subject
+from metrics_ingest.domain.topics_of import ANY_TOPIC, TopicsOf
 from metrics_ingest.domain.trying import Trial, try_out
 from metrics_ingest.domain.values import EXACT
-from metrics_ingest.handlers.subjects import KINDS
-from metrics_ingest.ports import Declared
+from metrics_ingest.handlers.subjects.stepping import KINDS
+from metrics_ingest.ports.definitions import Declared
 from service_kit.errors import UserError
 
 MOST_SAMPLES = 200
 
 
-async def try_metric(command: TryMetric, declared: Declared, prefix: str, now_ms: int) -> Trial:
+async def try_metric(
+    command: TryMetric,
+    declared: Declared,
+    prefix: str,
+    now_ms: int,
+    registry: bool,
+    topics: TopicsOf = ANY_TOPIC,
+) -> Trial:
     """Return what the samples come to; raises UserError as writing the definitions would.
 
     What counts by its subject's history has that of the samples alone.
@@ -35,6 +48,9 @@ async def try_metric(command: TryMetric, declared: Declared, prefix: str, now_ms
     source = command.source or await declared.source(tenant, metric.source)
     if command.source is not None:
         check_source(command.source, (), prefix)
+        topics.check(tenant, command.source)
+        if not registry:
+            check_without_registry(command.source)
         _check_same(command.source, metric.source)
     source = check_metric(metric, source)
     before = await declared.metric(tenant, metric.name)

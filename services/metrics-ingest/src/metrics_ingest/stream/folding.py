@@ -24,7 +24,7 @@ from metrics_ingest.metrics import (
     WINDOW_IDS,
     WINDOW_SPILLED,
 )
-from metrics_ingest.ports import OlderIds
+from metrics_ingest.ports.folds import OlderIds
 from metrics_ingest.stream.raw_records import PlannedReader, SliceRecords
 from service_kit.clock import Clock
 from service_kit.guards import Guards

@@ -1,4 +1,4 @@
-"""The records of a slice of the raw log, read in bulk or one by one (ports.RawRecords)."""
+"""The records of a slice of the raw log, read in bulk or one by one (ports.raw.RawRecords)."""
 
 import base64
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ from metrics_ingest.domain.mapping import Reader
 from metrics_ingest.handlers import HANDLERS
 from metrics_ingest.handlers.rekeying import ForeignDoor, RekeySlice
 from metrics_ingest.metrics import FOREIGN_TOPICS, REKEYED
-from metrics_ingest.ports import RawLog, RegistryDown, Schemas
+from metrics_ingest.ports.raw import RawLog, RegistryDown, Schemas
 from service_kit.batch import Handler
 from service_kit.broker import FOREIGN, is_of_topic
 from service_kit.clock import Clock

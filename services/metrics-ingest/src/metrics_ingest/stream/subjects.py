@@ -16,13 +16,8 @@ from metrics_ingest.domain.causes import UNREADABLE, Unfit, error_text
 from metrics_ingest.domain.folding import Arrival, Letter
 from metrics_ingest.domain.letters import SUBJECT_DOOR, kept, lacking_id
 from metrics_ingest.handlers import HANDLERS
-from metrics_ingest.handlers.subjects import (
-    ApplySubjects,
-    Refused,
-    SubjectMemory,
-    SubjectsEffect,
-    remember,
-)
+from metrics_ingest.handlers.subjects.applying import ApplySubjects
+from metrics_ingest.handlers.subjects.memory import Refused, SubjectMemory, SubjectsEffect, remember
 from metrics_ingest.metrics import (
     DEAD,
     OTHER_SETS,
