@@ -256,3 +256,42 @@ async def test_a_copy_of_the_newest_version_does_not_stand_for_what_it_lacked(
     await ads.send(stage, ads.event("7-2b", "deal", as_of=2, at=at, **again))
     assert await by_day(stage, "won") == {"03": 80}
     assert await causes(stage) == []
+
+
+@pytest.mark.parametrize("partial", [False, True])
+async def test_replayed_without_an_as_of_such_a_letter_tells_nothing_newer(
+    ads: Any, stage: Any, partial: bool
+) -> None:
+    deal = {"kind": "entity", "types": ["deal"], "key": ["deal"], "partial": partial}
+    source = ads.source(contributions=[deal], zone="UTC")
+    source["doors"]["http"]["fields"]["spend"]["currency"] = "campaign"
+    await stage.done("POST", "/v1/sources", source)
+    won = ads.METRICS[2] | {"source": "ads", "unit": "GBP", "currency": "GBP"}
+    await stage.done("POST", "/v1/metrics", won)
+    await rate(stage, "06", "0.5")
+    for day, spend, currency in (("03", 100, "GBP"), ("06", 200, "USD")):
+        told = {"deal": "7", "stage": "won", "spend": spend, "campaign": currency}
+        await ads.send(stage, ads.event(day, "deal", at=f"2011-05-{day}T12:00:00", **told))
+        stage.clock.ms += 1000
+    assert await by_day(stage, "won") == {"03": 100}
+    for left in (1, 0):
+        assert (await replay(stage))["replayed"] == 1
+        assert len(await causes(stage)) == left
+        assert await by_day(stage, "won") == {"03": 100 if left else 80}
+        await rate(stage, "03", "0.4")
+
+
+async def test_a_deal_was_won_when_it_was_though_its_currency_came_later(
+    ads: Any, stage: Any
+) -> None:
+    deal = {"kind": "entity", "types": ["deal"], "key": ["deal"], "as_of": "as_of"}
+    source = ads.source(contributions=[deal | {"partial": True}], zone="UTC")
+    source["doors"]["http"]["fields"]["spend"]["currency"] = "campaign"
+    await stage.done("POST", "/v1/sources", source)
+    won = ads.METRICS[2] | {"source": "ads", "unit": "GBP", "currency": "GBP"}
+    await stage.done("POST", "/v1/metrics", won)
+    for as_of, day, told in ((1, "03", {"stage": "won", "spend": 9}), (2, "06", {})):
+        at = f"2011-05-{day}T12:00:00"
+        more = told or {"campaign": "GBP"}
+        await ads.send(stage, ads.event(day, "deal", deal="7", as_of=as_of, at=at, **more))
+    assert await by_day(stage, "won") == {"03": 9}
