@@ -136,3 +136,162 @@ async def test_many_records_get_what_they_lack_at_once_and_every_letter_is_close
             len(deals) if as_of == 1 else 0
         )
     assert await stage.total("open") == (Decimal(95), 95)
+
+
+@pytest.fixture(params=[False, True], ids=["whole", "partial"])
+async def deals(request: Any, ads: Any, stage: Any) -> Any:
+    """Return how versions of deals in any currency are told; dollars have no rate before the 6th.
+
+    Each counts since it was won, at the rate of that day.
+    """
+    deal = {"kind": "entity", "types": ["deal"], "key": ["deal"], "as_of": "as_of"}
+    source = ads.source(contributions=[deal | {"partial": request.param}], zone="UTC")
+    source["doors"]["http"]["fields"]["spend"]["currency"] = "campaign"
+    await stage.done("POST", "/v1/sources", source)
+    won = {"name": "won", "source": "ads", "unit": "GBP", "value": "spend", "currency": "GBP"}
+    won |= {"where": ads.METRICS[2]["where"]}
+    await stage.done("POST", "/v1/metrics", won)
+    await stage.done("POST", "/v1/metrics", won | {"name": "count", "value": None})
+    await rate(stage, "06", "0.5")
+
+    async def told(as_of: int, day: str, spend: int, **more: str) -> None:
+        fields = {"deal": "7", "stage": "won", "spend": spend} | more
+        at = f"2011-05-{day}T12:00:00"
+        identity = f"{fields['deal']}-{as_of}"
+        await ads.send(stage, ads.event(identity, "deal", as_of=as_of, at=at, **fields))
+
+    return told
+
+
+async def rate(stage: Any, day: str, value: str) -> None:
+    row = {"date": f"2011-05-{day}", "base": "USD", "quote": "GBP", "rate": value}
+    await stage.done("PUT", "/v1/rates", [row])
+
+
+async def by_day(stage: Any, metric: str) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for batch in await stage.facts():
+        for cell in batch.cells if batch.metric == metric else ():
+            day = f"{cell.minute // 1440 - 15094:02}"  # of May 2011
+            found[day] = found.get(day, Decimal(0)) + cell.sum
+    return {day: total for day, total in found.items() if total}
+
+
+RATE = ("rate-missing", "USD/GBP")
+
+
+async def test_a_rate_missing_on_the_day_a_run_began_is_a_letter_and_no_other_days_rate_counts(
+    deals: Any, stage: Any
+) -> None:
+    await deals(1, "03", 100, campaign="GBP")
+    await deals(2, "06", 200, campaign="USD")
+    assert await by_day(stage, "won") == {"03": 100}
+    assert await by_day(stage, "count") == {"03": 1}
+    assert await causes(stage) == [(*RATE, 1)]
+    (letter,) = await stage.letters()
+    assert letter["event_id"] == "7-2"
+    await rate(stage, "03", "0.4")
+    assert (await replay(stage))["replayed"] == 1
+    assert await by_day(stage, "won") == {"03": 80}
+    assert await by_day(stage, "count") == {"03": 1}
+    assert await causes(stage) == []
+    assert (await replay(stage))["replayed"] == 0
+    await deals(3, "08", 300, campaign="USD")
+    assert await by_day(stage, "won") == {"03": 120}
+
+
+async def test_such_a_letter_that_is_replayed_before_its_rate_is_there_is_new_again(
+    deals: Any, stage: Any
+) -> None:
+    await deals(1, "03", 100, campaign="GBP")
+    await deals(2, "06", 200, campaign="USD")
+    assert (await replay(stage))["replayed"] == 1
+    (letter,) = await stage.letters()
+    assert (letter["state"], letter["attempts"]) == ("new", 1)
+    assert await by_day(stage, "won") == {"03": 100}
+    await rate(stage, "03", "0.4")
+    assert (await replay(stage))["replayed"] == 1
+    assert await by_day(stage, "won") == {"03": 80}
+
+
+async def test_such_a_letter_closes_itself_when_the_next_version_finds_the_rate_or_needs_none(
+    deals: Any, stage: Any
+) -> None:
+    for deal in ("7", "8"):
+        await deals(1, "03", 100, campaign="GBP", deal=deal)
+        await deals(2, "06", 200, campaign="USD", deal=deal)
+    await deals(3, "07", 200, campaign="USD", deal="8", stage="lost")
+    assert await by_day(stage, "won") == {"03": 100}
+    assert await causes(stage) == [(*RATE, 1)]
+    await rate(stage, "03", "0.4")
+    await deals(3, "07", 250, campaign="USD")
+    assert await by_day(stage, "won") == {"03": 100}  # at 0.4, and the other one lost
+    assert await causes(stage) == []
+    assert await causes(stage, state="superseded") == [(*RATE, 1), (*RATE, 1)]
+
+
+async def test_an_older_version_that_moves_a_run_to_a_day_without_a_rate_moves_no_money(
+    deals: Any, stage: Any
+) -> None:
+    await deals(2, "06", 200, campaign="USD")
+    assert await by_day(stage, "won") == {"06": 100}
+    await deals(1, "03", 100, campaign="GBP")
+    assert await by_day(stage, "won") == {"06": 100}
+    assert await by_day(stage, "count") == {"03": 1}
+    assert await causes(stage) == [(*RATE, 1)]
+    await rate(stage, "03", "0.4")
+    assert (await replay(stage))["replayed"] == 1
+    assert await by_day(stage, "won") == {"03": 80}
+    assert await causes(stage) == []
+
+
+async def test_a_copy_of_the_newest_version_does_not_stand_for_what_it_lacked(
+    deals: Any, ads: Any, stage: Any
+) -> None:
+    await deals(1, "03", 100, campaign="GBP")
+    await deals(2, "06", 200, campaign="USD")
+    await rate(stage, "03", "0.4")
+    again = {"deal": "7", "stage": "won", "spend": 200, "campaign": "USD"}
+    at = "2011-05-06T12:00:00"
+    await ads.send(stage, ads.event("7-2b", "deal", as_of=2, at=at, **again))
+    assert await by_day(stage, "won") == {"03": 80}
+    assert await causes(stage) == []
+
+
+@pytest.mark.parametrize("partial", [False, True])
+async def test_replayed_without_an_as_of_such_a_letter_tells_nothing_newer(
+    ads: Any, stage: Any, partial: bool
+) -> None:
+    deal = {"kind": "entity", "types": ["deal"], "key": ["deal"], "partial": partial}
+    source = ads.source(contributions=[deal], zone="UTC")
+    source["doors"]["http"]["fields"]["spend"]["currency"] = "campaign"
+    await stage.done("POST", "/v1/sources", source)
+    won = ads.METRICS[2] | {"source": "ads", "unit": "GBP", "currency": "GBP"}
+    await stage.done("POST", "/v1/metrics", won)
+    await rate(stage, "06", "0.5")
+    for day, spend, currency in (("03", 100, "GBP"), ("06", 200, "USD")):
+        told = {"deal": "7", "stage": "won", "spend": spend, "campaign": currency}
+        await ads.send(stage, ads.event(day, "deal", at=f"2011-05-{day}T12:00:00", **told))
+        stage.clock.ms += 1000
+    assert await by_day(stage, "won") == {"03": 100}
+    for left in (1, 0):
+        assert (await replay(stage))["replayed"] == 1
+        assert len(await causes(stage)) == left
+        assert await by_day(stage, "won") == {"03": 100 if left else 80}
+        await rate(stage, "03", "0.4")
+
+
+async def test_a_deal_was_won_when_it_was_though_its_currency_came_later(
+    ads: Any, stage: Any
+) -> None:
+    deal = {"kind": "entity", "types": ["deal"], "key": ["deal"], "as_of": "as_of"}
+    source = ads.source(contributions=[deal | {"partial": True}], zone="UTC")
+    source["doors"]["http"]["fields"]["spend"]["currency"] = "campaign"
+    await stage.done("POST", "/v1/sources", source)
+    won = ads.METRICS[2] | {"source": "ads", "unit": "GBP", "currency": "GBP"}
+    await stage.done("POST", "/v1/metrics", won)
+    for as_of, day, told in ((1, "03", {"stage": "won", "spend": 9}), (2, "06", {})):
+        at = f"2011-05-{day}T12:00:00"
+        more = told or {"campaign": "GBP"}
+        await ads.send(stage, ads.event(day, "deal", deal="7", as_of=as_of, at=at, **more))
+    assert await by_day(stage, "won") == {"03": 9}

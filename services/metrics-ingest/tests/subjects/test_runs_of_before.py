@@ -43,7 +43,7 @@ async def as_an_earlier_release_kept_it(stage: Any) -> None:
     """Take the versions out of what is kept."""
     for row in await stage.store.db["subjects"].find({}).to_list(None):
         state = json.loads(row["state"])
-        assert state.pop("runs")
+        assert state.pop("history")
         await stage.store.db["subjects"].update_one(
             {"_id": row["_id"]}, {"$set": {"state": json.dumps(state)}}
         )

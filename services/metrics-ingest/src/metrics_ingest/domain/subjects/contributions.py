@@ -19,6 +19,7 @@ from metrics_ingest.domain.definitions import (
 )
 from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped
+from metrics_ingest.domain.subjects.runs import RunsPlan
 from metrics_ingest.domain.subjects.subject import (
     MINUTE_MS,
     QUARTER_MS,
@@ -28,7 +29,6 @@ from metrics_ingest.domain.subjects.subject import (
     day_minute,
     day_sign,
 )
-from metrics_ingest.domain.subjects.versions import RunPlan
 from metrics_ingest.domain.values import Value
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ SKETCHED = (MetricKind.UNIQUE, MetricKind.QUANTILE)  # they cannot take back
 MOST_PARTS = 100_000
 MOST_CHARACTERS = 8192  # of a key
 PLACES = 2**14  # in a request: no door takes more events at once
+NO_RUNS: Mapping[str, int] = {}
 
 
 def name_of(contribution: Contribution) -> str:
@@ -89,10 +90,8 @@ class ContributionPlan:
         self._types = {metric.definition.name: types for metric, types in found}
         # Without a time of its own a record counts since its run began, whatever is edited later.
         without_at = self.role is Role.ENTITY and contribution.at is None
-        self.runs = {
-            metric.definition.name: RunPlan(self, metric)
-            for metric, _ in (self._metrics if without_at else ())
-        }
+        counted = [metric for metric, _ in self._metrics] if without_at else []
+        self.runs = RunsPlan(self, counted, source.version) if counted else None
         # Nothing but money that has to be converted can be wrong when a state is booked.
         self._paid = [
             each
@@ -188,6 +187,11 @@ class ContributionPlan:
         """Return the minute in which what counts at an instant is booked."""
         return at_ms // MINUTE_MS if self._zone is None else day_minute(at_ms, self._zone)
 
+    def is_elsewhere(self, booked: Booked, begins: Mapping[str, int]) -> bool:
+        """Whether something is booked elsewhere than where its run began."""
+        begin_ms = begins.get(booked.metric)
+        return begin_ms is not None and self.minute_of(begin_ms) != booked.minute
+
     def _is_gone(self, state: Mapped) -> bool:
         return any(gone(state.fields) for gone in self._gone)
 
@@ -200,14 +204,23 @@ class ContributionPlan:
         stays = {(each.metric, each.version): each for each in kept}
         return tuple(self._booked(event, stays))
 
-    def book_again(self, event: Mapped, held: Bookings) -> tuple[Bookings, list[Unfit]]:
-        """Return the same of a merged state, and what it lacks, each cause and place once.
+    def book_again(
+        self,
+        event: Mapped,
+        held: Bookings,
+        begins: Mapping[str, int] = NO_RUNS,
+        kept: Sequence[Booked] = (),
+    ) -> tuple[Bookings, list[Unfit]]:
+        """Return the same of a record, and what it lacks, each cause and place once.
 
-        What cannot be had of it now (an amount whose currency was not told) stays as ``held``, and
-        takes nothing else with it.
+        What cannot be had of it now (an amount whose currency was not told, the rate of the day on
+        which its run began) stays as ``held``, and takes nothing else with it. ``begins`` says by
+        metric since when the record counts, where that is not the state's own time.
         """
+        stays = {(each.metric, each.version): each for each in kept}
         lacking: dict[tuple[str, str], Unfit] = {}
-        return tuple(self._booked(event, {}, held, lacking)), list(lacking.values())
+        booked = tuple(self._booked(event, stays, held, lacking, begins))
+        return booked, list(lacking.values())
 
     def _booked(
         self,
@@ -215,25 +228,30 @@ class ContributionPlan:
         stays: Mapping[tuple[str, int], Booked],
         held: Bookings = (),
         lacking: dict[tuple[str, str], Unfit] | None = None,
+        begins: Mapping[str, int] = NO_RUNS,
     ) -> Iterator[Booked]:
         if self._is_gone(event):
             return
         placed = self._placed(event)
         for metric, types in self._metrics:
-            booked = stays.get((metric.definition.name, metric.definition.version))
+            name = metric.definition.name
+            booked = stays.get((name, metric.definition.version))
             if booked is not None:
                 yield booked
                 continue
+            state = placed
+            if name in begins:
+                state = Mapped(event.type, begins[name], event.subject, event.fields)
             try:
-                amount = _amount(metric, placed, types)
+                amount = _amount(metric, state, types)
             except Unfit as unfit:
                 if lacking is None:
                     raise
                 lacking[unfit.cause, unfit.where] = unfit.without_frames()
-                yield from (each for each in held if each.metric == metric.definition.name)
+                yield from (each for each in held if each.metric == name)
                 continue
             if amount is not None:
-                yield booked_of(metric, placed, amount, self._zone)
+                yield booked_of(metric, state, amount, self._zone)
 
 
 def _with_types(

@@ -7,20 +7,23 @@ from decimal import Decimal
 import msgspec
 
 from event_contracts.subjects import SubjectEvent
+from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.subjects.contributions import ContributionPlan
-from metrics_ingest.domain.subjects.snapshots import Held, told_of
+from metrics_ingest.domain.subjects.runs import History
+from metrics_ingest.domain.subjects.snapshots import Held, Told, told_of
 from metrics_ingest.domain.subjects.subject import (
     APPLIED,
     CONFLICT,
     REPEATED,
     STALE,
-    Booked,
+    Bookings,
     State,
     Step,
+    is_touch,
     mapped_of,
 )
-from metrics_ingest.domain.subjects.versions import Record, RunPlan, Version
+from metrics_ingest.domain.subjects.versions import Record
 from metrics_ingest.domain.values import Value
 
 Place = tuple[int, int]
@@ -31,7 +34,8 @@ class EntityState(State, frozen=True):
     """What is known of a record. ``since`` has the version of every field of a partial one.
 
     A field in ``since`` without a value was emptied; ``read`` says by which version of the source
-    a field was read. ``runs`` has by metric the versions that tell since when it counts.
+    a field was read. ``history`` has the versions that tell since when it counts; ``runs`` is how
+    releases until 2026-11-27 kept them, by metric.
     """
 
     as_of: int | None = None
@@ -44,74 +48,87 @@ class EntityState(State, frozen=True):
     integers: dict[str, int] = msgspec.field(default_factory=dict)
     since: dict[str, int] = msgspec.field(default_factory=dict)
     read: dict[str, int] = msgspec.field(default_factory=dict)
+    history: History | None = None
     runs: dict[str, Record] = msgspec.field(default_factory=dict)
 
     @property
     def parts(self) -> int:
-        """How many versions it has."""
-        return 1 + sum(len(record.versions) for record in self.runs.values())
+        """How many versions and runs it has."""
+        kept = sum(len(record.versions) for record in self.runs.values())
+        return 1 + kept + (self.history.parts if self.history is not None else 0)
 
 
 def take(state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan) -> Step:
     """Let the newest version hold; of a partial entity the newest value of every field.
 
-    Where the record has no time of its own, it counts since it came to be what a metric counts.
+    Where the record has no time of its own, it counts since it came to be what a metric counts. A
+    touch (domain.subjects.subject) has what is known booked again where something was lacking.
     """
-    step, told = (_merge if plan.contribution.partial else _newest)(state, events, plan)
-    runs = {}
-    for name, run in plan.runs.items():
-        record = _record(state, name, run)
-        for event in events:
-            record, _ = run.add(record, event)
-        runs[name] = record
-    booked = {
-        cell: tuple(_since_its_run(each, runs, told, plan) for each in bookings)
-        for cell, bookings in step.state.booked.items()
-    }
-    return replace(step, state=msgspec.structs.replace(step.state, booked=booked, runs=runs))
-
-
-def _record(state: EntityState, metric: str, run: RunPlan) -> Record:
-    known = state.runs.get(metric)
-    if known is not None or state.as_of is None:
-        return known or Record()
-    every = (each for bookings in state.booked.values() for each in bookings)
-    booked = next((each for each in every if each.metric == metric), None)
-    oldest = Version(
-        as_of=state.as_of,
-        mapping=state.mapping,
-        at_ms=state.at_ms,
-        type=state.type,
-        decimals=state.decimals,
-        texts=state.texts,
-        integers=state.integers,
-    )
-    return run.begun(oldest, booked)
-
-
-def _since_its_run(
-    booked: Booked, runs: Mapping[str, Record], told: Mapped | None, plan: ContributionPlan
-) -> Booked:
-    record = runs.get(booked.metric)
-    return booked if record is None else plan.runs[booked.metric].placed(booked, record, told)
+    told = [event for event in events if not is_touch(event)]
+    history = None if plan.runs is None else plan.runs.history(state, told)
+    step = (_merge if plan.contribution.partial else _newest)(state, events, plan, history)
+    return replace(step, state=msgspec.structs.replace(step.state, history=history, runs={}))
 
 
 def _newest(
-    state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan
-) -> tuple[Step, Mapped | None]:
-    told = told_of(Held(state.as_of, state.stamp, state.mapping), events, plan)
-    if told.event is None:
-        return Step(state, told.outcomes), None
-    newest = mapped_of(told.event)
-    booked = {"": plan.book(newest, told.kept(state.booked.get("", ())))}
+    state: EntityState,
+    events: Sequence[SubjectEvent],
+    plan: ContributionPlan,
+    history: History | None,
+) -> Step:
+    said = [event for event in events if not is_touch(event)]
+    told = told_of(Held(state.as_of, state.stamp, state.mapping), said, plan)
+    outcomes = [*told.outcomes, *[REPEATED] * (len(events) - len(said))]
+    booked, lacking = state.booked.get("", ()), list[Unfit]()
+    if plan.runs is not None and history is not None:
+        newest = plan.runs.newest(history) if history.versions else None
+        booked, lacking = _book_again(state, told, plan, plan.runs.begins(history), newest)
+    elif told.event is not None:
+        booked = plan.book(mapped_of(told.event), told.kept(booked))
     as_of, stamp, mapping = told.held
-    after = EntityState(booked=booked, as_of=as_of, stamp=stamp, mapping=mapping)
-    return Step(after, told.outcomes), newest
+    after = EntityState(
+        booked={"": booked} if booked or told.event else state.booked,
+        lacking=_named(lacking),
+        as_of=as_of,
+        stamp=stamp,
+        mapping=mapping,
+    )
+    return Step(after, outcomes, lacking)
+
+
+def _book_again(
+    state: EntityState,
+    told: Told,
+    plan: ContributionPlan,
+    begins: Mapping[str, int],
+    newest: Mapped | None,
+) -> tuple[Bookings, list[Unfit]]:
+    """Return what a record told whole gets where its runs began, and what it lacks.
+
+    Without a newer version that is what moved, of ``newest``, and all of what lacked something.
+    """
+    held = state.booked.get("", ())
+    moved = {each.metric for each in held if plan.is_elsewhere(each, begins)}
+    if told.event is not None:
+        stays = [] if state.lacking else [b for b in told.kept(held) if b.metric not in moved]
+        return plan.book_again(mapped_of(told.event), held, begins, stays)
+    if newest is None or not (state.lacking or moved):
+        return held, []
+    found, lacking = plan.book_again(newest, held, begins)
+    again = {each.metric: each for each in found if state.lacking or each.metric in moved}
+    return tuple(({each.metric: each for each in held} | again).values()), lacking
+
+
+def _named(lacking: Sequence[Unfit]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((unfit.cause, unfit.where) for unfit in lacking))
 
 
 def _merge(
-    state: EntityState, events: Sequence[SubjectEvent], plan: ContributionPlan
-) -> tuple[Step, Mapped]:
+    state: EntityState,
+    events: Sequence[SubjectEvent],
+    plan: ContributionPlan,
+    history: History | None,
+) -> Step:
     fields: dict[str, Value] = {**state.decimals, **state.texts, **state.integers}
     since = {name: (at, state.read.get(name, 0)) for name, at in state.since.items()}
     before = (state.as_of or 0, state.mapping, state.at_ms, state.type)
@@ -124,11 +141,12 @@ def _merge(
             versions.append((event.as_of, event.mapping, event.at_ms, event.type))
     as_of, mapping, at_ms, kind = max(versions)
     merged = Mapped(kind, at_ms, None, fields)
-    booked, lacking = plan.book_again(merged, state.booked.get("", ()))
-    step = Step(
+    begins = plan.runs.begins(history) if plan.runs is not None and history is not None else {}
+    booked, lacking = plan.book_again(merged, state.booked.get("", ()), begins)
+    return Step(
         EntityState(
             booked={"": booked},
-            lacking=tuple(sorted((unfit.cause, unfit.where) for unfit in lacking)),
+            lacking=_named(lacking),
             as_of=as_of,
             mapping=mapping,
             type=kind,
@@ -142,7 +160,6 @@ def _merge(
         outcomes,
         lacking,
     )
-    return step, merged
 
 
 def _merge_one(

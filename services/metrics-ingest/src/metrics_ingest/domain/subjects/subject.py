@@ -102,6 +102,11 @@ def mapped_of(event: SubjectEvent) -> Mapped:
     return Mapped(event.type, event.at_ms, event.subject, fields)
 
 
+def is_touch(event: SubjectEvent) -> bool:
+    """Whether an event says nothing but whose it is: a letter of what a record lacks, replayed."""
+    return not (event.decimals or event.texts or event.integers)
+
+
 def stamp_of(event: SubjectEvent) -> int:
     """Return 56 bits that tell one content from another."""
     return content_stamp(mapped_of(event), 0)

@@ -1,4 +1,4 @@
-"""The versions of a record: since when it is what it is, for conversions and for what it counts.
+"""The versions of a record: since when it is what it is.
 
 A deal is won since the event with which it came to be won, whatever is edited of it later; lost and
 won again, it is won since then. That needs the versions between, for they come in any order. What
@@ -6,7 +6,8 @@ a record is, is told as everywhere (domain.subjects.contributions): by its newes
 newest value of each field where versions are changes.
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,12 @@ import msgspec
 
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.facts.cells import Amount
 from metrics_ingest.domain.mapping import Mapped
 from metrics_ingest.domain.subjects.subject import (
     APPLIED,
     CONFLICT,
-    MINUTE_MS,
     REPEATED,
     STALE,
-    Booked,
     dims_of,
     mapped_of,
 )
@@ -36,7 +34,7 @@ MOST_VERSIONS = 30
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one version said of the fields that the metric looks at, as the ``mapping`` read it."""
+    """What one version said of the fields that are looked at, as the ``mapping`` read it."""
 
     as_of: int
     mapping: int = 0
@@ -90,34 +88,17 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.versions[-1].at_ms
 
 
-class RecordPlan:
-    """How the records of one contribution are read for one conversion metric."""
+class VersionPlan:
+    """How the records of one contribution are told by their versions."""
 
-    def __init__(self, contribution: "ContributionPlan", metric: "MetricPlan") -> None:
+    def __init__(self, contribution: "ContributionPlan", wanted: frozenset[str]) -> None:
+        """``wanted`` are the fields that are noted, beside those that say that it is gone."""
         self._contribution = contribution
-        self._metric = metric
         self._partial = contribution.contribution.partial
-        self._wanted = metric.fields() | contribution.gone_fields
+        self._wanted = wanted | contribution.gone_fields
 
-    def add(self, record: Record, event: SubjectEvent) -> tuple[Record, str]:
-        """Return the record with a version more, and what became of that."""
-        told = self._version(event)
-        if record.since is not None and told.as_of <= record.versions[0].as_of:
-            return record, STALE
-        versions = {version.place: version for version in record.versions}
-        held = versions.get(told.place)
-        versions[told.place], outcome = (told, APPLIED) if held is None else self._met(held, told)
-        ordered = [versions[place] for place in sorted(versions)]
-        if not self._partial:  # of two readings the later is all there is
-            ordered = list({version.as_of: version for version in ordered}.values())
-        return self._bounded(Record(tuple(ordered), record.since)), outcome
-
-    def standing(self, record: Record) -> tuple[Standing, dict[str, str]]:
-        """Return since when the record is what it is, and the dimensions that it has."""
-        standing, newest = self._replayed(record.versions, record.since)
-        return standing, dims_of(self._metric, newest)
-
-    def _version(self, event: SubjectEvent) -> Version:
+    def told(self, event: SubjectEvent) -> Version:
+        """Return the version that an event tells."""
         fields = mapped_of(event).fields
         said: dict[str, Value | None] = {n: v for n, v in fields.items() if n in self._wanted}
         if self._partial:
@@ -125,6 +106,39 @@ class RecordPlan:
         as_of, mapping, at_ms = event.as_of, event.mapping, event.at_ms
         version = Version(as_of=as_of, mapping=mapping, at_ms=at_ms, type=event.type)
         return version.saying(said)
+
+    def put(
+        self, versions: tuple[Version, ...], told: Version
+    ) -> tuple[tuple[Version, ...], int | None, str]:
+        """Return the versions with one more, where it stands, and what became of it.
+
+        It stands nowhere (None) where nothing changed.
+        """
+        at = bisect_left(versions, told.place, key=_place)
+        held = versions[at] if at < len(versions) else None
+        if held is not None and held.place == told.place:
+            met, outcome = self._met(held, told)
+            if met == held:
+                return versions, None, outcome
+            return (*versions[:at], met, *versions[at + 1 :]), at, outcome
+        if not self._partial:  # of two readings the later is all there is
+            if held is not None and held.as_of == told.as_of:
+                return versions, None, APPLIED
+            if at and versions[at - 1].as_of == told.as_of:
+                return (*versions[: at - 1], told, *versions[at:]), at - 1, APPLIED
+        return (*versions[:at], told, *versions[at:]), at, APPLIED
+
+    def states(self, versions: Sequence[Version], first: int = 0) -> Iterator[Mapped]:
+        """Yield what the record is with each version, from the ``first`` on."""
+        said: dict[str, Value | None] = {}
+        for number, version in enumerate(versions):
+            if self._partial:
+                said = said | version.said
+            if number < first:
+                continue
+            told = said if self._partial else version.said
+            fields = {n: v for n, v in told.items() if v is not None}
+            yield Mapped(version.type, version.at_ms, None, fields)
 
     def _met(self, held: Version, told: Version) -> tuple[Version, str]:
         """Return what holds of two tellings of one version: the first; by arrival the last.
@@ -143,6 +157,27 @@ class RecordPlan:
         merged = before | now
         return held.saying(merged), REPEATED if merged == before else APPLIED
 
+
+class RecordPlan(VersionPlan):
+    """How the records of one contribution are read for one conversion metric."""
+
+    def __init__(self, contribution: "ContributionPlan", metric: "MetricPlan") -> None:
+        super().__init__(contribution, metric.fields())
+        self._metric = metric
+
+    def add(self, record: Record, event: SubjectEvent) -> tuple[Record, str]:
+        """Return the record with a version more, and what became of that."""
+        told = self.told(event)
+        if record.since is not None and told.as_of <= record.versions[0].as_of:
+            return record, STALE
+        versions, _, outcome = self.put(record.versions, told)
+        return self._bounded(Record(versions, record.since)), outcome
+
+    def standing(self, record: Record) -> tuple[Standing, dict[str, str]]:
+        """Return since when the record is what it is, and the dimensions that it has."""
+        standing, newest = self._replayed(record.versions, record.since)
+        return standing, dims_of(self._metric, newest)
+
     def _bounded(self, record: Record) -> Record:
         """Put the oldest versions together while there are too many."""
         while len(record.versions) > MOST_VERSIONS:
@@ -155,13 +190,8 @@ class RecordPlan:
         self, versions: Sequence[Version], since: Standing | None
     ) -> tuple[Standing, Mapped]:
         standing = since or Standing()
-        said: dict[str, Value | None] = {}
-        for number, version in enumerate(versions):
-            said = said | version.said if self._partial else version.said
-            fields = {n: v for n, v in said.items() if v is not None}
-            newest = Mapped(version.type, version.at_ms, None, fields)
-            read_again = any(v.as_of == version.as_of for v in versions[number + 1 : number + 2])
-            if (number or since is None) and not read_again:
+        for number, newest in enumerate(self.states(versions)):
+            if (number or since is None) and not is_read_again(versions, number):
                 standing = self._next(standing, newest)
         return standing, newest
 
@@ -179,52 +209,14 @@ class RecordPlan:
         )
 
 
-class RunPlan(RecordPlan):
-    """How the records of one contribution are read for a metric that counts what they are.
+def is_read_again(versions: Sequence[Version], number: int) -> bool:
+    """Whether another reading of the same version follows, which says what the record was."""
+    following = versions[number + 1 : number + 2]
+    return bool(following) and following[0].as_of == versions[number].as_of
 
-    A record is in a run while the metric counts it, whether its amount can be had or not.
-    """
 
-    def begun(self, oldest: Version, booked: Booked | None) -> Record:
-        """Return the record of which no versions were kept, but what they came to.
-
-        It counts where it is booked: an earlier release kept none, or the metric is the newer one.
-        """
-        said = {name: value for name, value in oldest.said.items() if name in self._wanted}
-        since_ms = None if booked is None else booked.minute * MINUTE_MS
-        return Record((oldest.saying(said),), Standing(since_ms))
-
-    def placed(self, booked: Booked, record: Record, told: Mapped | None) -> Booked:
-        """Return what is booked of the newest version where its run began, at that day's rate.
-
-        ``told`` is that version with all its fields, None where none of it has been told now.
-        """
-        standing, newest = self._replayed(record.versions, record.since)
-        since_ms = standing.first_ms
-        if since_ms is None:
-            return booked
-        minute = self._contribution.minute_of(since_ms)
-        if minute == booked.minute:
-            return booked
-        amount = self._amount_at(told or newest, since_ms, booked)
-        return msgspec.structs.replace(booked, minute=minute, sum=amount.sum, over=amount.over)
-
-    def _amount_at(self, newest: Mapped, at_ms: int, booked: Booked) -> Amount:
-        held = Amount(booked.sum, booked.over)
-        if booked.version != self._metric.definition.version:  # it looked at other fields then
-            return held
-        state = Mapped(newest.type, at_ms, newest.subject, newest.fields)
-        try:
-            return self._contribution.amount(self._metric, state) or held
-        except Unfit:
-            return held
-
-    def _next(self, before: Standing, state: Mapped) -> Standing:
-        try:
-            amount = self._contribution.amount(self._metric, state)
-        except Unfit:
-            return Standing(_since(before.first_ms, state.at_ms))
-        return Standing() if amount is None else Standing(_since(before.first_ms, state.at_ms))
+def _place(version: Version) -> tuple[int, int]:
+    return version.place
 
 
 def _since(before_ms: int | None, at_ms: int) -> int:
