@@ -21,7 +21,7 @@ from alerting.domain.stripes import DayPlace, DayState, Stripe
 from alerting.domain.sums import Days, DayValue
 from event_contracts.wire import key_of
 from service_kit.guards import Guards
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, portions
 
 
 class MongoDays:
@@ -84,14 +84,22 @@ class MongoDays:
             [UpdateOne({"_id": i}, {"$set": f}, upsert=True) for i, f in sorted(months.items())]
         )
 
-    async def note_judged(self, key: GoalKey, through: date) -> None:
-        """Note how far a goal is judged by its days; who keeps one at once meets this."""
-        await self._stripes.note_judged(key, through)
+    async def note_judged(self, through: Mapping[GoalKey, date]) -> None:
+        """Note how far goals are judged by their days; who keeps one at once meets this."""
+        await self._stripes.note_judged(through)
 
-    async def of_goal(self, goal: Goal) -> dict[str, Days]:
-        """Return all days of the goal's sums, by part."""
-        (stripe,) = (await self._stripes.read([goal.key])).values()
-        return _parts(goal, stripe, await self._months.find(_of(goal.key)))
+    async def of_goals(self, goals: Iterable[Goal]) -> dict[GoalKey, dict[str, Days]]:
+        """Return all days of the goals' sums, by part."""
+        whole = list(goals)
+        stripes = await self._stripes.read(goal.key for goal in whole)
+        months: dict[GoalKey, list[Document]] = defaultdict(list)
+        for query in _of_all(goal.key for goal in whole):
+            for row in await self._months.find(query):
+                months[GoalKey(row["tenant"], row["goal"])].append(row)
+        return {
+            goal.key: _parts(goal, stripes[self._stripes.id_of(goal.key)], months[goal.key])
+            for goal in whole
+        }
 
 
 async def parts_in(store: Store, partition: int, goal: Goal) -> dict[str, Days]:
@@ -139,3 +147,14 @@ def _month(place: DayPlace) -> str:
 def _of(key: GoalKey) -> Document:
     # By an index: a range of ids is a walk over the collection on one of the servers in use.
     return {"tenant": key.tenant, "goal": key.goal}
+
+
+def _of_all(keys: Iterable[GoalKey]) -> Iterator[Document]:
+    # A tenant by its name and `$in` behind it: so the index is used, id by id. Months by their own
+    # ids would be dearer: a goal of a year has thirteen, of which most are not there.
+    goals: dict[str, list[str]] = defaultdict(list)
+    for tenant, goal in keys:
+        goals[tenant].append(goal)
+    for tenant, mine in goals.items():
+        for portion in portions(mine):
+            yield {"tenant": tenant, "goal": {"$in": portion}}

@@ -1,6 +1,6 @@
 """Judged spans, one document each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -41,6 +41,11 @@ class MongoLights:
             frozenset(row["alarm"] for row in standing),
         )
 
+    async def at(self, starts: Mapping[GoalKey, date]) -> dict[GoalKey, Verdict]:
+        """Return those judged spans that are there, of each goal the one that starts on a day."""
+        rows = await self._lights.find_ids(_id(key, start) for key, start in starts.items())
+        return {GoalKey(row["tenant"], row["goal"]): judged_of(row) for row in rows}
+
     async def write(self, key: GoalKey, spans: Sequence[Verdict]) -> None:
         """Write spans, new or changed."""
         rows = [_row(key, judged) for judged in spans]
@@ -71,14 +76,17 @@ def judged_of(row: Document) -> Verdict:
     return msgspec.convert(row["judged"], Verdict)
 
 
+def _id(key: GoalKey, start: date) -> str:
+    return key_of(*key, start.isoformat())
+
+
 def _row(key: GoalKey, judged: Verdict) -> Document:
     body: Any = msgspec.to_builtins(judged)
-    start = judged.span.start.isoformat()
     return {
-        "_id": key_of(*key, start),
+        "_id": _id(key, judged.span.start),
         "tenant": key.tenant,
         "goal": key.goal,
-        "start": start,
+        "start": judged.span.start.isoformat(),
         "colour": str(judged.run.light.colour),
         "alarm": judged.run.alarm,
         "judged": body,

@@ -8,7 +8,7 @@ Nothing of it is remembered between transactions: the judge of a partition that 
 be another process's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import msgspec
@@ -55,11 +55,12 @@ class MongoStripes:
         update = {"$set": {"body": _encode(self._known[identity])}, "$inc": {"rev": 1}}
         await self._stripes.update_one({"_id": identity}, update, upsert=True)
 
-    async def note_judged(self, key: GoalKey, through: date) -> None:
-        """Note how far a goal is judged by its days as they stand here."""
+    async def note_judged(self, through: Mapping[GoalKey, date]) -> None:
+        """Note how far goals are judged by their days as they stand here."""
         if self._guards.head:
-            ((identity, stripe),) = (await self.read([key])).items()
-            await self.write(identity, stripe.with_judged(key, through))
+            for identity, stripe in (await self.read(through)).items():
+                mine = {key: day for key, day in through.items() if self.id_of(key) == identity}
+                await self.write(identity, stripe.with_judged(mine))
 
     def _trusted(self, stripe: Stripe) -> Stripe:
         """Return the stripe without what the judge keeps there only as long as the guard is on."""
