@@ -36,13 +36,13 @@ async def test_those_that_are_judged_together_with_it_are_judged_without_it(stag
     assert [await team.colours(name) for name in names] == [["green"]] * 3 + [[]] + [["green"]] * 4
 
     for name in names:
-        await team.put({2: 100}, name)
+        await team.put({2: 60}, name)
     await team.at(3)
     team.judge._failed = {key: at - PUT_OFF_SECONDS for key, at in team.judge._failed.items()}
     before = await bundles(team)
-    await team.judge.step()  # a minute later: it is tried again, and by itself
+    await team.judge.step()  # a minute later: it is tried again
     assert [len(await team.colours(name)) for name in names] == [2] * 3 + [0] + [2] * 4
-    assert await bundles(team) == before  # nothing has changed its light: no deeds
+    assert await bundles(team) == before + 1  # by itself: the others are told together
     assert len(team.judge._failed) == 1
 
 
