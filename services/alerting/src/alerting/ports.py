@@ -274,6 +274,6 @@ class Books(Protocol):
         """The directory."""
         ...
 
-    async def pause(self) -> None:
-        """Wait between reading and writing: nothing, but in the drill."""
+    async def pause(self, goals: int) -> None:
+        """Wait between reading and writing: nothing, but in the drill, which waits for each goal."""
         ...

@@ -90,7 +90,7 @@ async def judge(command: JudgeGoals, books: Books) -> Judgement:
     }
     if not outcomes:
         return Judgement({}, left)
-    await books.pause()
+    await books.pause(len(outcomes))
     for key, outcome in outcomes.items():
         await books.lights.write(key, outcome.judged)
         await books.dockets.close(_after(briefs[key], outcome))
