@@ -379,3 +379,9 @@ def office_of(stage):
         return it
 
     return make
+
+
+@pytest.fixture
+def office_on():
+    """Return a maker of offices over a stage on which something has happened."""
+    return Office

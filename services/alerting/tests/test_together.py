@@ -189,17 +189,21 @@ async def everything(store):
     return found
 
 
-async def played(stage, seed, together, goals=40, days=14):
+async def played(stage, seed, together):
+    return await everything((await play(stage, seed, together)).store)
+
+
+async def play(stage, seed, together, goals=40, days=14):
     team = await stage(patience_seconds=300.0 if seed % 2 else 0.0)
     team.judge = await team.another_judge(together)
-    play = Play(team, seed)
-    await play.begin(goals)
+    them = Play(team, seed)
+    await them.begin(goals)
     for day in range(1, days + 1):
-        await play.live(day)
+        await them.live(day)
         await team.judge.step()
         if day % 3 == 0:
             await team.settle()
-    return await everything(team.store)
+    return team
 
 
 @pytest.mark.parametrize(
@@ -215,6 +219,24 @@ async def test_what_is_stored_does_not_depend_on_how_many_are_judged_together(
     found = await played(stage, seed, together=30)
     for name, rows in alone.items():
         assert found[name] == rows, name
+
+
+async def test_the_lights_of_all_goals_are_those_of_each(stage, office_on):
+    office = office_on(await play(stage, 5, together=30))
+    headers = await office.key("lights:read", "goals:read-all")
+    (row,) = await office.team.store.db["due"].find({"goal": "g4"}).to_list(None)
+    del row["standing"]  # as an earlier release kept it
+    await office.team.store.db["due"].replace_one({"_id": row["_id"]}, row)
+    whole = (await office.ask(headers, "GET", "/v1/lights?limit=1000")).json()
+    found, complete = [], []
+    for goal in sorted(f"g{number}" for number in range(0, 40, 2)):  # those of acme
+        one = (await office.ask(headers, "GET", f"/v1/lights?goal={goal}&limit=1000")).json()
+        judged = [row for row in one["items"] if not row["provisional"]]
+        found += judged[-1:] + [row for row in one["items"] if row["provisional"]]
+        complete.append(one["complete_to_ms"])
+    assert whole == {"items": found, "next": None, "complete_to_ms": min(complete)}
+    assert {row["provisional"] for row in found} == {True, False}
+    assert len(found) > 20
 
 
 async def closed(stage, counts, **options):

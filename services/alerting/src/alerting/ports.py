@@ -275,5 +275,5 @@ class Books(Protocol):
         ...
 
     async def pause(self, goals: int) -> None:
-        """Wait between reading and writing: nothing, but in the drill, which waits for each goal."""
+        """Wait between reading and writing: nothing, but in the drill, for each goal."""
         ...

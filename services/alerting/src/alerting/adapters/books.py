@@ -56,6 +56,6 @@ class MongoBooks:
         self.post = MongoPost(tx, outbox, self.directory, partition, partitions)
 
     async def pause(self, goals: int) -> None:
-        """Wait between reading and writing: nothing, but in the drill, which waits for each goal."""
+        """Wait between reading and writing: nothing, but in the drill, for each goal."""
         if self._hold_seconds:
             await asyncio.sleep(self._hold_seconds * goals)

@@ -15,7 +15,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from alerting.adapters.stripes import MOST, MongoStripes, stripe_in
+from alerting.adapters.stripes import MOST, MongoStripes, stripes_in
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.stripes import DayPlace, DayState, Stripe
 from alerting.domain.sums import Days, DayValue
@@ -91,31 +91,61 @@ class MongoDays:
     async def of_goals(self, goals: Iterable[Goal]) -> dict[GoalKey, dict[str, Days]]:
         """Return all days of the goals' sums, by part."""
         whole = list(goals)
-        stripes = await self._stripes.read(goal.key for goal in whole)
-        months: dict[GoalKey, list[Document]] = defaultdict(list)
+        known = await self._stripes.read(goal.key for goal in whole)
+        stripes = {goal.key: known[self._stripes.id_of(goal.key)] for goal in whole}
+        rows: list[Document] = []
         for query in _of_all(goal.key for goal in whole):
-            for row in await self._months.find(query):
-                months[GoalKey(row["tenant"], row["goal"])].append(row)
-        return {
-            goal.key: _parts(goal, stripes[self._stripes.id_of(goal.key)], months[goal.key])
-            for goal in whole
-        }
+            rows += await self._months.find(query)
+        return _parts_of_all(whole, stripes, rows)
 
 
 async def parts_in(store: Store, partition: int, goal: Goal) -> dict[str, Days]:
     """Return all days of the goal's sums, by part, outside of any transaction."""
-    stripe = await stripe_in(store, partition, goal.key)
-    return _parts(goal, stripe, await store.db["progress"].find(_of(goal.key)).to_list(None))
+    return (await parts_of_all(store, [(partition, goal)]))[goal.key]
 
 
-def _parts(goal: Goal, stripe: Stripe, months: Iterable[Document]) -> dict[str, Days]:
+async def parts_of_all(
+    store: Store, places: Collection[tuple[int, Goal]]
+) -> dict[GoalKey, dict[str, Days]]:
+    """Return all days of the sums of goals, each of a partition, outside of any transaction."""
+    stripes = await stripes_in(store, {goal.key: partition for partition, goal in places})
+    rows: list[Document] = []
+    for query in _of_all(goal.key for _, goal in places):
+        rows += await store.db["progress"].find(query).to_list(None)
+    return _parts_of_all([goal for _, goal in places], stripes, rows)
+
+
+def _parts_of_all(
+    goals: Iterable[Goal], stripes: Mapping[GoalKey, Stripe], rows: Iterable[Document]
+) -> dict[GoalKey, dict[str, Days]]:
+    months: dict[GoalKey, list[Document]] = defaultdict(list)
+    for row in rows:
+        months[GoalKey(row["tenant"], row["goal"])].append(row)
+    hot: dict[int, dict[GoalKey, dict[DayPlace, DayState]]] = {}
+    for stripe in stripes.values():
+        if id(stripe) not in hot:
+            hot[id(stripe)] = _by_goal(stripe)
+    return {
+        goal.key: _parts(goal, hot[id(stripes[goal.key])].get(goal.key, {}), months[goal.key])
+        for goal in goals
+    }
+
+
+def _by_goal(stripe: Stripe) -> dict[GoalKey, dict[DayPlace, DayState]]:
+    found: dict[GoalKey, dict[DayPlace, DayState]] = defaultdict(dict)
+    for place, state in stripe.days.items():
+        found[place.key][place] = state
+    return found
+
+
+def _parts(
+    goal: Goal, hot: Mapping[DayPlace, DayState], months: Iterable[Document]
+) -> dict[str, Days]:
     """Return those days that are of the goal's sums, by part, each at its highest version.
 
     Another version may have fed a part from another metric, or had other parts.
     """
-    newest: dict[DayPlace, DayState] = {
-        place: state for place, state in stripe.days.items() if place.key == goal.key
-    }
+    newest = dict(hot)
     for place, state in _in_months(goal.key, months):
         if place not in newest or newest[place].version < state.version:
             newest[place] = state
@@ -144,14 +174,10 @@ def _month(place: DayPlace) -> str:
     return f"{sum_of_goal}|{place.day.isoformat()[:7]}"
 
 
-def _of(key: GoalKey) -> Document:
-    # By an index: a range of ids is a walk over the collection on one of the servers in use.
-    return {"tenant": key.tenant, "goal": key.goal}
-
-
 def _of_all(keys: Iterable[GoalKey]) -> Iterator[Document]:
-    # A tenant by its name and `$in` behind it: so the index is used, id by id. Months by their own
-    # ids would be dearer: a goal of a year has thirteen, of which most are not there.
+    # By an index: a range of ids is a walk over the collection on one of the servers in use, and so
+    # is `$in` on a field without one. Here the tenant stands before it, so the index is read id by
+    # id. Months by their own ids would be dearer: a goal of a year has thirteen.
     goals: dict[str, list[str]] = defaultdict(list)
     for tenant, goal in keys:
         goals[tenant].append(goal)

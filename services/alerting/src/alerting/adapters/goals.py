@@ -156,8 +156,15 @@ class MongoGoals:
 
 async def versions_of(store: Store, key: GoalKey) -> list[Goal]:
     """Return the versions, ascending, outside of any transaction."""
-    rows = await store.db[VERSIONS].find({"of": key_of(*key)}).to_list(None)
-    return _by_goal(rows).get(key, [])
+    return (await versions_of_all(store, [key])).get(key, [])
+
+
+async def versions_of_all(store: Store, keys: Iterable[GoalKey]) -> dict[GoalKey, list[Goal]]:
+    """Return the versions of those goals that are known, ascending, outside of any transaction."""
+    rows: list[Document] = []
+    for portion in portions(key_of(*key) for key in keys):
+        rows += await store.db[VERSIONS].find(_of(portion)).to_list(None)
+    return _by_goal(rows)
 
 
 async def newest_of(store: Store, keys: Collection[GoalKey]) -> dict[GoalKey, Goal]:
