@@ -20,7 +20,7 @@ from alerting.domain.judging import judge_goal
 from alerting.domain.looking import Case
 from alerting.domain.schedule import Appointment, Position, due, kept
 from alerting.domain.sums import DayValue
-from alerting.judge import Judge
+from alerting.judge import TOGETHER, Judge
 from alerting.settings import AlertingSettings
 from alerting.stream import Stream
 from event_contracts.deeds import GoalEvent
@@ -184,7 +184,7 @@ class Stage:
         self.judge = await self.another_judge()
         return self
 
-    async def another_judge(self) -> Judge:
+    async def another_judge(self, together: int = TOGETHER) -> Judge:
         """Return a judge of its own session, as another process has it."""
         return Judge(
             self.store,
@@ -194,6 +194,7 @@ class Stage:
             self.settings,
             lambda: range(PARTITIONS),
             asyncio.Lock(),
+            together=together,
         )
 
     async def apply(self, topic: str, number: int, *events: Event | bytes) -> None:
@@ -378,3 +379,9 @@ def office_of(stage):
         return it
 
     return make
+
+
+@pytest.fixture
+def office_on():
+    """Return a maker of offices over a stage on which something has happened."""
+    return Office

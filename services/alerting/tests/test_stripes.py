@@ -64,9 +64,9 @@ def test_more_days_at_once_than_there_is_room_for_are_cold():
 
 def test_how_far_a_goal_is_judged_stands_there_as_long_as_a_day_of_it_is_hot():
     stripe, _ = keep(Stripe(), place("a", 1), place("b", 1), most=2)
-    stripe = stripe.with_judged(key("a"), date(2026, 6, 1))
+    stripe = stripe.with_judged({key("a"): date(2026, 6, 1)})
     assert stripe.judged == {key("a"): date(2026, 6, 1), key("b"): JUDGED}
-    assert stripe.with_judged(key("c"), date(2026, 6, 1)) is stripe
+    assert stripe.with_judged({key("c"): date(2026, 6, 1)}) is stripe
     stripe, _ = keep(stripe, place("c", 1), most=2)
     assert stripe.judged == {key("b"): JUDGED, key("c"): JUDGED}
 

@@ -1,18 +1,18 @@
-"""The judge: a timer that takes goals whose time has come, one short transaction each."""
+"""The judge: a timer that takes goals whose time has come, some in each short transaction."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from alerting import metrics
 from alerting.adapters.books import MongoBooks
 from alerting.adapters.dockets import docket_of, waiting
 from alerting.adapters.values import lowest, watermarks
 from alerting.domain.goal import GoalKey
-from alerting.domain.judging import Outcome
 from alerting.handlers import handle
-from alerting.handlers.judging import JudgeGoal
+from alerting.handlers.judging import JudgeGoals, Judgement
 from alerting.handlers.sources import origins_of
 from alerting.ports import Docket
 from alerting.settings import AlertingSettings
@@ -24,6 +24,7 @@ from service_kit.store import Session, Store, Tx
 
 Held = Callable[[], Iterable[int]]
 PUT_OFF_SECONDS = 60.0
+TOGETHER = 30  # goals a transaction: see handlers.judging
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ class Judge:
 
     It takes turns with the loop, which increments the same heads: apart they collided under load
     until the judge gave up. Two judges of one goal (a partition has just moved) meet at the goal's
-    head; one runs again and finds the work done. A goal that cannot be judged is put off for a
-    minute, and keeps no other from being judged.
+    head; one runs again and finds the work done. A goal that cannot be judged fails those that
+    are judged with it; each is judged by itself then, and it alone is put off for a minute.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class Judge:
         turn: asyncio.Lock,
         looked_at: Callable[[GoalKey], None] = lambda key: None,
         moved: asyncio.Event | None = None,
+        together: int = TOGETHER,
     ) -> None:
         """``moved`` is set when something was applied that a judgement may depend on."""
+        self._together = together
         self._moved = moved or asyncio.Event()
         self._store = store
         self._session = session
@@ -81,65 +84,97 @@ class Judge:
         partitions = self._settings.shared.partitions
         marks = await watermarks(self._store)
         lagging: dict[GoalKey, float] = {}
-        decided = 0
+        ready: list[Docket] = []
+        hurried: set[GoalKey] = set()
         for row in rows:
             docket = docket_of(row)
             origins = origins_of(partitions, docket.key.tenant, row["metrics"])
             watermark_ms = lowest(marks, docket.partition, docket.key.tenant, origins)
-            patient = self._patient(docket.key)
-            if _ready(docket, watermark_ms, now_ms) or not patient:
-                decided += await self._try(docket, now_ms, patient)
+            if not self._patient(docket.key):
+                hurried.add(docket.key)
+            if _ready(docket, watermark_ms, now_ms) or docket.key in hurried:
+                ready.append(docket)
             if docket.at_ms <= now_ms:
                 lagging[docket.key] = self._seen.get(docket.key, _monotonic())
+        decided = 0
+        for batch in self._batches(ready):
+            keys = [docket.key for docket in batch]
+            decided += await self._try(batch[0].partition, keys, now_ms, hurried)
         self._seen = lagging
         metrics.WAITING.set(len(lagging))
         return decided
 
-    async def _try(self, docket: Docket, now_ms: int, patient: bool) -> bool:
-        """Judge; return whether something was decided. Raises what is not the goal's own fault."""
-        key, now = docket.key, _monotonic()
-        if now - self._failed.get(key, now - PUT_OFF_SECONDS) < PUT_OFF_SECONDS:
-            return False
-        try:
-            decided = await self._judge(docket, now_ms, patient) is not None
-        except PacelineError:
-            raise
-        except Exception:
-            log.exception("the goal %s of %s cannot be judged", key.goal, key.tenant)
-            metrics.FAILED.inc()
-            self._failed[key] = now
-            return False
-        self._failed.pop(key, None)
+    def _batches(self, dockets: Iterable[Docket]) -> list[list[Docket]]:
+        """Return what is judged together, the most urgent first; what has failed stays alone."""
+        by_partition: dict[int, list[Docket]] = defaultdict(list)
+        batches: list[list[Docket]] = []
+        for docket in dockets:
+            if docket.key not in self._failed:
+                by_partition[docket.partition].append(docket)
+            elif _monotonic() - self._failed[docket.key] >= PUT_OFF_SECONDS:
+                batches.append([docket])
+        for mine in by_partition.values():
+            batches += [mine[n : n + self._together] for n in range(0, len(mine), self._together)]
+        return sorted(batches, key=lambda batch: batch[0].at_ms)
+
+    async def _try(
+        self, partition: int, keys: Sequence[GoalKey], now_ms: int, hurried: Collection[GoalKey]
+    ) -> int:
+        """Judge; return of how many goals something was decided.
+
+        Raises what is no goal's own fault.
+        """
+        decided = 0
+        while keys:
+            try:
+                done = await self._judge(partition, keys, now_ms, hurried)
+            except PacelineError:
+                raise
+            except Exception:
+                if len(keys) > 1:
+                    alone = [await self._try(partition, [k], now_ms, hurried) for k in keys]
+                    return decided + sum(alone)
+                (key,) = keys
+                log.exception("the goal %s of %s cannot be judged", key.goal, key.tenant)
+                metrics.FAILED.inc()
+                self._failed[key] = _monotonic()
+                return decided
+            for key in keys:
+                self._failed.pop(key, None)
+            decided, keys = decided + len(done.outcomes), done.left
         return decided
 
-    async def _judge(self, docket: Docket, now_ms: int, patient: bool) -> Outcome | None:
+    async def _judge(
+        self, partition: int, keys: Sequence[GoalKey], now_ms: int, hurried: Collection[GoalKey]
+    ) -> Judgement:
         partitions = self._settings.shared.partitions
-        command = JudgeGoal(docket.key, now_ms, partitions, patient=patient)
-        origin = Origin(f"alerting:judge/{docket.partition}")
+        command = JudgeGoals(keys, now_ms, partitions, hurried)
+        origin = Origin(f"alerting:judge/{partition}")
 
-        async def body(tx: Tx) -> Outcome | None:
+        async def body(tx: Tx) -> Judgement:
             outbox = await origin.open(tx)
             books = MongoBooks(
                 tx,
                 outbox,
                 self._guards,
-                partition=docket.partition,
+                partition=partition,
                 partitions=partitions,
                 now_ms=now_ms,
                 hold_seconds=self._settings.hold_seconds,
             )
-            found: Outcome | None = await handle(command, books)
+            found: Judgement = await handle(command, books)
             await origin.close(tx, outbox)
             return found
 
         async with self._turn:
-            outcome = await self._session.run(body)
-        self._looked_at(docket.key)
-        if outcome is not None:
+            done = await self._session.run(body)
+        for key in keys:
+            self._looked_at(key)
+        for outcome in done.outcomes.values():
             metrics.JUDGED.inc(len(outcome.judged))
             for deed in outcome.deeds:
                 metrics.DEEDS.labels(str(deed.kind)).inc()
-        return outcome
+        return done
 
     def _patient(self, key: GoalKey) -> bool:
         since = self._seen.get(key)

@@ -22,6 +22,15 @@ class MetricDay(NamedTuple):
     day: date
 
 
+class MetricDays(NamedTuple):
+    """UTC days of a metric's source, both inclusive."""
+
+    tenant: str
+    metric: str
+    start: date
+    end: date
+
+
 class Quarters(NamedTuple):
     """The quarter hours of a UTC day in which a source delivered, one bit each, at a version."""
 
@@ -131,8 +140,8 @@ class Dockets(Protocol):
 class Goals(Protocol):
     """All versions of goals."""
 
-    async def versions(self, key: GoalKey) -> list[Goal]:
-        """Return the versions, ascending."""
+    async def versions(self, keys: Iterable[GoalKey]) -> dict[GoalKey, list[Goal]]:
+        """Return the versions of those goals that are known, ascending."""
         ...
 
 
@@ -153,28 +162,28 @@ class DayBook(Protocol):
         """Set the days; ``judged``: how far all of their goals are."""
         ...
 
-    async def note_judged(self, key: GoalKey, through: date) -> None:
-        """Note how far a goal is judged by its days."""
+    async def note_judged(self, through: Mapping[GoalKey, date]) -> None:
+        """Note how far goals are judged by their days."""
         ...
 
-    async def of_goal(self, goal: Goal) -> dict[str, Days]:
-        """Return all days of the goal's sums, by part."""
+    async def of_goals(self, goals: Iterable[Goal]) -> dict[GoalKey, dict[str, Days]]:
+        """Return all days of the goals' sums, by part."""
         ...
 
 
 class Values(Protocol):
     """How complete the days are, and signs of life of sources."""
 
-    async def back_filled(self, goal: Goal) -> int:
-        """Return the goal version whose days are all there, of every sum of this one; 0: none."""
+    async def back_filled(self, goals: Iterable[Goal]) -> dict[GoalKey, int]:
+        """Return the goals' versions whose days are all there, of every sum of these; 0: none."""
         ...
 
     async def note_back_filled(self, key: GoalKey, source: Source, version: int) -> None:
         """Note that the days of one of a goal version's sums are all there."""
         ...
 
-    async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
-        """Return the source's quarter hours by UTC day, both days inclusive."""
+    async def alive(self, asked: Collection[MetricDays]) -> dict[MetricDays, dict[date, int]]:
+        """Return the sources' quarter hours by UTC day."""
         ...
 
     async def join_alive(self, quarters: Mapping[MetricDay, Quarters]) -> dict[MetricDay, int]:
@@ -197,6 +206,10 @@ class Lights(Protocol):
         """Return the judged spans from a day on, and what stands before them."""
         ...
 
+    async def at(self, starts: Mapping[GoalKey, date]) -> dict[GoalKey, Verdict]:
+        """Return those judged spans that are there, of each goal the one that starts on a day."""
+        ...
+
     async def write(self, key: GoalKey, spans: Sequence[Verdict]) -> None:
         """Write spans, new or changed."""
         ...
@@ -205,8 +218,8 @@ class Lights(Protocol):
 class Post(Protocol):
     """Goal events on their way out."""
 
-    async def send(self, deeds: Sequence[Deed], goal: Goal, now_ms: int) -> None:
-        """Keep and send deeds, each once by its id."""
+    async def send(self, told: Iterable[tuple[Goal, Sequence[Deed]]], now_ms: int) -> None:
+        """Keep and send goals' deeds in order, each once by its id."""
         ...
 
 
@@ -261,6 +274,6 @@ class Books(Protocol):
         """The directory."""
         ...
 
-    async def pause(self) -> None:
-        """Wait between reading and writing: nothing, but in the drill."""
+    async def pause(self, goals: int) -> None:
+        """Wait between reading and writing: nothing, but in the drill, for each goal."""
         ...

@@ -23,7 +23,7 @@ class AlertingSettings:
     )
     hold_seconds: float = setting(
         0.0,
-        "The drill's: how long the judge waits between reading and writing.",
+        "The drill's: how long the judge waits for each goal between reading and writing.",
         "PACELINE_JUDGE_HOLD_SECONDS",
     )
     board_goals: int = setting(

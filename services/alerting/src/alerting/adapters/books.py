@@ -55,7 +55,7 @@ class MongoBooks:
         self.directory = MongoDirectory(tx)
         self.post = MongoPost(tx, outbox, self.directory, partition, partitions)
 
-    async def pause(self) -> None:
-        """Wait between reading and writing: nothing, but in the drill."""
+    async def pause(self, goals: int) -> None:
+        """Wait between reading and writing: nothing, but in the drill, for each goal."""
         if self._hold_seconds:
-            await asyncio.sleep(self._hold_seconds)
+            await asyncio.sleep(self._hold_seconds * goals)

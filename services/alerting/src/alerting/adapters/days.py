@@ -15,13 +15,13 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from alerting.adapters.stripes import MOST, MongoStripes, stripe_in
+from alerting.adapters.stripes import MOST, MongoStripes, stripes_in
 from alerting.domain.goal import Goal, GoalKey, Source
 from alerting.domain.stripes import DayPlace, DayState, Stripe
 from alerting.domain.sums import Days, DayValue
 from event_contracts.wire import key_of
 from service_kit.guards import Guards
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, portions
 
 
 class MongoDays:
@@ -84,30 +84,68 @@ class MongoDays:
             [UpdateOne({"_id": i}, {"$set": f}, upsert=True) for i, f in sorted(months.items())]
         )
 
-    async def note_judged(self, key: GoalKey, through: date) -> None:
-        """Note how far a goal is judged by its days; who keeps one at once meets this."""
-        await self._stripes.note_judged(key, through)
+    async def note_judged(self, through: Mapping[GoalKey, date]) -> None:
+        """Note how far goals are judged by their days; who keeps one at once meets this."""
+        await self._stripes.note_judged(through)
 
-    async def of_goal(self, goal: Goal) -> dict[str, Days]:
-        """Return all days of the goal's sums, by part."""
-        (stripe,) = (await self._stripes.read([goal.key])).values()
-        return _parts(goal, stripe, await self._months.find(_of(goal.key)))
+    async def of_goals(self, goals: Iterable[Goal]) -> dict[GoalKey, dict[str, Days]]:
+        """Return all days of the goals' sums, by part."""
+        whole = list(goals)
+        known = await self._stripes.read(goal.key for goal in whole)
+        stripes = {goal.key: known[self._stripes.id_of(goal.key)] for goal in whole}
+        rows: list[Document] = []
+        for query in _of_all(goal.key for goal in whole):
+            rows += await self._months.find(query)
+        return _parts_of_all(whole, stripes, rows)
 
 
 async def parts_in(store: Store, partition: int, goal: Goal) -> dict[str, Days]:
     """Return all days of the goal's sums, by part, outside of any transaction."""
-    stripe = await stripe_in(store, partition, goal.key)
-    return _parts(goal, stripe, await store.db["progress"].find(_of(goal.key)).to_list(None))
+    return (await parts_of_all(store, [(partition, goal)]))[goal.key]
 
 
-def _parts(goal: Goal, stripe: Stripe, months: Iterable[Document]) -> dict[str, Days]:
+async def parts_of_all(
+    store: Store, places: Collection[tuple[int, Goal]]
+) -> dict[GoalKey, dict[str, Days]]:
+    """Return all days of the sums of goals, each of a partition, outside of any transaction."""
+    stripes = await stripes_in(store, {goal.key: partition for partition, goal in places})
+    rows: list[Document] = []
+    for query in _of_all(goal.key for _, goal in places):
+        rows += await store.db["progress"].find(query).to_list(None)
+    return _parts_of_all([goal for _, goal in places], stripes, rows)
+
+
+def _parts_of_all(
+    goals: Iterable[Goal], stripes: Mapping[GoalKey, Stripe], rows: Iterable[Document]
+) -> dict[GoalKey, dict[str, Days]]:
+    months: dict[GoalKey, list[Document]] = defaultdict(list)
+    for row in rows:
+        months[GoalKey(row["tenant"], row["goal"])].append(row)
+    hot: dict[int, dict[GoalKey, dict[DayPlace, DayState]]] = {}
+    for stripe in stripes.values():
+        if id(stripe) not in hot:
+            hot[id(stripe)] = _by_goal(stripe)
+    return {
+        goal.key: _parts(goal, hot[id(stripes[goal.key])].get(goal.key, {}), months[goal.key])
+        for goal in goals
+    }
+
+
+def _by_goal(stripe: Stripe) -> dict[GoalKey, dict[DayPlace, DayState]]:
+    found: dict[GoalKey, dict[DayPlace, DayState]] = defaultdict(dict)
+    for place, state in stripe.days.items():
+        found[place.key][place] = state
+    return found
+
+
+def _parts(
+    goal: Goal, hot: Mapping[DayPlace, DayState], months: Iterable[Document]
+) -> dict[str, Days]:
     """Return those days that are of the goal's sums, by part, each at its highest version.
 
     Another version may have fed a part from another metric, or had other parts.
     """
-    newest: dict[DayPlace, DayState] = {
-        place: state for place, state in stripe.days.items() if place.key == goal.key
-    }
+    newest = dict(hot)
     for place, state in _in_months(goal.key, months):
         if place not in newest or newest[place].version < state.version:
             newest[place] = state
@@ -136,6 +174,13 @@ def _month(place: DayPlace) -> str:
     return f"{sum_of_goal}|{place.day.isoformat()[:7]}"
 
 
-def _of(key: GoalKey) -> Document:
-    # By an index: a range of ids is a walk over the collection on one of the servers in use.
-    return {"tenant": key.tenant, "goal": key.goal}
+def _of_all(keys: Iterable[GoalKey]) -> Iterator[Document]:
+    # By an index: a range of ids is a walk over the collection on one of the servers in use, and so
+    # is `$in` on a field without one. Here the tenant stands before it, so the index is read id by
+    # id. Months by their own ids would be dearer: a goal of a year has thirteen.
+    goals: dict[str, list[str]] = defaultdict(list)
+    for tenant, goal in keys:
+        goals[tenant].append(goal)
+    for tenant, mine in goals.items():
+        for portion in portions(mine):
+            yield {"tenant": tenant, "goal": {"$in": portion}}

@@ -15,7 +15,7 @@ from alerting.domain.lights import Colour
 from alerting.domain.schedule import Position
 from alerting.ports import Correction, Docket, MetricDay
 from event_contracts.wire import key_of
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, find_ids
 
 NOW = 0
 CLEAN = "9999-99-99"  # later than every day, so that $min takes any day over it
@@ -110,8 +110,13 @@ async def waiting(store: Store, partitions: Iterable[int], now_ms: int) -> list[
 
 async def docket_in(store: Store, key: GoalKey) -> Docket | None:
     """Return a goal's row outside of any transaction."""
-    row = await store.db["due"].find_one({"_id": key_of(*key)})
-    return None if row is None else docket_of(row)
+    return (await dockets_in(store, [key])).get(key)
+
+
+async def dockets_in(store: Store, keys: Iterable[GoalKey]) -> dict[GoalKey, Docket]:
+    """Return those goals' rows that are there, outside of any transaction."""
+    rows = await find_ids(store.db["due"], [key_of(*key) for key in keys])
+    return {docket.key: docket for docket in map(docket_of, rows)}
 
 
 def docket_of(row: Mapping[str, Any]) -> Docket:

@@ -6,6 +6,7 @@
 All of them in one document would be more than a document holds, some day.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 
@@ -23,7 +24,7 @@ from event_contracts import goals as wire
 from event_contracts.facts import Condition
 from event_contracts.goals import GoalChanged
 from event_contracts.wire import decoder_of, encode, key_of
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, portions
 
 GOALS = "goals"
 VERSIONS = "goal_versions"
@@ -128,9 +129,12 @@ class MongoGoals:
         self._goals = tx[GOALS]
         self._versions = tx[VERSIONS]
 
-    async def versions(self, key: GoalKey) -> list[Goal]:
-        """Return the versions, ascending."""
-        return _versions(await self._versions.find({"of": key_of(*key)}))
+    async def versions(self, keys: Iterable[GoalKey]) -> dict[GoalKey, list[Goal]]:
+        """Return the versions of those goals that are known, ascending."""
+        rows: list[Document] = []
+        for portion in portions(key_of(*key) for key in keys):
+            rows += await self._versions.find(_of(portion))
+        return _by_goal(rows)
 
     async def put(self, event: GoalChanged) -> None:
         """Keep a version."""
@@ -152,7 +156,15 @@ class MongoGoals:
 
 async def versions_of(store: Store, key: GoalKey) -> list[Goal]:
     """Return the versions, ascending, outside of any transaction."""
-    return _versions(await store.db[VERSIONS].find({"of": key_of(*key)}).to_list(None))
+    return (await versions_of_all(store, [key])).get(key, [])
+
+
+async def versions_of_all(store: Store, keys: Iterable[GoalKey]) -> dict[GoalKey, list[Goal]]:
+    """Return the versions of those goals that are known, ascending, outside of any transaction."""
+    rows: list[Document] = []
+    for portion in portions(key_of(*key) for key in keys):
+        rows += await store.db[VERSIONS].find(_of(portion)).to_list(None)
+    return _by_goal(rows)
 
 
 async def newest_of(store: Store, keys: Collection[GoalKey]) -> dict[GoalKey, Goal]:
@@ -169,6 +181,13 @@ async def goals_behind(store: Store, tenant: str, after: str, limit: int) -> lis
     return [goal_of(_read(row["body"])) for row in rows]
 
 
-def _versions(rows: Iterable[Document]) -> list[Goal]:
-    found = (goal_of(_read(row["body"])) for row in rows)
-    return sorted(found, key=lambda goal: goal.version)
+def _of(ids: list[str]) -> Document:
+    # The field has an index: `$in` reads it id by id on every server in use.
+    return {"of": {"$in": ids}}
+
+
+def _by_goal(rows: Iterable[Document]) -> dict[GoalKey, list[Goal]]:
+    found: dict[GoalKey, list[Goal]] = defaultdict(list)
+    for goal in sorted((goal_of(_read(row["body"])) for row in rows), key=lambda one: one.version):
+        found[goal.key].append(goal)
+    return dict(found)

@@ -1,6 +1,6 @@
 """Judged spans, one document each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,9 +10,10 @@ from pymongo import ReplaceOne
 from alerting.domain.goal import GoalKey
 from alerting.domain.judged import Verdict
 from alerting.domain.lights import Colour
-from alerting.ports import Stored
+from alerting.domain.schedule import NEVER
+from alerting.ports import Docket, Stored
 from event_contracts.wire import key_of
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, find_ids
 
 
 class MongoLights:
@@ -41,6 +42,11 @@ class MongoLights:
             frozenset(row["alarm"] for row in standing),
         )
 
+    async def at(self, starts: Mapping[GoalKey, date]) -> dict[GoalKey, Verdict]:
+        """Return those judged spans that are there, of each goal the one that starts on a day."""
+        rows = await self._lights.find_ids(_id(key, start) for key, start in starts.items())
+        return _by_goal(rows)
+
     async def write(self, key: GoalKey, spans: Sequence[Verdict]) -> None:
         """Write spans, new or changed."""
         rows = [_row(key, judged) for judged in spans]
@@ -66,19 +72,41 @@ async def last_judged(store: Store, key: GoalKey, until: date = date.max) -> Ver
     return judged_of(rows[0]) if rows else None
 
 
+async def last_of_all(store: Store, dockets: Collection[Docket]) -> dict[GoalKey, Verdict]:
+    """Return the last judged span of each goal that has one.
+
+    Its row names it; rows of earlier releases may name none, or an older one.
+    """
+    through = {one.key: one.position.judged_through for one in dockets}
+    starts = {one.key: one.standing.start for one in dockets}
+    found = _by_goal(await find_ids(store.db["lights"], [_id(*one) for one in starts.items()]))
+    for key in through:
+        if through[key] > NEVER and (key not in found or found[key].span.end != through[key]):
+            last = await last_judged(store, key)
+            found |= {} if last is None else {key: last}
+    return found
+
+
 def judged_of(row: Document) -> Verdict:
     """Return the span as the judge knows it."""
     return msgspec.convert(row["judged"], Verdict)
 
 
+def _by_goal(rows: Iterable[Document]) -> dict[GoalKey, Verdict]:
+    return {GoalKey(row["tenant"], row["goal"]): judged_of(row) for row in rows}
+
+
+def _id(key: GoalKey, start: date) -> str:
+    return key_of(*key, start.isoformat())
+
+
 def _row(key: GoalKey, judged: Verdict) -> Document:
     body: Any = msgspec.to_builtins(judged)
-    start = judged.span.start.isoformat()
     return {
-        "_id": key_of(*key, start),
+        "_id": _id(key, judged.span.start),
         "tenant": key.tenant,
         "goal": key.goal,
-        "start": start,
+        "start": judged.span.start.isoformat(),
         "colour": str(judged.run.light.colour),
         "alarm": judged.run.alarm,
         "judged": body,

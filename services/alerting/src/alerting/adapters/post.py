@@ -1,6 +1,6 @@
 """Goal events: kept for readers of the API and sent to subscribers, in the judge's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -39,17 +39,18 @@ class MongoPost:
         self._partition = partition
         self._partitions = partitions
 
-    async def send(self, deeds: Sequence[Deed], goal: Goal, now_ms: int) -> None:
-        """Keep and send deeds, each once by its id."""
+    async def send(self, told: Iterable[tuple[Goal, Sequence[Deed]]], now_ms: int) -> None:
+        """Keep and send goals' deeds in order, each once by its id."""
+        deeds = [(goal, deed) for goal, mine in told for deed in mine]
         if not deeds:
             return
         counter = f"judge/{self._partition}"
         known = await self._tx["deed_counters"].find_one({"_id": counter})
         begin = 0 if known is None else int(known["n"])
         rows = []
-        named = await self._directory.names_people(goal.key.tenant)
-        for n, deed in enumerate(deeds, begin + 1):
+        for n, (goal, deed) in enumerate(deeds, begin + 1):
             event = event_of(deed, goal, now_ms)
+            named = await self._directory.names_people(goal.key.tenant)  # asked once a tenant
             body = encode(event if named else nameless(event))
             held_ms = lead_from_ms(deed, goal, now_ms)
             held = {} if held_ms is None else {"lead_from_ms": held_ms, "owner": goal.owner}

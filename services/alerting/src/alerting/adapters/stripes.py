@@ -8,7 +8,7 @@ Nothing of it is remembered between transactions: the judge of a partition that 
 be another process's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import msgspec
@@ -17,7 +17,7 @@ from alerting.domain.goal import GoalKey
 from alerting.domain.stripes import Stripe
 from event_contracts.wire import partition_of
 from service_kit.guards import Guards
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, find_ids
 
 STRIPES = 4
 MOST = 512  # days in a stripe: some 40 KB, whose update costs little more than one of 1 KB
@@ -55,20 +55,24 @@ class MongoStripes:
         update = {"$set": {"body": _encode(self._known[identity])}, "$inc": {"rev": 1}}
         await self._stripes.update_one({"_id": identity}, update, upsert=True)
 
-    async def note_judged(self, key: GoalKey, through: date) -> None:
-        """Note how far a goal is judged by its days as they stand here."""
+    async def note_judged(self, through: Mapping[GoalKey, date]) -> None:
+        """Note how far goals are judged by their days as they stand here."""
         if self._guards.head:
-            ((identity, stripe),) = (await self.read([key])).items()
-            await self.write(identity, stripe.with_judged(key, through))
+            for identity, stripe in (await self.read(through)).items():
+                mine = {key: day for key, day in through.items() if self.id_of(key) == identity}
+                await self.write(identity, stripe.with_judged(mine))
 
     def _trusted(self, stripe: Stripe) -> Stripe:
         """Return the stripe without what the judge keeps there only as long as the guard is on."""
         return stripe if self._guards.head else Stripe(stripe.days)
 
 
-async def stripe_in(store: Store, partition: int, key: GoalKey) -> Stripe:
-    """Return a goal's stripe outside of any transaction."""
-    return _stripe(await store.db["stripes"].find_one({"_id": _id(partition, key)}))
+async def stripes_in(store: Store, partitions: Mapping[GoalKey, int]) -> dict[GoalKey, Stripe]:
+    """Return the stripes of goals of these partitions outside of any transaction."""
+    ids = {key: _id(partition, key) for key, partition in partitions.items()}
+    rows = await find_ids(store.db["stripes"], sorted(set(ids.values())))
+    known = {row["_id"]: _stripe(row) for row in rows}
+    return {key: known.get(identity, Stripe()) for key, identity in ids.items()}
 
 
 def _id(partition: int, key: GoalKey) -> str:
@@ -76,5 +80,5 @@ def _id(partition: int, key: GoalKey) -> str:
     return f"{partition}|{partition_of(STRIPES, 'stripe', *key)}"
 
 
-def _stripe(document: Document | None) -> Stripe:
-    return Stripe() if document is None else _decode(document["body"])
+def _stripe(document: Document) -> Stripe:
+    return _decode(document["body"])

@@ -6,14 +6,14 @@ watermarks: {_id: "PARTITION", at_ms: {ORIGIN: until when everything of it is kn
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
 from urllib.parse import quote, unquote
 
 from pymongo import UpdateOne
 
 from alerting.domain.goal import Goal, GoalKey, Source
-from alerting.ports import MetricDay, Quarters
+from alerting.ports import MetricDay, MetricDays, Quarters
 from event_contracts.wire import key_of
 from service_kit.marks import UNKNOWN, Mark
 from service_kit.store import Document, Store, Tx, find_ids
@@ -28,12 +28,14 @@ class MongoValues:
         self._tx = tx
         self._partition = partition
 
-    async def back_filled(self, goal: Goal) -> int:
-        """Return the goal version whose days are all there, of every sum of this one; 0: none."""
-        ids = [_source_id(goal.key, source) for source in goal.sources]
-        rows = await self._tx["back_filled"].find_ids(ids)
+    async def back_filled(self, goals: Iterable[Goal]) -> dict[GoalKey, int]:
+        """Return the goals' versions whose days are all there, of every sum of these; 0: none."""
+        ids = {
+            goal.key: [_source_id(goal.key, source) for source in goal.sources] for goal in goals
+        }
+        rows = await self._tx["back_filled"].find_ids(i for mine in ids.values() for i in mine)
         known = {row["_id"]: int(row["version"]) for row in rows}
-        return min(known.get(i, 0) for i in ids)
+        return {key: min(known.get(i, 0) for i in mine) for key, mine in ids.items()}
 
     async def note_back_filled(self, key: GoalKey, source: Source, version: int) -> None:
         """Note that the days of one of a goal version's sums are all there."""
@@ -41,10 +43,15 @@ class MongoValues:
             {"_id": _source_id(key, source)}, {"$max": {"version": version}}, upsert=True
         )
 
-    async def alive(self, tenant: str, metric: str, start: date, end: date) -> dict[date, int]:
-        """Return the source's quarter hours by UTC day, both days inclusive."""
-        ids = _months(self._partition, tenant, metric, start, end)
-        return _between(await self._tx["alive"].find_ids(ids), start, end)
+    async def alive(self, asked: Collection[MetricDays]) -> dict[MetricDays, dict[date, int]]:
+        """Return the sources' quarter hours by UTC day."""
+        ids = {one: _months(self._partition, *one) for one in asked}
+        rows = await self._tx["alive"].find_ids(i for mine in ids.values() for i in mine)
+        months = {row["_id"]: row for row in rows}
+        return {
+            one: _between((months[i] for i in mine if i in months), one.start, one.end)
+            for one, mine in ids.items()
+        }
 
     async def join_alive(self, quarters: Mapping[MetricDay, Quarters]) -> dict[MetricDay, int]:
         """Keep the quarter hours whose version is new; return those known before."""

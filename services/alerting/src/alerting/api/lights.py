@@ -1,16 +1,16 @@
 """/v1/lights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from alerting.adapters.days import parts_in
-from alerting.adapters.dockets import docket_in
-from alerting.adapters.goals import goals_behind, versions_of
-from alerting.adapters.lights import judged_between, last_judged
+from alerting.adapters.days import parts_of_all
+from alerting.adapters.dockets import docket_in, dockets_in
+from alerting.adapters.goals import goals_behind, versions_of_all
+from alerting.adapters.lights import judged_between, last_judged, last_of_all
 from alerting.adapters.values import Marks, lowest, watermarks
 from alerting.api.seeing import Seeing, Sight, unknown
 from alerting.domain.calendar import local_day
@@ -20,7 +20,7 @@ from alerting.domain.judging import preview
 from alerting.domain.lights import Light
 from alerting.domain.looking import Case
 from alerting.domain.needed import needed_per_day
-from alerting.domain.schedule import open_appointments
+from alerting.domain.schedule import Appointment, open_appointments
 from alerting.handlers.sources import origins_of
 from alerting.ports import Docket
 from service_kit.runtime import Runtime
@@ -86,8 +86,12 @@ class Door:
         rows = [_judged(key, one) for one in found[:limit]]
         more = found[limit - 1].span.start.isoformat() if len(found) > limit else None
         if more is None:
-            running = _unjudged(await self._running(docket, versions, sight), found)
-            rows += [row for row in running if start <= row["span"]["start"] <= end]
+            running = await self._running(sight, {key: docket}, {key: versions})
+            rows += [
+                row
+                for row in _unjudged(running[key], found)
+                if start <= row["span"]["start"] <= end
+            ]
         last = await last_judged(self._store, key, seen_to)
         body = {
             "items": rows,
@@ -103,18 +107,23 @@ class Door:
         rows: list[dict[str, Any]] = []
         complete: list[int] = []
         keys = await self._seen_behind(tenant, sight, after, limit + 1)
+        dockets = await dockets_in(self._store, keys[:limit])
+        versions = await versions_of_all(self._store, dockets)
+        last = await last_of_all(self._store, dockets.values())
+        running = await self._running(sight, dockets, versions, last)
         for key in keys[:limit]:
-            versions = await versions_of(self._store, key)
-            docket = await docket_in(self._store, key)
+            docket = dockets.get(key)
             if docket is None:
                 continue
-            seen_to = await self._seeing.seen_to(sight, versions[-1])
-            last = await last_judged(self._store, key, seen_to)
-            rows += [_judged(key, last)] if last else []
-            running = await self._running(docket, versions, sight)
-            running = _unjudged(running, [last] if last else [])
-            rows += [row for row in running if row["span"]["start"] <= seen_to]
-            complete.append(self._complete_ms(marks, docket, versions[-1]))
+            newest = versions[key][-1]
+            seen_to = await self._seeing.seen_to(sight, newest)
+            shown = last.get(key)
+            if shown is not None and shown.span.start > seen_to:
+                shown = await last_judged(self._store, key, seen_to)
+            rows += [_judged(key, shown)] if shown else []
+            unjudged = _unjudged(running[key], [shown] if shown else [])
+            rows += [row for row in unjudged if row["span"]["start"] <= seen_to]
+            complete.append(self._complete_ms(marks, docket, newest))
         more = keys[limit - 1].goal if len(keys) > limit else None
         return answer({"items": rows, "next": more, "complete_to_ms": min(complete, default=-1)})
 
@@ -129,32 +138,42 @@ class Door:
         return found[:most]
 
     async def _running(
-        self, docket: Docket, versions: list[Goal], sight: Sight
-    ) -> list[dict[str, Any]]:
-        """Return the spans that have begun and are not judged, as their light would be now."""
+        self,
+        sight: Sight,
+        dockets: Mapping[GoalKey, Docket],
+        versions: Mapping[GoalKey, list[Goal]],
+        last: Mapping[GoalKey, Verdict] | None = None,
+    ) -> dict[GoalKey, list[dict[str, Any]]]:
+        """Return the spans that have begun and are not judged, as their light would be now.
+
+        ``last``: the goals' last judged spans, if they are known already.
+        """
         now_ms = self._runtime.clock.now_ms()
-        work = []
-        for one in open_appointments(versions, docket.position):
-            if one.is_period or one.span.first > local_day(one.goal.zone, now_ms):
-                break
-            work.append(one)
-        if not work or versions[-1].stopped:
-            return []
-        case = Case(
-            versions=versions,
-            work=work[-2:],
-            position=docket.position,
-            state=docket.state,
-            watermark_ms=FOREVER_MS,
-            now_ms=now_ms,
-            before=await last_judged(self._store, docket.key),
-            parts=await parts_in(self._store, docket.partition, versions[-1]),
+        begun = {key: _begun(docket, versions[key], now_ms) for key, docket in dockets.items()}
+        of = {key: versions[key][-1] for key, work in begun.items() if work}
+        if last is None:
+            last = await last_of_all(self._store, [dockets[key] for key in of])
+        parts = await parts_of_all(
+            self._store, [(dockets[key].partition, goal) for key, goal in of.items()]
         )
-        return [
-            _row(docket.key, seen.run, seen.to_date, seen.breached, provisional=True)
-            for seen in preview(case)
-            if not (sight.comes_second(versions[-1]) and seen.is_red)
-        ]
+        found: dict[GoalKey, list[dict[str, Any]]] = {key: [] for key in dockets}
+        for key, goal in of.items():
+            case = Case(
+                versions=versions[key],
+                work=begun[key],
+                position=dockets[key].position,
+                state=dockets[key].state,
+                watermark_ms=FOREVER_MS,
+                now_ms=now_ms,
+                before=last.get(key),
+                parts=parts[key],
+            )
+            found[key] = [
+                _row(key, seen.run, seen.to_date, seen.breached, provisional=True)
+                for seen in preview(case)
+                if not (sight.comes_second(goal) and seen.is_red)
+            ]
+        return found
 
     def _complete_ms(self, marks: Marks, docket: Docket, goal: Goal) -> int:
         partitions = self._runtime.settings.partitions
@@ -166,6 +185,16 @@ def _unjudged(running: list[Document], judged: Sequence[Verdict]) -> list[Docume
     """Return the running spans but those that were judged after the docket was read."""
     done = {one.span.start for one in judged}
     return [row for row in running if row["span"]["start"] not in done]
+
+
+def _begun(docket: Docket, versions: list[Goal], now_ms: int) -> list[Appointment]:
+    """Return the newest of what has begun and is not judged; nothing of a stopped goal."""
+    work = []
+    for one in open_appointments(versions, docket.position):
+        if one.is_period or one.span.first > local_day(one.goal.zone, now_ms):
+            break
+        work.append(one)
+    return [] if versions[-1].stopped else work[-2:]
 
 
 def _judged(key: GoalKey, judged: Verdict) -> dict[str, Any]:

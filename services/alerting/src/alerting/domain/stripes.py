@@ -64,8 +64,7 @@ class Stripe(msgspec.Struct, frozen=True, array_like=True):
         known = {**self.judged, **judged}
         return Stripe(days, {key: day for key, day in known.items() if key in goals}), cold
 
-    def with_judged(self, key: GoalKey, through: date) -> "Stripe":
-        """Return the stripe with how far a goal is judged, if that stands in it."""
-        if key not in self.judged:
-            return self
-        return Stripe(self.days, {**self.judged, key: through})
+    def with_judged(self, through: Mapping[GoalKey, date]) -> "Stripe":
+        """Return the stripe with how far those goals are judged of which that stands in it."""
+        known = {key: day for key, day in through.items() if key in self.judged}
+        return Stripe(self.days, {**self.judged, **known}) if known else self

@@ -10,7 +10,7 @@ from typing import Any
 from alerting.handlers.days import KeepDays, keep_days
 from alerting.handlers.directory import KeepEntry, keep_entry
 from alerting.handlers.goals import KeepGoal, NoteBackFilled, keep_goal, note_back_filled
-from alerting.handlers.judging import JudgeGoal, judge
+from alerting.handlers.judging import JudgeGoals, judge
 from alerting.handlers.sources import NoteAlive, NoteWatermarks, note_alive, note_watermarks
 from alerting.ports import Books
 
@@ -21,7 +21,7 @@ HANDLERS: dict[type, Callable[[Any, Books], Awaitable[Any]]] = {
     NoteAlive: note_alive,
     NoteWatermarks: note_watermarks,
     KeepEntry: keep_entry,
-    JudgeGoal: judge,
+    JudgeGoals: judge,
 }
 
 

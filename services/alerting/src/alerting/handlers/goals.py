@@ -35,7 +35,8 @@ async def keep_goal(command: KeepGoal, books: Books) -> None:
     key = command.goal.key
     await books.heads.touch([goal_head(key)])
     await books.dockets.open(command.goal, command.partition)
-    docket, versions = (await books.dockets.find([key]))[key], await books.goals.versions(key)
+    docket = (await books.dockets.find([key]))[key]
+    versions = (await books.goals.versions([key]))[key]
     redo = redone_by(versions, docket.position, command.goal)
     if redo:
         await books.dockets.correct({key: Correction.at(min(redo), command.now_ms)})
