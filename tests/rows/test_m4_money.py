@@ -151,3 +151,48 @@ async def test_a_deal_told_by_its_changes_counts_when_its_rate_is_loaded_and_its
     await team.api.call("POST", "metrics-ingest", "/v1/dead-letters/replay", {"source": "deals"})
     await team.total_becomes(goal, "211500")
     await waits_for()
+
+
+@pytest.mark.row("M3", "rate-missing-replayed")
+async def test_a_deal_counts_at_the_rate_of_the_day_it_was_won_or_not_at_all_until_that_is_loaded(
+    stage: Stage,
+) -> None:
+    monday = stage.weeks(1)
+    tuesday = monday + timedelta(days=1)
+    stage.clock(noon(tuesday))
+    team = await stage.tenant("Asia/Shanghai")
+    fields: dict[str, Any] = {
+        "amount": {"paths": ["data.amount"], "kind": "decimal", "currency": "currency"},
+        "currency": {"paths": ["data.currency"]},
+        "deal": {"paths": ["data.deal"]},
+        "as_of": {"paths": ["data.as_of"], "kind": "integer"},
+    }
+    mapping = {"id": ["id"], "type": ["type"], "time": ["time"], "fields": fields}
+    source: dict[str, Any] = {"name": "whole", "zone": "Asia/Shanghai", "doors": {"http": mapping}}
+    source |= {"contributions": [{"kind": "entity", "key": ["deal"], "as_of": "as_of"}]}
+    await team.api.call("POST", "metrics-ingest", "/v1/sources", source)
+    await team.metric("revenue", source="whole", value="amount", unit="CNY", currency="CNY")
+    goal = await team.goal(monday, monday + timedelta(days=4), 50_000, metric="revenue")
+    await _load(team, (tuesday, "7.20"))
+
+    async def told(day: Any, **data: Any) -> None:
+        at = datetime(day.year, day.month, day.day, 10, tzinfo=SHANGHAI)
+        await team.api.send([team.event(at, 0, data={"deal": "7"} | data)], "whole")
+
+    async def letters() -> list[str]:
+        found = await team.api.all("metrics-ingest", "/v1/dead-letters", source="whole")
+        return [each["cause"] for each in found]
+
+    async def lacks_its_rate() -> bool:
+        return await letters() == ["rate-missing"]
+
+    await told(monday, as_of=1, amount="1000", currency="CNY")
+    await team.total_becomes(goal, "1000")
+    await told(tuesday, as_of=2, amount="2000", currency="USD")
+    await until(lacks_its_rate, 60, "a letter says that Monday's rate is missing")
+    assert await team.total(goal) == 1000
+
+    await _load(team, (monday, "7.05"))
+    await team.api.call("POST", "metrics-ingest", "/v1/dead-letters/replay", {"source": "whole"})
+    await team.total_becomes(goal, "14100")
+    assert await letters() == []
