@@ -193,8 +193,13 @@ async def test_who_follows_is_heard_no_longer_than_the_key_holds(shop):
     assert await asyncio.wait_for(anext(stream, None), 5) is None
 
 
-@pytest.mark.parametrize("query", ["?goal=a", ""])
-async def test_a_span_that_is_judged_while_it_is_asked_for_is_there_once(shop, monkeypatch, query):
+@pytest.mark.parametrize(
+    ("query", "late"),
+    [("?goal=a", "judged_between"), ("?goal=a", "last_judged"), ("", "last_of_all")],
+)
+async def test_a_span_that_is_judged_while_it_is_asked_for_is_there_once(
+    shop, monkeypatch, query, late
+):
     team, runtime = shop
     await team.put({4: 100})
     await team.at(5)
@@ -206,9 +211,10 @@ async def test_a_span_that_is_judged_while_it_is_asked_for_is_there_once(shop, m
 
         return read
 
-    for name in ("judged_between", "last_judged"):
-        monkeypatch.setattr(lights, name, after_judging(getattr(lights, name)))
+    monkeypatch.setattr(lights, late, after_judging(getattr(lights, late)))
     answer = (await ask(runtime, f"/v1/lights{query}")).json()
     rows = [(row["span"]["start"], row["provisional"]) for row in answer["items"]]
-    assert rows[-2:] == [("2026-06-04", False), ("2026-06-05", True)]
+    assert [start for start, _ in rows[-2:]] == ["2026-06-04", "2026-06-05"]
     assert len(dict(rows)) == len(rows)
+    assert not rows[-2][1] or late != "judged_between"
+    assert [row async for row in team.store.db["lights"].find({"start": "2026-06-04"})]
