@@ -194,15 +194,23 @@ async def test_who_follows_is_heard_no_longer_than_the_key_holds(shop):
 
 
 @pytest.mark.parametrize(
-    ("query", "late"),
-    [("?goal=a", "judged_between"), ("?goal=a", "last_judged"), ("", "last_of_all")],
+    ("query", "late", "named", "provisional"),
+    [
+        ("?goal=a", "judged_between", True, False),
+        ("?goal=a", "last_judged", True, True),  # its spans were looked up before
+        ("", "last_of_all", True, True),  # the row read before names the span that is shown
+        ("", "last_of_all", False, False),  # a row of an earlier release names none
+    ],
 )
 async def test_a_span_that_is_judged_while_it_is_asked_for_is_there_once(
-    shop, monkeypatch, query, late
+    shop, monkeypatch, query, late, named, provisional
 ):
     team, runtime = shop
     await team.put({4: 100})
     await team.at(5)
+    if not named:
+        fields = {"$set": {"standing.start": "0001-01-01"}}
+        assert (await team.store.db["due"].update_one({"goal": "a"}, fields)).modified_count
 
     def after_judging(reading):
         async def read(*args):
@@ -214,7 +222,6 @@ async def test_a_span_that_is_judged_while_it_is_asked_for_is_there_once(
     monkeypatch.setattr(lights, late, after_judging(getattr(lights, late)))
     answer = (await ask(runtime, f"/v1/lights{query}")).json()
     rows = [(row["span"]["start"], row["provisional"]) for row in answer["items"]]
-    assert [start for start, _ in rows[-2:]] == ["2026-06-04", "2026-06-05"]
+    assert rows[-2:] == [("2026-06-04", provisional), ("2026-06-05", True)]
     assert len(dict(rows)) == len(rows)
-    assert not rows[-2][1] or late != "judged_between"
     assert [row async for row in team.store.db["lights"].find({"start": "2026-06-04"})]
