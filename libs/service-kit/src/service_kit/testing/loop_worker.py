@@ -61,6 +61,7 @@ class Tally:
         self._job = job
         self.loaded: list[Partition] = []
         self.seen = 0
+        self.unheard: dict[Partition, int] = {}  # applied; whether it was committed is not known
 
     async def load(self, partition: Partition) -> None:
         """Note it."""
@@ -76,11 +77,13 @@ class Tally:
             os.kill(os.getpid(), signal.SIGKILL)
         if self._job.refuse in values:
             raise ValueError(f"refused: {self._job.refuse}")
+        self.unheard[batch.partition] = len(values)
         return len(values)
 
     def committed(self, batch: Slice, effect: Any) -> None:
         """Count in memory."""
         self.seen += effect
+        del self.unheard[batch.partition]
 
     def forget(self, partition: Partition) -> None:
         """Nothing is remembered."""
