@@ -177,6 +177,7 @@ async def test_goes_on_where_it_stood_when_it_is_run_again_after_an_error(world)
     running = asyncio.create_task(loop.run())
     try:
         await world.until_applied(once(numbered("p0-", 20) + numbered("p1-", 20)))
+        await until(lambda: sum(applier.next.values()) == 40)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
