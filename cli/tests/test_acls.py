@@ -1,4 +1,7 @@
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +101,13 @@ def test_the_command_prints_lines_for_a_shell_however_narrow_the_terminal(
     )
     table = CliRunner().invoke(app, ["topics", "acls", "--table"], env={"COLUMNS": "160"})
     assert table.output.count("User:mkt-alerting") == 4
+
+
+def test_a_pipe_cuts_nothing_off_a_table() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "paceline", "topics", "acls", "--table"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.count("User:mkt-alerting") == 4
 
 
 def test_the_page_for_the_platform_team_shows_these_commands() -> None:

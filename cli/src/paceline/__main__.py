@@ -1,5 +1,5 @@
 """``python -m paceline``."""
 
-from paceline.main import app
+from paceline.main import run
 
-app()
+run()

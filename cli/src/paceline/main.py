@@ -1,5 +1,8 @@
 """The paceline command."""
 
+import os
+import sys
+
 import typer
 
 from paceline import (
@@ -47,5 +50,14 @@ app.command()(demo.demo)
 app.command()(drill.drill)
 app.add_typer(bench.app, name="bench")
 
-if __name__ == "__main__":
+COLUMNS_OF_A_FILE = "200"
+
+
+def run() -> None:
+    """Run the command that the process was started for.
+
+    In a file or a pipe a table gets room: 80 columns would cut figures off, and nobody would see.
+    """
+    if not sys.stdout.isatty():
+        os.environ.setdefault("COLUMNS", COLUMNS_OF_A_FILE)
     app()
