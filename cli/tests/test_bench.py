@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from paceline.bench import median_of, summary
-from paceline.bench_load import BITS, PROBE, Events, Probe, Shape, goals, seen
+from paceline.bench_load import BITS, PROBE, Events, Probe, Shape, first_of_days, goals, seen
 from paceline.demo.place import free_base_port
 
 TODAY = date(2026, 5, 4)
@@ -60,6 +60,17 @@ def test_events_touch_every_cell_by_turns_with_ids_of_their_own() -> None:
     assert len(cells) == 800
     assert set(cells.values()) == {1}
     assert len({event["id"] for event in batch}) == 800
+
+
+def test_every_day_of_the_probes_has_begun_for_every_type_outside_of_their_cells() -> None:
+    events = first_of_days(SHAPE, TODAY, 5)
+    probes = [Probe(1, number) for number in range(5 * BITS)]
+    days = {probe.event(SHAPE, TODAY)["time"] for probe in probes}
+    assert {(event["time"], event["type"]) for event in events} == {
+        (day, f"type-{kind:02}") for day in days for kind in range(SHAPE.types)
+    }
+    assert PROBE not in {event["data"]["campaign"] for event in events}
+    assert len({event["id"] for event in events}) == len(events) == 5 * SHAPE.types
 
 
 def item(probes: list[Probe]) -> dict[str, object]:

@@ -136,6 +136,20 @@ class Events:
         return event(f"load-{number}", number % shape.types, at, campaign, Decimal(1))
 
 
+def first_of_days(shape: Shape, today: date, days: int) -> list[dict[str, Any]]:
+    """Return an event of each type on each of the probes' days, beside the probes' cells.
+
+    A source that delivers for the first time on a day is told of, metric by metric. The probes
+    begin a day every few seconds, which no organisation does: so each day begins before.
+    """
+    dates = [today + timedelta(days=1 + number) for number in range(days)]
+    return [
+        event(f"first-{day}-{kind}", kind, _noon(day), "first", Decimal(1))
+        for day in dates
+        for kind in range(shape.types)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """The ``number``-th event of a probe goal: ``bit`` of the day's sum."""
@@ -151,7 +165,7 @@ class Probe:
         """Return the CloudEvent."""
         day, bit = self.place(today)
         name = f"{probe_goal(self.goal)}-{self.number}"
-        return event(name, self.goal % shape.types, f"{day}T12:00:00Z", PROBE, Decimal(2**bit))
+        return event(name, self.goal % shape.types, _noon(day), PROBE, Decimal(2**bit))
 
 
 def event(name: str, kind: int, at: str, campaign: str, amount: Decimal) -> dict[str, Any]:
@@ -164,6 +178,10 @@ def event(name: str, kind: int, at: str, campaign: str, amount: Decimal) -> dict
         "time": at,
         "data": {"campaign": campaign, "amount": amount},
     }
+
+
+def _noon(day: date) -> str:
+    return f"{day}T12:00:00Z"
 
 
 def seen(goal: int, items: Sequence[Mapping[str, Any]], today: date) -> Iterator[Probe]:
