@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.scan import events
+from metrics_ingest.domain.scan.events import scan
+from metrics_ingest.domain.scan.found import ABSENT, ALWAYS_STAMPED, AMOUNTS, GOOD, STAMPED
 from metrics_ingest.domain.scan.groups import Sums, grouped, sums
 from metrics_ingest.domain.scan.hashes import LEAST_128, MOST_64, hash64, hash128, keyed64
 from metrics_ingest.domain.scan.instants import ODD, instant
@@ -149,14 +150,14 @@ def read(values: list[Any]) -> tuple[list[Decimal | None], list[int]]:
     """Read numbers as the loop over events does; return them and their stamps."""
     layout = layout_of({("n",): Slot(DECIMAL, amount=0, stamp=1)})
     texts = Texts.of([b'{"n":%s}' % value for value in values])
-    found = events.scan(texts.bytes, texts.ends, np.arange(len(values)), layout, 1)
+    found = scan(texts.bytes, texts.ends, np.arange(len(values)), layout, 1)
     numbers = [
-        Decimal(int(row[events.AMOUNTS])).scaleb(-int(row[events.AMOUNTS + 1]))
-        if row[events.GOOD] and row[events.AMOUNTS + 1] != events.ABSENT
+        Decimal(int(row[AMOUNTS])).scaleb(-int(row[AMOUNTS + 1]))
+        if row[GOOD] and row[AMOUNTS + 1] != ABSENT
         else None
         for row in found
     ]
-    return numbers, found[:, events.STAMPED].view(np.uint64).tolist()
+    return numbers, found[:, STAMPED].view(np.uint64).tolist()
 
 
 @compiling
@@ -187,9 +188,9 @@ def test_texts_are_stamped_as_one_by_one(text: str) -> None:
     texts = Texts.of(
         [json.dumps({"x": [1], "a": {"t": text}}, ensure_ascii=False).encode("utf-8", "replace")]
     )
-    found = events.scan(texts.bytes, texts.ends, np.arange(1), layout, 0)
-    if found[0, events.GOOD]:
-        assert found[0, events.ALWAYS_STAMPED].view(np.uint64) == hash_of(text)
+    found = scan(texts.bytes, texts.ends, np.arange(1), layout, 0)
+    if found[0, GOOD]:
+        assert found[0, ALWAYS_STAMPED].view(np.uint64) == hash_of(text)
     else:
         assert (
             json.dumps(text, ensure_ascii=False)[1:-1] != text
@@ -210,8 +211,8 @@ def test_a_name_that_comes_twice_is_left_to_the_general_reading() -> None:
         b"{}x",
     ]
     texts = Texts.of(records)
-    found = events.scan(texts.bytes, texts.ends, np.arange(len(records)), layout, 0)
-    assert found[:, events.GOOD].tolist() == [1, 0, 0, 0, 0, 0, 1, 0]
+    found = scan(texts.bytes, texts.ends, np.arange(len(records)), layout, 0)
+    assert found[:, GOOD].tolist() == [1, 0, 0, 0, 0, 0, 1, 0]
 
 
 @compiling

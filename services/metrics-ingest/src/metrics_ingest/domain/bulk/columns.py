@@ -9,7 +9,8 @@ from metrics_ingest.domain.bulk.doors import BulkDoor
 from metrics_ingest.domain.bulk.plans import BulkPlan
 from metrics_ingest.domain.bulk.shapes import Shapes
 from metrics_ingest.domain.causes import Unfit
-from metrics_ingest.domain.scan.events import (
+from metrics_ingest.domain.scan.events import scan
+from metrics_ingest.domain.scan.found import (
     ALWAYS_STAMPED,
     AMOUNTS,
     AT_MS,
@@ -19,7 +20,6 @@ from metrics_ingest.domain.scan.events import (
     STAMPED,
     TIME_END,
     TIME_START,
-    scan,
 )
 from metrics_ingest.domain.scan.instants import ODD
 from metrics_ingest.domain.seen.generations import Mask, Words
@@ -36,7 +36,7 @@ class Columns:
     """Events of one door: which rows of the slice they are, whose, and what was read of each.
 
     ``owners`` are numbers in ``plan``, ``codes`` numbers in ``shapes``; ``amounts`` hold what
-    metrics add up, mantissa and places (scan.events) side by side for each of the plan's, or where
+    metrics add up, mantissa and places (scan.found) side by side for each of the plan's, or where
     a text stands in ``values``.
     """
 

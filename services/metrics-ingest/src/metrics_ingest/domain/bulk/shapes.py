@@ -12,7 +12,7 @@ from metrics_ingest.domain.definitions import MetricKind
 from metrics_ingest.domain.facts.cells import Dims, set_key
 from metrics_ingest.domain.facts.parts import named
 from metrics_ingest.domain.scan.cells import NOTHING
-from metrics_ingest.domain.scan.events import OTHER_SHAPE, SHAPE
+from metrics_ingest.domain.scan.found import OTHER_SHAPE, SHAPE
 from metrics_ingest.domain.scan.groups import free_slots, number_pairs
 
 # Of all tenants whose sources are alike.
