@@ -13,6 +13,7 @@ from service_kit import offsets
 from service_kit.errors import Infrastructure
 from service_kit.marks import Mark
 from service_kit.records import Partition
+from service_kit.testing.waiting import until_awaited
 
 PLACE = Partition("foreign:shop.orders", 0)
 SOON = 0.05
@@ -36,6 +37,17 @@ async def begun(foreign: Any, stage: Any, end: int = 5) -> Any:
 def marks(stage: Any) -> list[Mark]:
     """Return the newest probe of each raw partition."""
     return [each.completeness.newest for each in stage.handler.memory.partitions.values()]
+
+
+async def until_complete(stage: Any, prober: Any) -> None:
+    """Probe, a second of the clock apart, until nobody is held."""
+
+    async def complete() -> bool:
+        stage.clock.ms += 1000
+        await prober.probe()
+        return not prober.holding.held
+
+    await until_awaited(complete)
 
 
 async def test_after_its_patience_a_round_goes_on_without_the_tenant(
@@ -114,11 +126,7 @@ async def test_a_topic_that_was_read_and_is_gone_holds_its_tenant_and_one_never_
     assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
     assert prober.holding.held["acme"].unseen == {"shop.orders"}
     broker.topics["foreign:shop.orders"] = 1
-    for _ in range(3):  # it is seen, asked for, and found complete
-        stage.clock.ms += 1000
-        await prober.probe()
-        await asyncio.sleep(SOON)
-    assert prober.holding.held == {}
+    await until_complete(stage, prober)  # it is seen, asked for, and found complete
     await stage.store.db["offsets"].delete_many({})
     del broker.topics["foreign:shop.orders"]
     stage.clock.ms += 1000
@@ -156,10 +164,7 @@ async def test_a_topic_without_a_leader_holds_its_tenant(foreign: Any, stage: An
     await prober.probe()
     assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
     broker.ends = told
-    for _ in range(3):
-        stage.clock.ms += 1000
-        await prober.probe()
-        await asyncio.sleep(SOON)
+    await until_complete(stage, prober)
     assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
 
 
@@ -269,8 +274,5 @@ async def test_a_topic_that_was_made_anew_holds_until_its_new_ends_are_reached_n
     await stage.store.db["offsets"].update_one(
         document, {"$set": {"next": 7, "topic_id": "another log"}}
     )
-    for _ in range(3):
-        stage.clock.ms += 1000
-        await prober.probe()
-        await asyncio.sleep(SOON)
+    await until_complete(stage, prober)
     assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
