@@ -53,7 +53,7 @@ def send(kafka: Kafka, topic: str, deeds: Sequence[Example], last: bytes) -> Non
     for deed in deeds:
         producer.produce(topic, deed.value, deed.key)
     producer.produce(topic, last)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
 
 def run_until(command: Sequence[str], text: str, log: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_deed_sent_twice_and_again_after_a_crash_is_acted_on_once(
 ) -> None:
     program, topic = make(), f"goal-events.{make.__name__}"
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    admin.create_topics([NewTopic(topic, num_partitions=1)])[topic].result(10)
+    admin.create_topics([NewTopic(topic, num_partitions=1)])[topic].result(60)
     send(kafka, topic, [*DEEDS, *DEEDS], marker(1))
     log, memory = tmp_path / "log", str(tmp_path / "handled")
     run_until([*program, kafka.bootstrap, topic, "one", memory], "marker-1:", log)

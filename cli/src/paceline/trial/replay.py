@@ -71,10 +71,10 @@ class Shop:
             names = await self.api.all("goal-service", "/v1/metrics")
             return {m["name"] for m in retail.metrics()} <= {m["name"] for m in names}
 
-        await until(known, 30, "goal-service knows the metrics")
+        await until(known, 60, "goal-service knows the metrics")
         for goal in retail.goals():
             await self.api.call("POST", "goal-service", "/v1/goals", goal)
-        await self.api.call("POST", "incentives", "/v1/rules", retail.praise_rule())
+        await self.api.rule(retail.praise_rule())
 
     async def send_day(self, day: date, invoices: Sequence[Invoice]) -> None:
         """Send what is due on the day; return when all of it is acknowledged."""

@@ -131,7 +131,7 @@ async def test_a_write_outside_waits_for_the_open_transaction(
     await asyncio.sleep(0.2)
     assert not outside.done()
     await two[0].commit_transaction()
-    await asyncio.wait_for(outside, 5)
+    await asyncio.wait_for(outside, PATIENCE)
     assert await n_of(store, "a") == 12
 
 
@@ -256,7 +256,7 @@ async def test_taking_over_frees_what_a_dead_predecessor_had_locked(store: Store
     stuck = asyncio.create_task(dead.run(partial(_hang, locked=locked)))
     await asyncio.wait_for(locked.wait(), PATIENCE)
     await take_over(store, living, ["g:facts/0"])
-    await asyncio.wait_for(living.run(_write), 5)
+    await asyncio.wait_for(living.run(_write), 20)
     stuck.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stuck

@@ -10,7 +10,7 @@ from service_kit.errors import Infrastructure
 from service_kit.loops import make_loop
 from service_kit.records import Partition
 from service_kit.testing.loop_worker import Tally, applier_of, settings_of
-from service_kit.testing.waiting import until
+from service_kit.testing.waiting import PATIENCE, until
 
 ONCE = 1
 
@@ -166,7 +166,7 @@ async def test_goes_on_where_it_stood_when_it_is_run_again_after_an_error(world)
     loop = make_loop(world.job.kind, settings_of(world.job), applier, world.guards)
     for _ in range(Away.left):
         with pytest.raises(Infrastructure, match="away"):
-            await asyncio.wait_for(loop.run(), 30)
+            await asyncio.wait_for(loop.run(), PATIENCE)
         assert await world.applied() == {}
     running = asyncio.create_task(loop.run())
     try:

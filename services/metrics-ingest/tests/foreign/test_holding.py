@@ -13,7 +13,7 @@ from service_kit import offsets
 from service_kit.errors import Infrastructure
 from service_kit.marks import Mark
 from service_kit.records import Partition
-from service_kit.testing.waiting import until_awaited
+from service_kit.testing.waiting import PATIENCE, until_awaited
 
 PLACE = Partition("foreign:shop.orders", 0)
 SOON = 0.05
@@ -54,7 +54,7 @@ async def test_after_its_patience_a_round_goes_on_without_the_tenant(
     foreign: Any, stage: Any
 ) -> None:
     prober = foreign.prober(stage, await begun(foreign, stage), SOON)
-    await asyncio.wait_for(prober.probe(), 5)
+    await asyncio.wait_for(prober.probe(), PATIENCE)
     now = stage.clock.now_ms()
     assert marks(stage) == [Mark(now, {"acme": -1})] * 2
     held = prober.holding.held["acme"]
@@ -68,7 +68,7 @@ async def test_who_is_held_is_not_waited_for_again(
     await prober.probe()
     monkeypatch.setattr(waiting, "LOOK_SECONDS", 3600)  # who waits, waits for ever
     stage.clock.ms += 1000
-    await asyncio.wait_for(prober.probe(), 5)
+    await asyncio.wait_for(prober.probe(), PATIENCE)
     assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
 
 
@@ -176,7 +176,7 @@ async def test_with_too_many_tenants_to_name_the_round_waits_for_all(
     await asyncio.sleep(4 * SOON)
     assert not probing.done()
     await moved(stage, 5)
-    await asyncio.wait_for(probing, 5)
+    await asyncio.wait_for(probing, PATIENCE)
     assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
 
 
@@ -230,7 +230,7 @@ async def test_a_topic_that_goes_while_it_is_waited_for_has_not_reached_its_ends
     probing = asyncio.create_task(foreign.prober(stage, broker, 0.5).probe())
     await asyncio.sleep(SOON)
     del broker.topics["foreign:shop.orders"]
-    await asyncio.wait_for(probing, 5)
+    await asyncio.wait_for(probing, PATIENCE)
     assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
 
 

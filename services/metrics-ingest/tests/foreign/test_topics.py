@@ -13,7 +13,7 @@ from service_kit import offsets
 from service_kit.errors import Infrastructure
 from service_kit.readiness import Readiness
 from service_kit.records import Partition
-from service_kit.testing.waiting import until
+from service_kit.testing.waiting import PATIENCE, until
 
 TOPIC = "foreign:shop.orders"
 
@@ -84,7 +84,7 @@ async def test_a_loop_that_ends_ends_the_rekeyer(foreign: Any, stage: Any) -> No
     foreign = foreign.topics_of(stage, broker)
     rekeyer = Rekeyer(stage.store, foreign, stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01)
     with pytest.raises(Infrastructure):
-        await asyncio.wait_for(rekeyer.run(), 5)
+        await asyncio.wait_for(rekeyer.run(), PATIENCE)
 
 
 async def test_a_watermark_waits_until_foreign_records_stand_in_the_raw_log(
@@ -103,7 +103,7 @@ async def test_a_watermark_waits_until_foreign_records_stand_in_the_raw_log(
     await stage.send(make.cloud(make.order("late", 1)))  # what the re-keyer appends meanwhile
     query = {"_id": offsets.offset_id(GROUP, Partition(TOPIC, 0))}
     await stage.store.db["offsets"].update_one(query, {"$set": {"next": 5}})
-    await asyncio.wait_for(probing, 5)
+    await asyncio.wait_for(probing, PATIENCE)
 
     await stage.applier.tick()
     told = [m for m in await stage.messages() if not hasattr(m, "cells")]
@@ -124,7 +124,7 @@ async def test_a_door_that_is_taken_away_holds_no_watermark_back(
     source = make.shop()
     del source["doors"]["topic:shop.orders"]
     await stage.done("PUT", "/v1/sources/shop", source)
-    await asyncio.wait_for(probing, 5)
+    await asyncio.wait_for(probing, PATIENCE)
     await stage.applier.tick()
     assert len(await stage.messages()) == 4
     await prober.probe()
