@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["service_kit.testing.servers"]
+
+# An example that takes long says something of the machine beside it, and nothing of the code.
+settings.register_profile("paceline", deadline=None)
+settings.load_profile("paceline")
 
 SHARED = Path(__file__).resolve().parent.parent / "shared"
 

@@ -13,6 +13,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -22,6 +23,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+SHOWN_MS = 30_000  # what a page shows at once is looked for so long; a click waits as long, too
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -52,6 +54,7 @@ def browser() -> Iterator[Browser]:
         if "chromium" in os.environ.get("PACELINE_REQUIRE", ""):
             pytest.fail(missing)
         pytest.skip(missing)
+    expect.set_options(timeout=SHOWN_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield launched

@@ -14,7 +14,7 @@ from service_kit.testing.certificates import Authority
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(reach, "PATIENCE_SECONDS", 3.0)
     monkeypatch.setenv("LC_ALL", "C")
 
 
@@ -45,7 +45,7 @@ def serve(listening: socket.socket, context: ssl.SSLContext, closing: threading.
             plain, _ = listening.accept()
         except TimeoutError:
             continue
-        plain.settimeout(1)
+        plain.settimeout(30)
         try:
             context.wrap_socket(plain, server_side=True).close()
         except OSError:

@@ -15,7 +15,7 @@ from paceline.supervisor import Backoff, Service, Supervisor
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
-def eventually(what: Callable[[], object], within: float = 10.0) -> None:
+def eventually(what: Callable[[], object], within: float = 60.0) -> None:
     deadline = time.monotonic() + within
     while not what():
         assert time.monotonic() < deadline, "not in time"

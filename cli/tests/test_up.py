@@ -77,7 +77,7 @@ class Up:
     def start(self, *options: str) -> None:
         """Start and return when it is ready."""
         process = self.launch(*options)
-        eventually(lambda: self.belongs_to(process.pid) or process.poll() is not None, 60)
+        eventually(lambda: self.belongs_to(process.pid) or process.poll() is not None, 180)
         assert process.poll() is None, (self._folder / "up.log").read_text()
 
     def launch(self, *options: str) -> "subprocess.Popen[bytes]":
@@ -123,7 +123,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         process.wait(40)
 
 
-def eventually(what: Callable[[], object], within: float = 20.0) -> None:
+def eventually(what: Callable[[], object], within: float = 60.0) -> None:
     deadline = time.monotonic() + within
     while not what():
         assert time.monotonic() < deadline, "not in time"
@@ -217,7 +217,7 @@ def test_killed_children_come_back_servers_too(up: Up) -> None:
             for name in CHILDREN
         )
 
-    eventually(back, 40)
+    eventually(back, 120)
     # What was there is there: the positions are read from both servers.
     assert (
         len(asyncio.run(positions(up.now)))
@@ -239,9 +239,9 @@ def test_a_second_up_on_the_folder_ends_the_first_and_itself_when_its_time_is_ov
     before = up.now
     began = time.monotonic()
     process = up.launch("--for", "15")
-    eventually(lambda: gone([before.supervisor, *before.pids.values()]), 40)
-    eventually(lambda: taken(PORTS), 40)
-    assert process.wait(60) == 0
+    eventually(lambda: gone([before.supervisor, *before.pids.values()]))
+    eventually(lambda: taken(PORTS))
+    assert process.wait(120) == 0
     assert time.monotonic() - began >= 15
     assert taken(PORTS) == []
     assert not list(up.data.glob("*/**/*.pid.json"))

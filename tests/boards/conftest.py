@@ -5,6 +5,7 @@ import html
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -60,6 +61,15 @@ class Scraped:
 
         return asyncio.run(look())
 
+    def becomes_so(self, expression: str, label: str, wanted: dict[str, str]) -> dict[str, str]:
+        """Wait until the values by label are these; return them, or what they are in the end."""
+        deadline = time.monotonic() + 60.0
+        while True:
+            found = {row["metric"][label]: row["value"][1] for row in self.query(expression)}
+            if found == wanted or time.monotonic() > deadline:
+                return found
+            time.sleep(0.5)
+
 
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
@@ -83,7 +93,7 @@ async def play(system: System) -> None:
             await tenant.goal(FIRST, end, 100, id=name, level=level)
         hidden = {"level": "team", "visibility": "private", "owner_team": "sales"}
         await tenant.goal(FIRST, end, 100, id="hidden", **hidden)
-        await api.call("POST", "incentives", "/v1/rules", praise())
+        await api.rule(praise())
         for number, amount in enumerate(AMOUNTS):
             day = FIRST + timedelta(days=number)
             event = tenant.event(noon(day), amount)

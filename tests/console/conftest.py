@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,14 @@ async def play(system: System) -> None:
         # A partner writes "count" where the mapping knows "amount" only.
         await tenant.send(tenant.event(NOW, None, data={"count": 5, "channel": "sem"}))
 
-        async def lit() -> bool:
-            light = await tenant.light(goals[1], days[-1])
-            return light is not None and light["light"] == "red"
+        async def arrived() -> bool:
+            morning = await tenant.light(goals[1], NOW.date())
+            letters = await api.all("metrics-ingest", "/v1/dead-letters")
+            return bool(letters) and morning is not None and Decimal(morning["actual"]) == 12
 
-        await until(lit, 120, "the SEM goal is red")
+        await until(arrived, 120, "this morning's events have arrived, and the partner's letter")
+        light = await tenant.judged(goals[1], days[-1])
+        assert light["light"] == "red"
 
 
 async def _goals(tenant: Tenant) -> list[str]:

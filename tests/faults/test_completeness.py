@@ -108,13 +108,18 @@ async def _mark_halted(stage: Stage, topic: str, halted: dict[str, object] | Non
 
 async def _kill(stage: Stage, part: str) -> None:
     """Kill a process and wait until the supervisor has started it again."""
-    pid = stage.system.facts()["pids"][part]
+
+    async def runs() -> int | None:  # one that is being started again has no pid
+        pid: int | None = stage.system.facts()["pids"].get(part)
+        return pid
+
+    pid = await until(runs, 60, f"{part} runs")
     os.kill(pid, signal.SIGKILL)
 
     async def again() -> bool:
-        return bool(stage.system.facts()["pids"][part] != pid)
+        return await runs() not in (None, pid)
 
-    await until(again, 30, f"{part} runs again")
+    await until(again, 60, f"{part} runs again")
 
 
 async def test_a_topic_that_stands_still_holds_its_own_tenant_and_nobody_else(
@@ -189,7 +194,7 @@ async def test_a_topic_that_is_deleted_holds_its_tenant_and_ends_no_process(stag
         return "does not show the topic" in await why()
 
     seconds = count(1)
-    await until(unseen, 30, "the topic is missed")
+    await until(unseen, 60, "the topic is missed")
     await other.on(monday, 100)
     other.close(monday)
     assert (await other.judged(goals[1], monday))["light"] == "green"

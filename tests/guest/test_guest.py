@@ -41,6 +41,12 @@ def records(house: Any, topic: str) -> int:
         consumer.close()
 
 
+def groups_of(house: Any) -> set[str]:
+    """Return the consumer groups on the broker, but for that of :func:`records`."""
+    found = house.admin.list_consumer_groups().result(15).valid
+    return {group.group_id for group in found} - {"looking"}
+
+
 @pytest.mark.row("M9", "prefix-mkt-prod")
 async def test_with_the_printed_acls_alone_events_become_progress_and_lights(
     house: Any, stage: Stage
@@ -62,14 +68,23 @@ async def test_with_the_printed_acls_alone_events_become_progress_and_lights(
     topics = {t for t in house.admin.list_topics(timeout=15).topics if not t.startswith("__")}
     assert topics
     assert all(topic.startswith(PREFIX) for topic in topics)
-    groups = house.admin.list_consumer_groups().result(15).valid
-    assert {g.group_id for g in groups if g.group_id != "looking"} == {
+    ours = {
         f"{PREFIX}{topic.group_of(service)}"
         for topic in TOPICS
         for service in topic.consumers
         if service != "subscribers"
     }
-    assert await asyncio.to_thread(records, house, f"{PREFIX}goal-events") > 0
+
+    async def joined() -> bool:  # praise has no part in a light, and may come a little later
+        return groups_of(house) >= ours
+
+    await until(joined, 60, f"all of {ours} are there")
+    assert groups_of(house) == ours
+
+    async def sent() -> bool:
+        return await asyncio.to_thread(records, house, f"{PREFIX}goal-events") > 0
+
+    await until(sent, 60, "the relay has sent a goal event")
 
 
 async def test_a_topic_of_the_organisation_is_read_with_the_acls_printed_for_it(
@@ -161,7 +176,7 @@ async def test_once_the_acl_is_back_the_service_goes_on_and_nothing_is_lost(
         async def gone() -> bool:
             return bool(stage.system.facts()["pids"].get("goal-service") != before)
 
-        await until(gone, 30, "goal-service left for want of the ACL")
+        await until(gone, 60, "goal-service left for want of the ACL")
     finally:
         house.give_back(acl)
     await team.total_becomes(goal, 7)

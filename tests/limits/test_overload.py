@@ -55,7 +55,7 @@ class Crowd:
         self.open += 1
         began = time.monotonic()
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 status = await self._exchange(number)
             self.told[status] += 1
             taken = time.monotonic() - began

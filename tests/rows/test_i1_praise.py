@@ -24,7 +24,7 @@ async def test_an_article_that_passes_100_leads_is_praised_once(stage: Stage) ->
         "zone": "UTC",
         "start": str(monday),
     }
-    await team.api.call("POST", "incentives", "/v1/rules", rule)
+    await team.api.rule(rule)
     first = team.event(noon(monday), 60, channel="article-7")
     await team.send(first, team.event(noon(monday), 99, channel="article-8"))
     await team.send(first, team.event(noon(monday), 40, channel="article-7"))
@@ -32,7 +32,7 @@ async def test_an_article_that_passes_100_leads_is_praised_once(stage: Stage) ->
     async def awards() -> list[dict[str, Any]]:
         return await team.api.all("incentives", "/v1/awards")
 
-    await until(awards, 30, "an award")
+    await until(awards, 60, "an award")
     await team.send(team.event(noon(monday), 500, channel="article-7"))
     await team.send(team.event(noon(monday + timedelta(days=1)), 99, channel="article-7"))
     await team.settled()
@@ -71,7 +71,10 @@ async def test_a_rule_is_on_what_adds_up_and_refused_on_what_does_not(stage: Sta
         found = await team.api.all("incentives", "/v1/awards")
         return sorted((a["rule"], a["value"], a["actual"]) for a in found)
 
-    await until(awards, 30, "an award")
+    async def both() -> bool:
+        return len(await awards()) == 2
+
+    await until(both, 60, "an award by each rule")
     await team.settled()
     assert await awards() == [("so_far", "anna", "5"), ("strong", "anna", "2")]
 
@@ -108,4 +111,4 @@ async def define(team: Tenant, name: str, **fields: Any) -> None:
 async def rule_on(team: Tenant, metric: str, threshold: int, day: date) -> None:
     rule = {"id": metric, "name": metric, "metric": metric, "dim": "channel"}
     more = {"threshold": threshold, "zone": "UTC", "start": str(day)}
-    await team.api.call("POST", "incentives", "/v1/rules", rule | more)
+    await team.api.rule(rule | more)

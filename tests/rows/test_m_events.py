@@ -67,11 +67,7 @@ async def test_the_same_event_structured_and_binary_counts_once(stage: Stage) ->
         await team.api.call("POST", "metrics-ingest", "/v1/events", body, headers=headers)
     await team.send(team.event(noon(monday), 1))  # comes after them: when it counts, they have
 
-    async def duplicates() -> bool:
-        stats = await team.api.get("metrics-ingest", "/v1/sources/crm/stats")
-        return bool(stats["duplicates"] == 2 and stats["accepted"] == 2)
-
-    await until(duplicates, 30, "two copies dropped")
+    await team.counted("crm", duplicates=2, accepted=2)
     await team.total_becomes(goal, "8.25")
 
 
@@ -123,8 +119,7 @@ async def test_a_topic_that_is_already_there_is_read_from_its_beginning(stage: S
 
     # Nine different leads of 1.5, one of them twice, and four of 2.
     await team.total_becomes(goal, "21.5")
-    stats = await team.api.get("metrics-ingest", "/v1/sources/legacy/stats")
-    assert (stats["accepted"], stats["duplicates"]) == (13, 1)
+    await team.counted("legacy", accepted=13, duplicates=1)
 
 
 @pytest.mark.row("M3", "late-lands-in-its-minute")
@@ -158,7 +153,10 @@ async def test_a_dead_letter_keeps_its_reason_and_counts_after_the_mapping_is_me
     await team.send(renamed, team.event(noon(monday), 1))
     await team.total_becomes(goal, 1)
 
-    (letter,) = await team.api.all("metrics-ingest", "/v1/dead-letters")
+    async def kept() -> list[Any]:
+        return await team.api.all("metrics-ingest", "/v1/dead-letters")
+
+    (letter,) = await until(kept, 60, "a dead letter")
     assert "amount" in letter["detail"]
     source = await team.api.get("metrics-ingest", "/v1/sources/crm")
     source["doors"]["http"]["fields"]["amount"]["paths"].append("data.total")

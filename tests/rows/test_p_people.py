@@ -100,7 +100,7 @@ async def test_praise_of_who_is_not_known_yet_waits_and_the_entry_decides_it_onc
         found = await team.api.all("incentives", "/v1/awards")
         return [] if any(award["state"] == "waiting" for award in found) else found
 
-    found = await until(decided, 30, "both are decided")
+    found = await until(decided, 60, "both are decided")
     awards = {(award["rule"], award["value"]): award for award in found}
     with_consent, without = awards["early-p017", "p017"], awards["early-p018", "p018"]
     assert (with_consent["state"], with_consent["group"]) == ("posted", "oc_3")
@@ -122,12 +122,12 @@ async def praised(team: Tenant, rule: str, day: date, person: str) -> dict[str, 
         "zone": "UTC",
         "start": str(day),
     }
-    await team.api.call("POST", "incentives", "/v1/rules", wanted)
+    await team.api.rule(wanted)
     await team.send(team.event(noon(day), 104, channel=person))
 
     async def awards() -> list[dict[str, Any]]:
         found = await team.api.all("incentives", "/v1/awards", rule=rule)
         return [award for award in found if award["value"] == person]
 
-    found: list[dict[str, Any]] = await until(awards, 30, "an award")
+    found: list[dict[str, Any]] = await until(awards, 60, "an award")
     return found[0]

@@ -8,6 +8,7 @@ import pytest
 
 from paceline.trial.oracle import of_run
 from paceline.trial.stage import Stage, noon
+from paceline.trial.system import until
 
 
 @pytest.mark.row("T2", "red-65-60-69")
@@ -134,7 +135,12 @@ async def test_a_light_is_provisional_until_close_and_freshness_have_passed(stag
     goal = await team.goal(monday, monday + timedelta(days=4), 100)
     stage.clock(noon(monday))
     await team.on(monday, 80)
-    await team.total_becomes(goal, 80)
+
+    async def arrived() -> bool:
+        row = await team.light(goal, monday)
+        return row is not None and Decimal(row["actual"]) == 80
+
+    await until(arrived, 60, "alerting knows Monday's 80")
     close = datetime.combine(monday + timedelta(days=1), time(), shanghai)
 
     stage.clock(close + timedelta(minutes=59))

@@ -1,5 +1,6 @@
 """Row T6: goal events, as a subscriber of the topic sees them."""
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from paceline.trial.stage import Stage, noon
+from paceline.trial.system import until
 
 
 @pytest.mark.row("T6", "goal-missed")
@@ -53,8 +55,14 @@ async def test_each_tier_is_reached_once_and_the_topic_carries_the_same_deeds(st
     reached = [(d["actual"], d["tier"]) for d in await team.deeds(goal, "goal.reached")]
     assert reached == [("800", "floor"), ("900", "target"), ("1100", "stretch")]
     await team.settled()
-    published = _published(stage, team.name)
-    assert [d["id"] for d in published] == [d["id"] for d in await team.deeds(goal)]
+    deeds = await team.deeds(goal)
+
+    async def on_the_topic() -> list[dict[str, object]]:
+        found = await asyncio.to_thread(_published, stage, team.name)
+        return found if len(found) >= len(deeds) else []
+
+    published = await until(on_the_topic, 60, "the relay has sent every deed", every=0.5)
+    assert [d["id"] for d in published] == [d["id"] for d in deeds]
     assert [d["seq"] for d in published] == list(range(1, len(published) + 1))
 
 

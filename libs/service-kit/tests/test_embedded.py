@@ -26,6 +26,7 @@ from service_kit.embedded.kafka import new_cluster_id
 from service_kit.embedded.process import Child, Record, wait_for_port
 from service_kit.records import Partition
 from service_kit.security import KafkaAccess
+from service_kit.testing.waiting import PATIENCE
 
 SLEEP = ["/bin/sleep", "60"]
 
@@ -65,7 +66,7 @@ def read(kafka: Kafka, topic: str, count: int) -> list[bytes | None]:
     )
     consumer.subscribe([topic])
     try:
-        return [message.value() for message in consumer.consume(count, timeout=15)]
+        return [message.value() for message in consumer.consume(count, timeout=PATIENCE)]
     finally:
         consumer.close()
 
@@ -215,7 +216,7 @@ def test_a_child_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
     assert child.ppid() == parent.pid
     parent.kill()
     parent.wait()
-    child.wait(5)
+    child.wait(PATIENCE)
     assert not child.is_running()
 
 
@@ -310,7 +311,7 @@ def start_parent(folder: Path) -> subprocess.Popen[bytes]:
 
 def recorded_child(folder: Path) -> psutil.Process:
     """The process in the folder's record, once it has become its program."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError):
             record = msgspec.json.decode((folder / "child.pid.json").read_bytes(), type=Record)

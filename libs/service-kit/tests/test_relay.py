@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
+from service_kit.embedded import free_port
 from service_kit.errors import Infrastructure, UserError
 from service_kit.outbox import BUNDLE_BYTES, BUNDLE_ROWS, RECORD_BYTES, Message, Origin, Outbox
 from service_kit.records import Partition
-from service_kit.relay import CURSOR_SECONDS, LOOK_SECONDS, STEP, Relay
+from service_kit.relay import LOOK_SECONDS, STEP, Relay
 from service_kit.relay_hints import Teller, place_of
 from service_kit.relay_trim import KEEP, Trimmer
 from service_kit.relay_wake import DatabaseWake, Ear, told_by
 from service_kit.store import Session, Store
 from service_kit.testing.fake_mongo import FakeMongo
 from service_kit.testing.outboxes import rows_in
+from service_kit.testing.waiting import PATIENCE, until_awaited
 
 FACTS = [Partition("facts", n) for n in range(3)]
 
@@ -56,10 +58,10 @@ async def write(
     await session.run(body)
 
 
-async def relay_of(store: Store) -> tuple[Relay, Kept]:
-    """Return a relay that holds the lease and has sent what there was."""
+async def relay_of(store: Store, look: float = 3600) -> tuple[Relay, Kept]:
+    """Return a relay that holds the lease and has sent what there was; it looks when it is told."""
     kept = Kept()
-    relay = Relay(store, kept, kept, "me")
+    relay = Relay(store, kept, kept, "me", look)
     await relay._acquire()
     while await relay.step():
         pass
@@ -79,7 +81,7 @@ async def test_what_the_wake_tells_is_sent_without_a_look_and_nothing_twice(stor
 
 
 async def test_what_nobody_told_of_is_sent_at_the_next_look(store: Store) -> None:
-    relay, kept = await relay_of(store)
+    relay, kept = await relay_of(store, LOOK_SECONDS)
     await write(store, FACTS[1])
     await asyncio.sleep(LOOK_SECONDS)
     assert await relay.step({}) == 1
@@ -113,7 +115,7 @@ async def test_a_wake_tells_all_that_came_since_and_asks_for_a_look_when_in_doub
 
 
 async def test_a_word_reaches_the_wake_of_its_database_and_no_other() -> None:
-    address = "127.0.0.1:47831"
+    address = f"127.0.0.1:{free_port()}"
     ear = Ear(address)
     here, there = ear.of("db"), ear.of("other")
     listens = asyncio.create_task(ear.run())
@@ -122,12 +124,14 @@ async def test_a_word_reaches_the_wake_of_its_database_and_no_other() -> None:
         teller({"o": 3})
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.sendto(b"{no hint", place_of(address))
-        teller({"o": 2, "p": 1})
-        await asyncio.sleep(0.05)
-        assert await here.wait(5) == {"o": 3, "p": 1}
+        teller({"p": 1})
+        heard: dict[str, int] = {}
+        while "p" not in heard:
+            heard |= await here.wait(PATIENCE) or {}
+        assert heard == {"o": 3, "p": 1}
         assert await there.wait(0.001) is None
         listens.cancel()
-        await asyncio.sleep(0.05)
+        await asyncio.gather(listens, return_exceptions=True)
         teller({"o": 4})  # nobody listens: nothing happens
         teller({"o": 5})
 
@@ -170,8 +174,11 @@ async def test_sends_every_lane_in_its_order_and_moves_its_cursor(store: Store) 
         ("o>facts/2", 1),
     ]
     assert [seq for lane, seq in kept.rows if lane == "o>facts/0"] == [1, 2, 3]
-    await asyncio.sleep(2 * CURSOR_SECONDS)
-    assert await cursor(store) == 2
+
+    async def written() -> bool:
+        return await cursor(store) == 2
+
+    await until_awaited(written)
     assert await relay.step() == 0
 
 

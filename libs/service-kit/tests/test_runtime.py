@@ -13,10 +13,13 @@ import pytest
 from service_kit.embedded import free_port
 from service_kit.errors import Infrastructure
 from service_kit.loops import SeenFirst
+from service_kit.runtime import GRACE_SECONDS
+from service_kit.testing.waiting import PATIENCE, until
 from service_kit.ticker import tick_every
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, os, sys
+import service_kit.runtime
 from service_kit.clock import SystemClock
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
@@ -41,15 +44,20 @@ async def main():
     runtime = await Runtime.over(settings, store, NoBroker(), clock=SystemClock())
     await runtime.serve(make_app("g", runtime), *(globals()[name]() for name in sys.argv[2:]))
 
+service_kit.runtime.GRACE_SECONDS = float(os.environ["GRACE"])
 asyncio.run(main())
 """
+
+
+GRACE = 0.5  # instead of the service's own, so that a crowded machine has the rest of the bound
 
 
 def start(tmp_path: Path, port: int, *coroutines: str) -> "subprocess.Popen[bytes]":
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     arguments = [sys.executable, str(program), str(port), *coroutines]
-    return subprocess.Popen(arguments, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUTF8": "1"})
+    environment = os.environ | {"PYTHONUTF8": "1", "GRACE": str(GRACE)}
+    return subprocess.Popen(arguments, stderr=subprocess.PIPE, env=environment)
 
 
 @pytest.mark.parametrize("work", ["steady", "stubborn"])
@@ -59,15 +67,16 @@ def test_sigterm_ends_a_service_with_code_0_within_five_seconds(tmp_path: Path, 
     assert until_healthy(port, process) == {"status": "ok"}
     begin = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    _, error = process.communicate(timeout=10)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, error.decode()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < GRACE + 4.5
+    assert GRACE_SECONDS + 1 < 5  # of the work, and of the database
 
 
 @pytest.mark.parametrize("work", ["ends", "raises"])
 def test_a_loop_that_ends_or_raises_takes_the_process_with_it(tmp_path: Path, work: str) -> None:
     process = start(tmp_path, free_port(), "steady", work)
-    _, error = process.communicate(timeout=20)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 70
     assert b"the process leaves" in error
     assert (b"ValueError: a loop failed" in error) == (work == "raises")
@@ -78,17 +87,17 @@ def test_a_port_that_is_taken_ends_the_process(tmp_path: Path) -> None:
     first = start(tmp_path, port, "steady")
     until_healthy(port, first)
     second = start(tmp_path, port, "steady")
-    second.communicate(timeout=20)
+    second.communicate(timeout=PATIENCE)
     first.terminate()
-    first.communicate(timeout=10)
+    first.communicate(timeout=PATIENCE)
     assert (first.returncode, second.returncode) == (0, 70)
 
 
 def until_healthy(port: int, process: "subprocess.Popen[bytes]") -> object:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=1).json()
+            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).json()
         except httpx.TransportError:
             time.sleep(0.05)
     raise AssertionError("never healthy")
@@ -101,6 +110,7 @@ class Ticks:
     async def tick(self) -> None:
         self.seen.append("tick")
         await asyncio.sleep(0.05)  # longer than the pause
+        self.seen.append("over")
 
 
 async def test_a_loop_does_not_begin_on_a_topic_that_may_not_be_read() -> None:
@@ -129,11 +139,9 @@ async def test_each_tick_comes_after_its_before_and_alone() -> None:
         ticks.seen.append("before")
 
     task = asyncio.create_task(tick_every(ticks, 0.01, before))
-    await asyncio.sleep(0.3)
+    await until(lambda: ticks.seen.count("over") >= 4)
     task.cancel()
-    count = ticks.seen.count("tick")
-    assert 3 <= count <= 6
-    assert ticks.seen[: 2 * count] == ["before", "tick"] * count
+    assert ticks.seen[:12] == ["before", "tick", "over"] * 4
 
 
 async def test_what_a_tick_raises_reaches_the_caller() -> None:

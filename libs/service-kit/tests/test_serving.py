@@ -13,6 +13,7 @@ from service_kit.embedded import free_port
 from service_kit.errors import Infrastructure
 from service_kit.http_reading import HEAD_BYTES, PIPELINED
 from service_kit.serving import Server, configured
+from service_kit.testing.waiting import PATIENCE
 
 CROWD = 100
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -31,7 +32,7 @@ async def started(server: Server) -> "asyncio.Task[None]":
 
 async def ended(server: Server, serving: "asyncio.Task[None]") -> None:
     server.should_exit = True
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, PATIENCE)
 
 
 def crowd(port: int) -> list[socket.socket]:
@@ -54,7 +55,7 @@ async def answers(connections: list[socket.socket]) -> list[bytes]:
         while part := await loop.sock_recv(connection, 4096):
             yield part
 
-    return await asyncio.wait_for(asyncio.gather(*map(read, connections)), 10)
+    return await asyncio.wait_for(asyncio.gather(*map(read, connections)), PATIENCE)
 
 
 class Hall:
@@ -156,10 +157,10 @@ async def sent(port: int, first: bytes, again: bytes, times: int) -> bytes:
             writer.write(again)
             await writer.drain()
             await asyncio.sleep(0)
-        said = await asyncio.wait_for(reader.read(), 5)
+        said = await asyncio.wait_for(reader.read(), PATIENCE)
     except ConnectionError:
         with contextlib.suppress(ConnectionError):
-            said = await asyncio.wait_for(reader.read(), 5)
+            said = await asyncio.wait_for(reader.read(), PATIENCE)
     finally:
         writer.close()
     return said

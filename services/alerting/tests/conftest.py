@@ -1,7 +1,7 @@
 """A goal, its days, and what the judge makes of them, in as few words as a test needs."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from alerting import api
+from alerting.adapters.books import MongoBooks
 from alerting.adapters.goals import goal_of
 from alerting.adapters.stripes import MOST
 from alerting.domain.goal import Goal, GoalKey, Policy
@@ -312,6 +313,24 @@ def stage():
         return await Stage(guards, most, **settings).start()
 
     return make
+
+
+@pytest.fixture
+def judge_while(monkeypatch):
+    """Return what lets the judge read, then something else happen, and then the judge write."""
+
+    async def judge(team: Stage, meanwhile: Coroutine[Any, Any, None]) -> None:
+        left = [meanwhile]
+
+        async def pause(books: MongoBooks, goals: int) -> None:
+            while left:  # a transaction that runs again finds that it has happened
+                await left.pop()
+
+        monkeypatch.setattr(MongoBooks, "pause", pause)
+        await team.judge.step()
+        assert not left
+
+    return judge
 
 
 # anna and ben write content, cleo leads them; dora sells; eve is the administrator.

@@ -1,6 +1,5 @@
 """Hot days on the store: few documents, nothing asked for a goal, and nothing lost by it."""
 
-import asyncio
 import random
 from collections import Counter
 from decimal import Decimal
@@ -123,18 +122,14 @@ async def test_a_reader_loses_no_day_that_is_spilled_between_stripe_and_months(s
 
 
 @pytest.mark.parametrize("head", [True, False], ids=["heads", "no-heads"])
-async def test_a_first_day_that_commits_while_the_judge_holds_is_not_lost(stage, head):
+async def test_a_first_day_that_commits_while_the_judge_holds_is_not_lost(stage, judge_while, head):
     """The judge finds others in the stripe, and no day; the first value commits, he writes."""
-    team = await stage(Guards(head=head), hold_seconds=0.1)
+    team = await stage(Guards(head=head))
     await team.goal()
     await team.apply("progress", HERE, *(team.day(name, 1, 5) for name in goals_of(HERE, 20)))
     await team.at(2)
 
-    async def first():
-        await asyncio.sleep(0.03)  # the judge has read and is holding
-        await team.put({1: 100})
-
-    await asyncio.gather(team.judge.step(), first())
+    await judge_while(team, team.put({1: 100}))
     await team.at(2, 13)
     await team.settle()
     # Without the guard neither knows of the other: the light stays wrong for ever.

@@ -197,18 +197,16 @@ async def test_a_span_without_facts_is_grey_after_48_hours_and_patience(stage):
 
 
 @pytest.mark.parametrize("head", [True, False], ids=["heads", "no-heads"])
-async def test_only_the_heads_keep_a_correction_that_commits_while_the_judge_holds(stage, head):
+async def test_only_the_heads_keep_a_correction_that_commits_while_the_judge_holds(
+    stage, judge_while, head
+):
     """The judge reads 60, a correction to 100 commits, the judge writes."""
-    team = await stage(Guards(head=head), hold_seconds=0.1)
+    team = await stage(Guards(head=head))
     await team.goal()
     await team.put({1: 60})
     await team.at(2)
 
-    async def correct():
-        await asyncio.sleep(0.03)  # the judge has read and is holding
-        await team.put({1: 100})
-
-    await asyncio.gather(team.judge.step(), correct())
+    await judge_while(team, team.put({1: 100}))
     await team.at(2, 13)
     await team.settle()
     # Without heads nobody knows that the judged day has changed: the light stays wrong for ever.

@@ -13,6 +13,7 @@ from service_kit import audit
 from service_kit.runtime import Runtime
 from service_kit.settings import Settings
 from service_kit.testing.brokers import NoBroker
+from service_kit.testing.waiting import PATIENCE
 
 RULE = {
     "id": "country-10k",
@@ -340,7 +341,10 @@ async def test_a_rule_on_a_ratio_is_told_at_the_door_in_both_languages(
         assert (error["where"], error["message"].startswith(part)) == ("$.metric", True)
 
 
-async def test_a_metric_that_was_defined_a_moment_ago_is_waited_for(door: Door, stage: Any) -> None:
+async def test_a_metric_that_was_defined_a_moment_ago_is_waited_for(
+    door: Door, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "KNOWN_WITHIN", PATIENCE)
     asked = asyncio.create_task(door.call("POST", "/v1/rules", RULE | {"metric": "brand_new"}))
     await asyncio.sleep(0.15)
     assert not asked.done()

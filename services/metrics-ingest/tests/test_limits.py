@@ -17,6 +17,7 @@ from metrics_ingest.settings import IngestSettings
 from service_kit.errors import SettingError
 from service_kit.settings import Settings
 from service_kit.testing.tokens import FakeTokens, bearer
+from service_kit.testing.waiting import until
 from service_kit.web import bodies
 
 BATCH = "application/cloudevents-batch+json"
@@ -111,7 +112,7 @@ async def test_whoever_sends_without_a_key_leaves_room_for_those_who_have_one(
     strangers = [
         asyncio.create_task(limited.http.post("/v1/batch", content=slow())) for _ in range(12)
     ]
-    await asyncio.sleep(0.1)
+    await until(lambda: any(each.done() for each in strangers))  # refused: their part is full
     assert (await limited.send(event(make, note="x" * 200_000))).status_code == 202
     over.set()
     found = sorted([(await each).status_code for each in strangers])

@@ -81,6 +81,16 @@ class Api:
         """GET with query parameters."""
         return await self.call("GET", service, path, params=params)
 
+    async def rule(self, document: Any) -> Any:
+        """Make a rule of praise as soon as incentives knows its metric. Raises Refused."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await self.call("POST", "incentives", "/v1/rules", document)
+            except Refused as refused:
+                if "metric-unknown" not in refused.text or time.monotonic() > deadline:
+                    raise
+
     async def lights(self, goal: str, **asked: Any) -> Any:
         """Return a page of a goal's lights; None while alerting has not heard of the goal."""
         try:

@@ -76,7 +76,7 @@ async def _lights(shop: Shop, days: Mapping[date, list[Invoice]], published: Lig
         return not differences
 
     try:
-        await until(compare, 30, "lights")
+        await until(compare, 60, "lights")
     except Exception:  # the differences are what is reported
         return differences
     return []

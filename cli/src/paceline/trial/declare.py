@@ -77,7 +77,7 @@ async def declare(api: Api, world: World) -> None:
         "zone": "UTC",
         "start": START.isoformat(),
     }
-    await api.call("POST", "incentives", "/v1/rules", rule)
+    await api.rule(rule)
 
 
 def _sources() -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from confluent_kafka import Producer
@@ -71,10 +72,10 @@ class Shop:
             names = await self.api.all("goal-service", "/v1/metrics")
             return {m["name"] for m in retail.metrics()} <= {m["name"] for m in names}
 
-        await until(known, 30, "goal-service knows the metrics")
+        await until(known, 60, "goal-service knows the metrics")
         for goal in retail.goals():
             await self.api.call("POST", "goal-service", "/v1/goals", goal)
-        await self.api.call("POST", "incentives", "/v1/rules", retail.praise_rule())
+        await self.api.rule(retail.praise_rule())
 
     async def send_day(self, day: date, invoices: Sequence[Invoice]) -> None:
         """Send what is due on the day; return when all of it is acknowledged."""
@@ -116,15 +117,11 @@ class Shop:
             raise TrialFailed(f"topic {self.topic} did not take all records")
         self.produced += len(values)
 
-    async def re_keyed(self, mongodb: str) -> bool:
+    async def re_keyed(self, offsets: Any) -> bool:
         """Whether metrics-ingest has taken in all that stands on the organisation's own topic."""
-        store = Store.connect(mongodb, "paceline_metrics_ingest")
-        try:
-            mine = {"_id": {"$regex": re.escape(self.topic or "")}}
-            found = await store.db["offsets"].find(mine).to_list(None)
-            return bool(sum(one["next"] for one in found) >= self.produced)
-        finally:
-            await store.close()
+        mine = {"_id": {"$regex": re.escape(self.topic or "")}}
+        found = await offsets.find(mine).to_list(None)
+        return bool(sum(one["next"] for one in found) >= self.produced)
 
     async def send_garbage(self) -> None:
         """Put records on the topic that are no events at all, where the variant wants such."""
@@ -194,10 +191,13 @@ class Replay:
         self._variants = variants
         self._say = say
         self.shops: list[Shop] = []
+        self._ingest: Store
 
     async def open(self) -> None:
         """Make topics, tenants and documents."""
-        kafka = access_to(self.system.facts()["kafka"]).librdkafka()
+        facts = self.system.facts()
+        self._ingest = Store.connect(facts["mongodb"], "paceline_metrics_ingest")
+        kafka = access_to(facts["kafka"]).librdkafka()
         producer = Producer({**kafka, "acks": "all", "linger.ms": 5})
         for variant in self._variants:
             key = await make_key(self.system, variant.name)
@@ -226,10 +226,9 @@ class Replay:
         for shop in self.shops:
             if shop.variant.doors == "both":
                 await until(
-                    lambda shop=shop: shop.re_keyed(self.system.facts()["mongodb"]),
+                    lambda shop=shop: shop.re_keyed(self._ingest.db["offsets"]),
                     60,
                     f"{shop.variant.name}: topic of {day} taken in",
-                    every=0.05,
                 )
         if careful:
             # One second later everything sent is known to be applied: what comes late then is one
@@ -266,6 +265,7 @@ class Replay:
         """Close the connections."""
         for shop in self.shops:
             await shop.api.__aexit__()
+        await self._ingest.close()
 
 
 def totals(events: Sequence[Invoice]) -> dict[str, Decimal]:

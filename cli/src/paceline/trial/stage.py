@@ -206,6 +206,15 @@ class Tenant:
 
         await until(look, WITHIN, f"{goal} comes to {total}")
 
+    async def counted(self, source: str, **numbers: int) -> None:
+        """Wait until the source's counters are these: duplicates move no total."""
+
+        async def look() -> bool:
+            stats = await self.api.get("metrics-ingest", f"/v1/sources/{source}/stats")
+            return all(stats[name] == number for name, number in numbers.items())
+
+        await until(look, WITHIN, f"{source} counts {numbers}")
+
     async def settled(self) -> None:
         """Give a wrong extra effect the time to show: several watermarks of real time."""
         await asyncio.sleep(1.0)

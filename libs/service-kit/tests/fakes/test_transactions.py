@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, 
 
 from service_kit.owners import take_over
 from service_kit.store import Store, Tx
+from service_kit.testing.waiting import PATIENCE
 
 TRANSIENT = "TransientTransactionError"
 
@@ -129,7 +131,7 @@ async def test_a_write_outside_waits_for_the_open_transaction(
     await asyncio.sleep(0.2)
     assert not outside.done()
     await two[0].commit_transaction()
-    await asyncio.wait_for(outside, 5)
+    await asyncio.wait_for(outside, PATIENCE)
     assert await n_of(store, "a") == 12
 
 
@@ -250,19 +252,22 @@ async def test_the_server_is_known_as_a_replica_set(store: Store) -> None:
 async def test_taking_over_frees_what_a_dead_predecessor_had_locked(store: Store) -> None:
     dead, living = await store.session(), await store.session()
     await take_over(store, dead, ["g:facts/0"])
-    stuck = asyncio.create_task(dead.run(_hang))
-    await asyncio.sleep(0.1)
+    locked = asyncio.Event()
+    stuck = asyncio.create_task(dead.run(partial(_hang, locked=locked)))
+    await asyncio.wait_for(locked.wait(), PATIENCE)
     await take_over(store, living, ["g:facts/0"])
-    await asyncio.wait_for(living.run(_write), 5)
+    await asyncio.wait_for(living.run(_write), 20)
     stuck.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stuck
     assert await n_of(store, "locked") == 2
 
 
-async def _hang(tx: Tx) -> None:
+async def _hang(tx: Tx, locked: asyncio.Event) -> None:
     await tx["c"].update_one({"_id": "locked"}, {"$set": {"n": 1}}, upsert=True)
-    await asyncio.sleep(60)
+    await tx.flush()
+    locked.set()
+    await asyncio.Event().wait()
 
 
 async def _write(tx: Tx) -> None:

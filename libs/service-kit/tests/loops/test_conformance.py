@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -11,6 +10,7 @@ from service_kit.errors import Infrastructure
 from service_kit.loops import make_loop
 from service_kit.records import Partition
 from service_kit.testing.loop_worker import Tally, applier_of, settings_of
+from service_kit.testing.waiting import PATIENCE, until
 
 ONCE = 1
 
@@ -21,12 +21,6 @@ def once(values: list[str]) -> dict[str, int]:
 
 def numbered(name: str, count: int, start: int = 0) -> list[str]:
     return [f"{name}{number:04d}" for number in range(start, count)]
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not true():
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("committed", [80, 10], ids=["30 ahead", "40 back"])
@@ -172,7 +166,7 @@ async def test_goes_on_where_it_stood_when_it_is_run_again_after_an_error(world)
     loop = make_loop(world.job.kind, settings_of(world.job), applier, world.guards)
     for _ in range(Away.left):
         with pytest.raises(Infrastructure, match="away"):
-            await asyncio.wait_for(loop.run(), 30)
+            await asyncio.wait_for(loop.run(), PATIENCE)
         assert await world.applied() == {}
     running = asyncio.create_task(loop.run())
     try:

@@ -17,6 +17,7 @@ from service_kit.records import Partition
 from service_kit.security import KafkaAccess
 from service_kit.store import Store
 from service_kit.testing.servers import DocumentServer, KafkaServer
+from service_kit.testing.waiting import PATIENCE
 
 OUT = Partition("out", 1)
 
@@ -33,7 +34,7 @@ async def write(store: Store, session: Any, values: list[bytes]) -> None:
 
 def read(consumer: Consumer, last: bytes) -> list[Any]:
     """Return the records up to and including the one with this value."""
-    deadline, got = time.monotonic() + 30, []
+    deadline, got = time.monotonic() + PATIENCE, []
     while time.monotonic() < deadline and not (got and got[-1].value() == last):
         got += [m for m in consumer.consume(1, 0.05) if m.error() is None]
     return got
@@ -71,7 +72,7 @@ async def test_relays_what_is_committed_and_goes_on_after_kill_9(
         process = start()
         second = await asyncio.to_thread(read, consumer, b"3")
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(process.wait, 10) == 0
+        assert await asyncio.to_thread(process.wait, PATIENCE) == 0
     finally:
         process.kill()
         process.wait()

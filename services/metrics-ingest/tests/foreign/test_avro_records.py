@@ -16,6 +16,7 @@ from metrics_ingest.ports.raw import RegistryDown
 from metrics_ingest.stream.rekeying import GROUP, Rekeyer
 from service_kit import offsets
 from service_kit.records import Partition
+from service_kit.testing.waiting import until
 
 TOPIC = "foreign:shop.orders"
 
@@ -289,7 +290,7 @@ async def test_a_topic_waits_for_the_registry_and_readiness_says_so(
     foreign = foreign.topics_of(stage, broker)
     rekeyer = Rekeyer(stage.store, foreign, stage.clock, stage.raw, shelf, ready, make_loop, 0.01)
     task = asyncio.create_task(rekeyer.run())
-    await asyncio.sleep(0.1)
+    await until(lambda: bool(ready.waiting()))
     answer = await stage.http.get("/readyz")
     (waits,) = answer.json()["waiting"]
     assert (waits["what"], waits["seconds"]) == ("topic shop.orders", 0)
@@ -298,7 +299,7 @@ async def test_a_topic_waits_for_the_registry_and_readiness_says_so(
     seconds = 60.0
     assert (await stage.http.get("/readyz")).status_code == 503
     shelf.down = False
-    await asyncio.sleep(0.1)
+    await until(lambda: begun == [TOPIC, TOPIC])
     answer = await stage.http.get("/readyz")
     assert answer.status_code == 200
     assert "waiting" not in answer.json()

@@ -13,6 +13,7 @@ from service_kit import offsets
 from service_kit.errors import Infrastructure
 from service_kit.marks import Mark
 from service_kit.records import Partition
+from service_kit.testing.waiting import PATIENCE, until_awaited
 
 PLACE = Partition("foreign:shop.orders", 0)
 SOON = 0.05
@@ -38,11 +39,22 @@ def marks(stage: Any) -> list[Mark]:
     return [each.completeness.newest for each in stage.handler.memory.partitions.values()]
 
 
+async def until_complete(stage: Any, prober: Any) -> None:
+    """Probe, a second of the clock apart, until nobody is held."""
+
+    async def complete() -> bool:
+        stage.clock.ms += 1000
+        await prober.probe()
+        return not prober.holding.held
+
+    await until_awaited(complete)
+
+
 async def test_after_its_patience_a_round_goes_on_without_the_tenant(
     foreign: Any, stage: Any
 ) -> None:
     prober = foreign.prober(stage, await begun(foreign, stage), SOON)
-    await asyncio.wait_for(prober.probe(), 5)
+    await asyncio.wait_for(prober.probe(), PATIENCE)
     now = stage.clock.now_ms()
     assert marks(stage) == [Mark(now, {"acme": -1})] * 2
     held = prober.holding.held["acme"]
@@ -56,7 +68,7 @@ async def test_who_is_held_is_not_waited_for_again(
     await prober.probe()
     monkeypatch.setattr(waiting, "LOOK_SECONDS", 3600)  # who waits, waits for ever
     stage.clock.ms += 1000
-    await asyncio.wait_for(prober.probe(), 5)
+    await asyncio.wait_for(prober.probe(), PATIENCE)
     assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
 
 
@@ -114,11 +126,7 @@ async def test_a_topic_that_was_read_and_is_gone_holds_its_tenant_and_one_never_
     assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
     assert prober.holding.held["acme"].unseen == {"shop.orders"}
     broker.topics["foreign:shop.orders"] = 1
-    for _ in range(3):  # it is seen, asked for, and found complete
-        stage.clock.ms += 1000
-        await prober.probe()
-        await asyncio.sleep(SOON)
-    assert prober.holding.held == {}
+    await until_complete(stage, prober)  # it is seen, asked for, and found complete
     await stage.store.db["offsets"].delete_many({})
     del broker.topics["foreign:shop.orders"]
     stage.clock.ms += 1000
@@ -156,10 +164,7 @@ async def test_a_topic_without_a_leader_holds_its_tenant(foreign: Any, stage: An
     await prober.probe()
     assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
     broker.ends = told
-    for _ in range(3):
-        stage.clock.ms += 1000
-        await prober.probe()
-        await asyncio.sleep(SOON)
+    await until_complete(stage, prober)
     assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
 
 
@@ -171,7 +176,7 @@ async def test_with_too_many_tenants_to_name_the_round_waits_for_all(
     await asyncio.sleep(4 * SOON)
     assert not probing.done()
     await moved(stage, 5)
-    await asyncio.wait_for(probing, 5)
+    await asyncio.wait_for(probing, PATIENCE)
     assert marks(stage) == [Mark(stage.clock.now_ms())] * 2
 
 
@@ -225,7 +230,7 @@ async def test_a_topic_that_goes_while_it_is_waited_for_has_not_reached_its_ends
     probing = asyncio.create_task(foreign.prober(stage, broker, 0.5).probe())
     await asyncio.sleep(SOON)
     del broker.topics["foreign:shop.orders"]
-    await asyncio.wait_for(probing, 5)
+    await asyncio.wait_for(probing, PATIENCE)
     assert marks(stage) == [Mark(stage.clock.now_ms(), {"acme": -1})] * 2
 
 
@@ -269,8 +274,5 @@ async def test_a_topic_that_was_made_anew_holds_until_its_new_ends_are_reached_n
     await stage.store.db["offsets"].update_one(
         document, {"$set": {"next": 7, "topic_id": "another log"}}
     )
-    for _ in range(3):
-        stage.clock.ms += 1000
-        await prober.probe()
-        await asyncio.sleep(SOON)
+    await until_complete(stage, prober)
     assert marks(stage) == [Mark(stage.clock.now_ms())] * 2

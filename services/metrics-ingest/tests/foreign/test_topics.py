@@ -13,6 +13,7 @@ from service_kit import offsets
 from service_kit.errors import Infrastructure
 from service_kit.readiness import Readiness
 from service_kit.records import Partition
+from service_kit.testing.waiting import PATIENCE, until
 
 TOPIC = "foreign:shop.orders"
 
@@ -56,16 +57,14 @@ async def test_doors_are_begun_and_ended_while_running(foreign: Any, stage: Any,
     await asyncio.sleep(0.05)
     assert running == set()  # the topic is not there yet
     broker.topics[TOPIC] = 2
-    await asyncio.sleep(0.05)
-    assert running == {TOPIC}
+    await until(lambda: running == {TOPIC})
     for number in (0, 1):
         document = await offsets.read(stage.store, GROUP, Partition(TOPIC, number))
         assert document["next"] == 3  # the log's start
     source = make.shop()
     del source["doors"]["topic:shop.orders"]
     await stage.done("PUT", "/v1/sources/shop", source)
-    await asyncio.sleep(0.05)
-    assert running == set()
+    await until(lambda: running == set())
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -85,7 +84,7 @@ async def test_a_loop_that_ends_ends_the_rekeyer(foreign: Any, stage: Any) -> No
     foreign = foreign.topics_of(stage, broker)
     rekeyer = Rekeyer(stage.store, foreign, stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01)
     with pytest.raises(Infrastructure):
-        await asyncio.wait_for(rekeyer.run(), 5)
+        await asyncio.wait_for(rekeyer.run(), PATIENCE)
 
 
 async def test_a_watermark_waits_until_foreign_records_stand_in_the_raw_log(
@@ -104,7 +103,7 @@ async def test_a_watermark_waits_until_foreign_records_stand_in_the_raw_log(
     await stage.send(make.cloud(make.order("late", 1)))  # what the re-keyer appends meanwhile
     query = {"_id": offsets.offset_id(GROUP, Partition(TOPIC, 0))}
     await stage.store.db["offsets"].update_one(query, {"$set": {"next": 5}})
-    await asyncio.wait_for(probing, 5)
+    await asyncio.wait_for(probing, PATIENCE)
 
     await stage.applier.tick()
     told = [m for m in await stage.messages() if not hasattr(m, "cells")]
@@ -125,7 +124,7 @@ async def test_a_door_that_is_taken_away_holds_no_watermark_back(
     source = make.shop()
     del source["doors"]["topic:shop.orders"]
     await stage.done("PUT", "/v1/sources/shop", source)
-    await asyncio.wait_for(probing, 5)
+    await asyncio.wait_for(probing, PATIENCE)
     await stage.applier.tick()
     assert len(await stage.messages()) == 4
     await prober.probe()
@@ -207,7 +206,8 @@ async def test_a_topic_that_may_not_be_read_is_tried_again_and_stops_no_other(
     topics = foreign.topics_of(stage, broker)
     rekeyer = Rekeyer(stage.store, topics, stage.clock, stage.raw, NONE, WAITS, make_loop, 0.01)
     task = asyncio.create_task(rekeyer.run())
-    await asyncio.sleep(0.2)
+    await until(lambda: len(tried) == 3)
+    await asyncio.sleep(0.05)
     assert (len(tried), task.done()) == (3, False)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

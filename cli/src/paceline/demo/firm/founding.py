@@ -65,7 +65,7 @@ async def found(api: Api, plot: Plot, folder: Path) -> None:
     await until(known, KNOWN_WITHIN, "goal-service knows the metrics")
     for aim in plot.aims:
         await api.call("POST", "goal-service", "/v1/goals", aim.document())
-    await api.call("POST", "incentives", "/v1/rules", rule())
+    await api.rule(rule())
 
 
 def source(name: str) -> dict[str, Any]:

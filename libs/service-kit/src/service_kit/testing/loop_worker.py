@@ -64,8 +64,9 @@ class Tally:
         self.unheard: dict[Partition, int] = {}  # applied; whether it was committed is not known
 
     async def load(self, partition: Partition) -> None:
-        """Note it."""
+        """Note it. What was not heard of so far was not committed, or is read as it stands now."""
         self.loaded.append(partition)
+        self.unheard.pop(partition, None)
 
     async def apply(self, tx: Tx, batch: Slice, outbox: Outbox) -> int:
         """Count the values; die or raise where the job says."""
