@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics_ingest.api import gate, make_api
+from metrics_ingest.api import gate, make_api, room
 from metrics_ingest.domain.doors.buckets import Bucket, Rate
 from metrics_ingest.handlers import events
 from metrics_ingest.settings import IngestSettings
@@ -187,7 +187,7 @@ async def test_segments_calls_and_hooks_have_the_same_limits(stage: Any, door: A
 async def test_no_more_waits_for_the_broker_than_there_is_room_for(
     stage: Any, door: Any, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(room, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(gate, "AT_ONCE", 10_000)
     limited = door()
     stage.log.slow = asyncio.Event()
@@ -243,7 +243,7 @@ async def test_a_body_larger_than_what_is_served_at_once_goes_alone(
 async def test_nobody_is_served_when_everybody_has_left(
     steps: list[tuple[int, float, bool]],
 ) -> None:
-    line = gate.Line(200)
+    line = room.Line(200)
 
     async def visit(size: int, stay: float, gives_up: bool) -> None:
         async with asyncio.timeout(stay / 2 if gives_up else None):

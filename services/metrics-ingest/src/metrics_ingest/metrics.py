@@ -51,13 +51,11 @@ HOOKED = counter(
 )
 REFUSED = counter(
     "ingest_refused_requests",
-    "Requests told to come again: rate (429, one sender's limit) or room (503, too much waits for "
-    "the broker).",
+    "Requests told to come again: rate (429, one sender's limit), share (429, its bodies take all "
+    "the room that is not left for others) or room (503, too much is under way).",
     ["limit"],
 )
-UNDER_WAY = gauge(
-    "ingest_room_bytes", "Bytes of bodies that wait for the broker; bounded by PACELINE_ROOM_BYTES."
-)
+UNDER_WAY = gauge("ingest_room_bytes", "Bytes of bodies in memory; bounded by PACELINE_ROOM_BYTES.")
 # A counter that begins with its first event hides that event from rates.
 for _outcome in ("accepted", "unmatched", "duplicate", "conflict", "skipped", "dead-letter"):
     FOLDED.labels(_outcome)
@@ -66,7 +64,7 @@ for _outcome in ("accepted", "rejected"):
 _WHY = ("signature-missing", "signature-wrong", "timestamp-old", "timestamp-future")
 for _outcome in ("event", "unreadable", *_WHY):
     HOOKED.labels(_outcome)
-for _limit in ("rate", "room"):
+for _limit in ("rate", "room", "share"):
     REFUSED.labels(_limit)
 REKEYED = counter("ingest_rekeyed_events", "Events taken from the organisation's own topics.")
 WINDOW_IDS = gauge("ingest_window_ids", "Seen ids held in memory.")

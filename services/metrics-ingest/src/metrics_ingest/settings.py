@@ -50,7 +50,8 @@ class IngestSettings:
     sender_bytes: int = setting(32 * 2**20, "The same in bytes of bodies.", "PACELINE_SENDER_BYTES")
     room_bytes: int = setting(
         32 * 2**20,
-        "Bytes of bodies in memory at once; beyond it senders are told 503.",
+        "Bytes of bodies in memory at once; beyond it senders are told 503. A sender with several "
+        "leaves free as much as it holds, or is told 429.",
         "PACELINE_ROOM_BYTES",
     )
     registry: str = setting(

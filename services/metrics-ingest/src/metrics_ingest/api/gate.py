@@ -1,25 +1,23 @@
 """Before anything is taken in: has this sender a right to send so much, and is it its turn.
 
 One sender is limited by its rate of events and of bytes (429). All together are limited twice: by
-the bytes of bodies in memory (503 at once), and by those that are worked on or wait for the
-broker's acknowledgement: whoever has sent its body waits for its turn, and is told after
-WAIT_SECONDS to come again (503). So a slow broker or a busy processor fills neither memory nor the
-time of those who are served, and a body that comes drop by drop takes nobody's turn. Whoever has
-shown no key yet, for it stands in the body, shares a part of the memory with others like that.
+the bytes of bodies in memory (503 at once; 429 for a sender with more than its share), and by those
+that are worked on or wait for the broker's acknowledgement: whoever has sent its body waits for its
+turn, and is told after WAIT_SECONDS to come again (503). So a slow broker or a busy processor fills
+neither memory nor the time of those who are served, and a body that comes drop by drop takes
+nobody's turn. Whoever has shown no key yet, for it stands in the body, shares a part of the memory
+with others like that.
 """
 
-import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
 
 from fastapi import Request
-from prometheus_client import Gauge
 
+from metrics_ingest.api.room import STRANGER, Line, Room
 from metrics_ingest.domain.doors.buckets import Bucket, Rate, whole_seconds
-from metrics_ingest.domain.doors.segment import BATCH_BYTES
 from metrics_ingest.metrics import REFUSED, UNDER_WAY
 from metrics_ingest.settings import IngestSettings
 from service_kit.errors import UserError
@@ -27,75 +25,7 @@ from service_kit.web.auth import Caller
 from service_kit.web.bodies import MAX_BODY, read_bytes
 
 SENDERS = 10_000
-WAITING = 2_000
-WAIT_SECONDS = 2.0
 AT_ONCE = 4 * 2**20  # worked on at once: at a hundred megabytes a second the broker has 40 ms
-ROOM_RETRY = "2"
-STRANGERS = 4  # those without a key yet hold one part of the room in so many
-
-
-class Memory:
-    """Bytes that may be held at once; the ``gauge`` shows how many are."""
-
-    def __init__(self, size: int, gauge: Gauge | None = None) -> None:
-        self._size = size
-        self._gauge = gauge
-        self.held = 0
-
-    def hold(self, size: int) -> None:
-        """Hold so many bytes more; raises UserError 503 when there is no room for them."""
-        if self.held + size > self._size:
-            _refuse_room()
-        self.give_back(-size)
-
-    def give_back(self, size: int) -> None:
-        """Hold so many bytes less."""
-        self.held -= size
-        if self._gauge is not None:
-            self._gauge.set(self.held)
-
-
-class Line:
-    """Who is served, up to a number of bytes at once, and who waits, first come, first served.
-
-    One body larger than all of it goes alone.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
-        self.served = 0
-
-    async def enter(self, size: int) -> None:
-        """Be served with so many bytes; raises UserError 503 when that does not come in time."""
-        if not self._waiting and self._fits(size):
-            self.served += size
-            return
-        if len(self._waiting) >= WAITING:
-            _refuse_room()
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((turn, size))
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                self.leave(size)  # its turn came in the moment in which it gave up
-            if isinstance(error, TimeoutError):
-                _refuse_room()
-            raise
-
-    def leave(self, size: int) -> None:
-        """Make room, and let those in whose turn it is."""
-        self.served -= size
-        while self._waiting and (self._waiting[0][0].done() or self._fits(self._waiting[0][1])):
-            turn, wanted = self._waiting.popleft()
-            if not turn.done():
-                self.served += wanted
-                turn.set_result(None)
-
-    def _fits(self, size: int) -> bool:
-        return self.served == 0 or self.served + size <= self._size
 
 
 class Sender:
@@ -130,14 +60,13 @@ class Entry:
         self._gate = gate
         self._body: bytes | None = None
         self._held = 0
-        self._strange = 0
         self._served = 0
         self._charged = 0
+        self._name = STRANGER
         self.sender: Sender | None = None
-        self.stranger = False
 
     async def read(self, most: int) -> bytes:
-        """Return the body; raises UserError like read_bytes, and 503."""
+        """Return the body; raises UserError like read_bytes, and 503 or 429 without room for it."""
         if self._body is None:
             self._body = await read_bytes(self._request, most, self._grown)
         return self._body
@@ -157,31 +86,27 @@ class Entry:
             self.sender.take(events, self._held - self._charged, self._gate.now())
             self._charged = self._held
 
-    def enter(self, sender: Sender) -> None:
-        """Go on as this sender."""
+    def enter(self, name: str, sender: Sender) -> None:
+        """Go on as this sender, with what was read before; raises UserError like :meth:`read`."""
+        held = self._held
+        self._give_back()
+        self._name = name
         self.sender = sender
-        self._known()
+        self._grown(held)
 
     def leave(self) -> None:
         """Give everything back."""
-        self._known()
-        held, self._held = self._held, 0
+        self._give_back()
         served, self._served = self._served, 0
-        self._gate.memory.give_back(held)
         if served:
             self._gate.line.leave(served)
 
-    def _known(self) -> None:
-        """Be no stranger any more."""
-        strange, self._strange = self._strange, 0
-        self.stranger = False
-        self._gate.strangers.give_back(strange)
+    def _give_back(self) -> None:
+        held, self._held = self._held, 0
+        self._gate.room.give_back(held, self._name)
 
     def _grown(self, size: int) -> None:
-        if self.stranger:
-            self._gate.strangers.hold(size)
-            self._strange += size
-        self._gate.memory.hold(size)
+        self._gate.room.hold(size, self._name, self._held)
         self._held += size
 
 
@@ -191,8 +116,7 @@ class Gate:
     def __init__(self, settings: IngestSettings, now: Callable[[], float] = time.monotonic) -> None:
         self._events = Rate(settings.sender_events)
         self._bytes = Rate(settings.sender_bytes)
-        self.memory = Memory(settings.room_bytes, UNDER_WAY)
-        self.strangers = Memory(max(settings.room_bytes // STRANGERS, BATCH_BYTES))
+        self.room = Room(settings.room_bytes, UNDER_WAY)
         self.line = Line(min(AT_ONCE, settings.room_bytes))
         self._senders: dict[str, Sender] = {}
         self.now = now
@@ -207,10 +131,10 @@ class Gate:
     async def enter(
         self, request: Request, name: str, events_per_second: int | None = None
     ) -> AsyncIterator[Entry]:
-        """Let a request of this sender in; raises UserError 429. None: the rate of all."""
+        """Let a request of this sender in; raises UserError 429, 503. None: the rate of all."""
         entry = self._entry(request)
         try:
-            entry.enter(self._admit(name, events_per_second))
+            entry.enter(name, self._admit(name, events_per_second))
             yield entry
         finally:
             entry.leave()
@@ -221,7 +145,6 @@ class Gate:
         Whoever reads early calls :meth:`turn_away` unless the request enters.
         """
         entry = self._entry(request)
-        entry.stranger = True
         try:
             return await entry.read(most)
         except BaseException:
@@ -275,16 +198,4 @@ def _refuse_rate(seconds: int) -> NoReturn:
         f"发送速率超出限制；请在 {seconds} 秒后重试",
         status=429,
         headers={"Retry-After": f"{seconds}", "X-RateLimit-Reset": f"{seconds}"},
-    )
-
-
-def _refuse_room() -> NoReturn:
-    REFUSED.labels("room").inc()
-    raise UserError(
-        "no-room",
-        "body",
-        "as much as can be held is under way already; try again",
-        "正在处理的数据已达上限；请稍后重试",
-        status=503,
-        headers={"Retry-After": ROOM_RETRY, "Connection": "close"},
     )
