@@ -1,3 +1,4 @@
+import io
 import json
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -6,12 +7,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 from typer.testing import CliRunner
 
 from paceline.connection import Connection
 from paceline.lights import four_places
 from paceline.main import app
-from paceline.show import percent
+from paceline.show import cell, percent
 from paceline.watch import Watch
 
 
@@ -287,6 +289,38 @@ def test_a_dead_letter_is_shown_with_what_arrived(api: Api) -> None:
     api.answers = {"/v1/dead-letters/ab": letter}
     code, output = api.run("deadletters", "show", "ab")
     assert (code, "spend: 1,5" in output) == (0, True)
+
+
+def test_a_place_with_brackets_stands_whole_in_the_table_whatever_an_id_looks_like(
+    api: Api,
+) -> None:
+    """It is what --where takes. Brackets are no markup: an id is the sender's."""
+    place = "item.actions[action_type=lead].value"
+    letter = {"id": "ab[/b]", "source": "meta", "cause": "wrong-kind", "state": "new"}
+    api.answers = {"/v1/dead-letters": a_page(letter | {"message": f"{place} is no number"})}
+    code, output = api.run("deadletters", "list")
+    assert code == 0
+    assert "ab[/b]" in output
+    assert place in output
+    group = {"source": "meta", "cause": "wrong-kind", "where": place, "letters": 1}
+    times = {"occurrences": 1, "first_ms": 1_794_182_400_000, "last_ms": 1_794_182_460_000}
+    api.answers = {
+        "/v1/dead-letters/groups": {"items": [group | times | {"example": "d1"}], "next": None}
+    }
+    output = api.run("deadletters", "groups")[1]
+    cells = [line.split("│")[3].strip() for line in output.splitlines() if line.startswith("│")]
+    assert "".join(cells) == place
+
+
+def test_a_text_without_spaces_is_folded_and_not_cut() -> None:
+    console = Console(width=40, record=True, file=io.StringIO())
+    table = Table("a", "b")
+    said = "映射不认识该字段：需要映射中列出的字段。请加入映射或列入known后重放。"
+    table.add_row(cell("x" * 60), cell(said))
+    console.print(table)
+    rows = [line.split("│") for line in console.export_text().splitlines() if "│" in line]
+    assert "".join(row[1].strip() for row in rows) == "x" * 60
+    assert "".join(row[2].strip() for row in rows) == said
 
 
 def test_a_replay_of_nothing_in_particular_is_refused(api: Api) -> None:

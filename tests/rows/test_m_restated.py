@@ -272,7 +272,8 @@ async def test_the_fiftieth_lead_counts_for_an_article_within_thirty_days_of_its
         threshold=50,
         window_days=30,
     )
-    goal = await team.goal(published, published + timedelta(days=40), 1, metric="articles")
+    # The goal's period ends before the window does, as June ends before 20 July.
+    goal = await team.goal(published, published + timedelta(days=4), 1, metric="articles")
     names = ("in time", "too late")
     for name in names:
         await team.send(team.event(noon(published), 0, type="published", channel=name))
@@ -284,4 +285,4 @@ async def test_the_fiftieth_lead_counts_for_an_article_within_thirty_days_of_its
     await team.total_becomes(goal, 1)
     await team.settled()
     page = await team.api.get("goal-service", f"/v1/goals/{goal}/progress")
-    assert {d["day"]: Decimal(d["value"]) for d in page["items"]} == {str(in_time): 1}
+    assert {d["day"]: Decimal(d["value"]) for d in page["items"]} == {str(published): 1}

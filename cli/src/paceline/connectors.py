@@ -7,7 +7,7 @@ import yaml
 from rich.table import Table
 
 from paceline.connection import ApiError, JsonFile, Key, Url, connect
-from paceline.show import console, fail, text
+from paceline.show import cell, console, fail
 
 app = typer.Typer(help="How vendors' events are read, ready to use.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def listed(url: Url = None, key: Key = None, json: JsonFile = None) -> None:
     shown = Table("name", "about")
     try:
         for row in door.items(PATH):
-            shown.add_row(text(row["name"]), text(row["about"]))
+            shown.add_row(cell(row["name"]), cell(row["about"]))
     except ApiError as error:
         fail(str(error))
     console.print(shown)
@@ -60,6 +60,6 @@ def add(
     except ApiError as error:
         fail(str(error))
     metrics = ", ".join(metric["name"] for metric in added["metrics"]) or "-"
-    console.print(f"source {text(added['source']['name'])}, metrics {text(metrics)}")
+    console.print(f"source {added['source']['name']}, metrics {metrics}", markup=False)
     for step in added["at_vendor"]:
-        console.print(f"- {text(step)}")
+        console.print(f"- {step}", markup=False)

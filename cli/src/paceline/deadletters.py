@@ -9,7 +9,7 @@ import yaml
 from rich.table import Table
 
 from paceline.connection import ApiError, JsonFile, Key, Url, connect
-from paceline.show import console, fail, text
+from paceline.show import cell, console, fail, text
 
 app = typer.Typer(help="Records that could not be applied.", no_args_is_help=True)
 
@@ -56,7 +56,7 @@ def groups(
             times = [_time(row["first_ms"]), _time(row["last_ms"])]
             counts = [row["letters"], row["occurrences"]]
             parts = [row["source"], row["cause"], row["where"], *counts, *times, row["example"]]
-            shown.add_row(*map(text, parts))
+            shown.add_row(*map(cell, parts))
     except ApiError as error:
         fail(str(error))
     console.print(shown)
@@ -71,17 +71,18 @@ def counted(rows: list[dict[str, Any]]) -> Table:
     shown = Table("source", "cause", "state", "count")
     counts = Counter((text(r.get("source")), text(r["cause"]), text(r.get("state"))) for r in rows)
     for (source, cause, state), count in sorted(counts.items()):
-        shown.add_row(source, cause, state, str(count))
+        shown.add_row(*map(cell, (source, cause, state, count)))
     return shown
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """Return dead letters one by one."""
-    shown = Table("id", "source", "cause", "detail", "state")
+    shown = Table("id", "source", "cause", "why", "state")
     for row in rows:
         identity = row.get("id", row.get("_id"))
-        parts = [identity, row.get("source"), row["cause"], row.get("detail"), row.get("state")]
-        shown.add_row(*map(text, parts))
+        why = row.get("message") or row.get("detail")
+        parts = [identity, row.get("source"), row["cause"], why, row.get("state")]
+        shown.add_row(*map(cell, parts))
     return shown
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from paceline.connection import ApiError, Connection, JsonFile, Key, Url, connect
-from paceline.show import console, fail, text
+from paceline.show import cell, console, fail, text
 
 PLACES = 4
 
@@ -29,12 +29,12 @@ def table(door: Connection) -> Table:
     for goal in door.items("/v1/goals"):
         total = progress_total(door, goal)
         shown.add_row(
-            text(goal["id"]),
-            text(goal.get("name")),
+            cell(goal["id"]),
+            cell(goal.get("name")),
             f"{text(goal.get('start'))} - {text(goal.get('end'))}",
             text(goal.get("floor")),
             text(goal.get("target")),
-            share_of(goal),
+            cell(share_of(goal)),
             text(goal.get("stretch")),
             text(total),
             share(total, goal.get("target")),

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from paceline.connection import ApiError, JsonFile, Key, Url, connect
-from paceline.show import console, fail, text
+from paceline.show import cell, console, fail, text
 
 app = typer.Typer(help="API keys, and how much each may send.", no_args_is_help=True)
 
@@ -24,9 +24,9 @@ def listed(url: Url = None, key: Key = None, json: JsonFile = None) -> None:
         for row in door.items(PATH):
             shown.add_row(
                 row["id"],
-                row["name"],
+                cell(row["name"]),
                 " ".join(row["scopes"]),
-                text(row["source"]),
+                cell(row["source"]),
                 text(row["events_per_second"] or "as all"),
                 "valid" if row["revoked_ms"] is None else "ended or ending",
             )

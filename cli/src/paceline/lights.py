@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from paceline.connection import ApiError, JsonFile, Key, Url, connect
-from paceline.show import console, fail, light, percent, text
+from paceline.show import cell, console, fail, light, percent, text
 from paceline.words import say
 
 
@@ -42,7 +42,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
         column.no_wrap = True
     for row in rows:
         shown.add_row(
-            text(row.get("goal")),
+            cell(row.get("goal")),
             span(row),
             headline(row),
             light(row.get("light")),

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from paceline.connection import ApiError, Connection, JsonFile, Key, Url, connect
 from paceline.definition_file import METRICS, SOURCES, BadFile, Entry, read_definitions
-from paceline.show import console, fail, text
+from paceline.show import cell, console, fail, text
 from paceline.words import either
 from service_kit import strict_json
 from service_kit.errors import UserError
@@ -41,7 +41,7 @@ def apply(
         except ApiError as error:
             console.print(shown)
             fail(f"{entry.place(error.where)}: {error.message}")
-        shown.add_row(entry.kind.removesuffix("s"), entry.name, str(version), fate)
+        shown.add_row(entry.kind.removesuffix("s"), cell(entry.name), str(version), fate)
     console.print(shown)
 
 
@@ -70,7 +70,7 @@ def listed(url: Url = None, key: Key = None, json: JsonFile = None) -> None:
     try:
         for metric in door.items("/v1/metrics"):
             cells = [metric | {"dims": ", ".join(metric["dims"])}]
-            shown.add_row(*(text(cells[0][head]) for head in heads))
+            shown.add_row(*(cell(cells[0][head]) for head in heads))
     except ApiError as error:
         fail(str(error))
     console.print(shown)
@@ -160,13 +160,13 @@ def _show(answer: dict[str, Any]) -> None:
         either("time", "时间"),
         either("adds", "计入"),
         either("why not", "未计入原因"),
-        title=f"{answer['metric']} ({answer['kind']})",
+        title=cell(f"{answer['metric']} ({answer['kind']})"),
     )
     for number, event in enumerate(answer["events"]):
         read = event["read"] or {}
         why = "; ".join(f"{each['where']}: {each['message']}" for each in event["why"])
-        row = (str(number), event["id"], text(read.get("type")), text(read.get("at")))
-        shown.add_row(*row, _adds(event["adds"]), why)
+        row = (number, event["id"], read.get("type"), read.get("at"), _adds(event["adds"]), why)
+        shown.add_row(*map(cell, row))
     console.print(shown)
     console.print(either("together: ", "合计：") + _figures(answer["total"]), markup=False)
     if answer["needs_history"]:

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from paceline.connection import ApiError, JsonFile, Key, Url, connect
-from paceline.show import console, fail, text
+from paceline.show import cell, console, fail
 
 app = typer.Typer(help="Rates of exchange, by day.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def listed(
     shown = Table(*COLUMNS)
     try:
         for row in door.items(PATH, revisions=str(revisions).lower(), **wanted):
-            shown.add_row(*(text(row[name]) for name in COLUMNS))
+            shown.add_row(*(cell(row[name]) for name in COLUMNS))
     except ApiError as error:
         fail(str(error))
     console.print(shown)

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from paceline.words import say
 
@@ -33,5 +34,13 @@ def percent(ratio: Any) -> str:
 
 
 def text(value: Any) -> str:
-    """Return a value of an answer as it stands in a table."""
+    """Return a value of an answer as a text, empty where there is none."""
     return "" if value is None else str(value)
+
+
+def cell(value: Any) -> Text:
+    """Return a value of an answer as it stands in a table, whole.
+
+    Brackets in it are no markup. A text without spaces (Chinese, a long id) is folded, not cut.
+    """
+    return Text(text(value), overflow="fold")

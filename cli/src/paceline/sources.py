@@ -8,7 +8,7 @@ from rich.table import Table
 
 from paceline import metrics
 from paceline.connection import ApiError, Connection, JsonFile, Key, Url, connect
-from paceline.show import console, fail, text
+from paceline.show import cell, console, fail
 from paceline.words import either
 
 app = metrics.sources
@@ -25,7 +25,7 @@ def listed(url: Url = None, key: Key = None, json: JsonFile = None) -> None:
         for row in door.items(PATH):
             doors = ", ".join(row["doors"])
             cells = (row["name"], doors, row["zone"], row["signature"], row["version"])
-            shown.add_row(*map(text, (*cells, row["paused"])))
+            shown.add_row(*map(cell, (*cells, row["paused"])))
     except ApiError as error:
         fail(str(error))
     console.print(shown)

@@ -13,7 +13,7 @@ from rich.text import Text
 from paceline.connection import ApiError, Connection, JsonFile, Key, connect
 from paceline.goals import progress_total, share
 from paceline.lights import headline, span
-from paceline.show import COLOURS, console, light, percent, text
+from paceline.show import COLOURS, cell, console, light, percent, text
 from paceline.words import say
 
 LIGHTS = 30
@@ -48,11 +48,12 @@ class Watch:
         goals = Table(*map(say, names), expand=True)
         for identity, name, total, reached in self._rows:
             rows = self._lights.get(identity, [])
-            goals.add_row(name, total, reached, last_headline(rows), strip(rows))
+            goals.add_row(cell(name), total, reached, last_headline(rows), strip(rows))
         names = ("deed", "goal", "span", "light", "completion")
         deeds = Table(*map(say, names), expand=True)
         for deed in list(self._deeds)[-DEEDS:]:
-            deeds.add_row(*deed_row(deed))
+            kind, name, *rest = deed_row(deed)
+            deeds.add_row(kind, cell(name), *rest)
         return Group(goals, deeds, Text(self._trouble, style="red"))
 
     def _ask_goals(self) -> None:

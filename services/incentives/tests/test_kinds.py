@@ -54,7 +54,7 @@ async def test_a_rule_on_units_counts_those_that_reached_their_threshold_once_pe
     """Three articles of an author with 50 leads each: the units' ones add up, a withdrawn one too.
 
     Facts of a unit-threshold metric are +1 where a unit reaches its threshold, -1 where a
-    correction takes it below again, on the day of the unit's first event.
+    correction takes it below again; with a window on the day of the first event.
     """
     await stage.define("strong_articles", "unit-threshold", window_days=30)
     await stage.rule(metric="strong_articles", dim="country", threshold=Decimal(3))

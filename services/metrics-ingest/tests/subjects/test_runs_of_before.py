@@ -85,3 +85,20 @@ async def test_a_metric_that_looks_at_other_fields_now_has_them_of_the_whole_rec
     await stage.done("PUT", "/v1/metrics/rate", ratio | {"over": over | {"value": "rows"}})
     told = {} if "partial" in request.node.name else rest  # a change says what has changed
     assert await deals(6, "07", spend=120, **told) == {"06": (240, 10)}
+
+
+async def test_a_deal_stays_on_its_day_when_its_metric_is_changed_twice(
+    ads: Any, deals: Any, stage: Any
+) -> None:
+    """What the first change made it look at stands in no version that was told before."""
+    told = {"stage": "won", "spend": 100, "row": 7}
+    assert await deals(1, "03", **told) == {"03": (100, 0)}
+    metric = ads.METRICS[2] | {"source": "ads", "unit": "GBP"}
+    await stage.done("PUT", "/v1/metrics/won", metric | {"value": "row"})
+    assert await deals(2, "05", **told) == {"03": (7, 0)}
+    await stage.done("PUT", "/v1/metrics/won", metric | {"value": "row", "good": "down"})
+    assert await deals(3, "06", **told) == {"03": (7, 0)}
+    await stage.done("PUT", "/v1/metrics/won", metric)
+    assert await deals(4, "09", **told) == {"03": (100, 0)}
+    assert await deals(5, "10", **told | {"stage": "lost"}) == {}
+    assert await deals(6, "11", **told) == {"11": (100, 0)}

@@ -21,6 +21,7 @@ from service_kit.runtime import Runtime
 from service_kit.web.answers import answer, refuse
 from service_kit.web.auth import Require
 from service_kit.web.bodies import MAX_BODY, too_large
+from service_kit.web.misfits import refusal_of_parameter
 
 _LENGTH_DIGITS = 20  # Python refuses to read numbers of more than some thousand
 # FastAPI's own: it would look into the environment three times a request for who wants it.
@@ -167,8 +168,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(step) for step in first["loc"])
-    text = str(first["msg"])
-    return refuse(request, UserError("invalid-value", where, text, f"取值无效：{text}"))
+    return refuse(request, refusal_of_parameter(str(first["msg"]), where))
 
 
 async def _http(request: Request, error: Exception) -> Response:

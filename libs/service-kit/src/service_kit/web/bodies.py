@@ -1,7 +1,6 @@
 """What comes in: bodies of bounded size, strict JSON, fields that are known, or a refusal."""
 
 import asyncio
-import re
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,6 +11,7 @@ from fastapi import Request
 
 from service_kit import strict_json
 from service_kit.errors import UserError
+from service_kit.web.misfits import refusal_of
 
 MAX_BODY = 5 * 1024 * 1024
 BODY_SECONDS = 30.0
@@ -97,7 +97,7 @@ def convert(value: Any, type: type[T]) -> T:
     try:
         result = msgspec.convert(value, type)
     except msgspec.ValidationError as error:
-        raise _wrong(str(error)) from None
+        raise refusal_of(str(error), _info(cast(Any, type))) from None
     _refuse_unknown(value, _info(cast(Any, type)), "$")
     return result
 
@@ -185,33 +185,3 @@ def _unknown(where: str, known: list[str]) -> UserError:
         f"this field is not known; known here are: {names}",
         f"未知字段；此处可用的字段有：{names}",
     )
-
-
-_PLACE = re.compile(r" - at `(?:key in )?(?P<path>[^`]*)`$")
-_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`$")
-_KIND = re.compile(r"^Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`$")
-
-
-def _wrong(text: str) -> UserError:
-    """Turn msgspec's sentence into a refusal with its place, in both languages."""
-    place = _PLACE.search(text)
-    where = place["path"] if place else "$"
-    what = text[: place.start()] if place else text
-    missing = _MISSING.match(what)
-    if missing:
-        name = missing["name"]
-        return UserError(
-            "missing-field",
-            f"{where}.{name}",
-            f"the field {name} is required",
-            f"缺少必填字段 {name}",
-        )
-    kind = _KIND.match(what)
-    if kind:
-        return UserError(
-            "wrong-type",
-            where,
-            f"{kind['wanted']} is needed here, not {kind['got']}",
-            f"此处需要 {kind['wanted']}，而不是 {kind['got']}",
-        )
-    return UserError("invalid-value", where, what, f"取值无效：{what}")

@@ -55,8 +55,9 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
 
 
 class History(msgspec.Struct, frozen=True, array_like=True):
-    """The versions of a record in their order, with the fields ``noted``, and its runs by metric.
+    """The versions of a record in their order, and its runs by metric.
 
+    ``noted`` are the fields that were noted of each of them.
     ``together``: the oldest is put together of older ones, which are not known any more.
     """
 
@@ -134,7 +135,8 @@ class RunsPlan(VersionPlan):
                     counts = self._counts(name, versions, states[first:], first)
                     run = Run(by, base.counts[:first] + counts, base.since_ms)
             runs[name] = run
-        return History(versions, tuple(sorted(self._wanted)), history.together, runs)
+        kept = self._wanted & noted if versions and not self._partial else self._wanted
+        return History(versions, tuple(sorted(kept)), history.together, runs)
 
     def _add(self, history: History, told: Version) -> History:
         if history.together and told.as_of <= history.versions[0].as_of:

@@ -1,7 +1,9 @@
 """Units that come to a threshold: an article with 50 leads, a customer with three orders.
 
-A unit counts once, in the minute of the event with which it came to the threshold, as long as it
-stands there: events in the order of their times, so that late ones change nothing but what is true.
+A unit counts once, as long as it stands there: in the minute of the event with which it came to the
+threshold, or, if it has a window of days for that, in the minute of its first event, where its
+window begins (an article of June that comes to 50 leads in July is one of June's). Events are taken
+in the order of their times, so that late ones change nothing but what is true.
 """
 
 from collections.abc import Sequence
@@ -76,14 +78,14 @@ def _key(minute: int, dims: dict[str, str]) -> tuple[int, frozenset[tuple[str, s
 
 def _book(metric: MetricPlan, first: int | None, entries: Sequence[Entry]) -> Bookings:
     definition = metric.definition
-    days = definition.window_days
-    last = None if days is None or first is None else first + days * MINUTES_A_DAY
+    begin = None if definition.window_days is None else first
+    last = None if begin is None else begin + (definition.window_days or 0) * MINUTES_A_DAY
     found = crossing(entries, definition.threshold or _ZERO, last)
     if found is None:
         return ()
-    one = Decimal(1)
+    minute = found.minute if begin is None else begin
     name, version = definition.name, definition.version
-    return (Booked(name, version, found.minute, found.dims, one, _ZERO, 1),)
+    return (Booked(name, version, minute, found.dims, Decimal(1), _ZERO, 1),)
 
 
 def crossing(entries: Sequence[Entry], threshold: Decimal, last: int | None) -> Entry | None:
