@@ -165,9 +165,14 @@ class Stage:
 
     async def sent(self, topic: str) -> list[Any]:
         """Return the messages to a topic, lane by lane, in the order of each lane."""
+        return [message for _, message in await self.sent_to(topic)]
+
+    async def sent_to(self, topic: str) -> list[tuple[int, Any]]:
+        """Return the same, each with its partition."""
         read = decoder_of(ProgressMessage)
         rows = [row for row in await self.all("outbox") if row["topic"] == topic]
-        return [read(row["value"]) for row in sorted(rows, key=lane_order)]
+        ordered = sorted(rows, key=lane_order)
+        return [(row["partition"], read(row["value"])) for row in ordered]
 
     async def last_sent(self, goal: str) -> dict[date, Decimal]:
         """Return what a reader of progress holds of a goal: the highest version of each day."""

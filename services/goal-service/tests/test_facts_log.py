@@ -4,12 +4,14 @@ import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from event_contracts.facts import Accepted, Condition, FactBatch, Watermark
 from event_contracts.progress import BackFilled, DayProgress, SourceAlive
+from event_contracts.wire import partition_of
 from service_kit.records import Partition, Record
 
 TEN = int(datetime(2011, 1, 18, 10, tzinfo=UTC).timestamp()) // 60
@@ -308,14 +310,21 @@ def alive_at(*minutes: int) -> FactBatch:
     )
 
 
-async def signs(stage: Any) -> list[SourceAlive]:
-    return [m for m in await stage.sent("progress") if isinstance(m, SourceAlive)]
+async def places(stage: Any) -> list[tuple[int, SourceAlive]]:
+    return [(n, m) for n, m in await stage.sent_to("progress") if isinstance(m, SourceAlive)]
 
 
-async def test_a_new_quarter_hour_of_the_source_is_told_to_every_partition_once(
+def goals_of(place: int, count: int) -> list[str]:
+    """Return goals whose progress stands in this partition of the four."""
+    names = (f"g{number}" for number in range(1000))
+    return list(islice((n for n in names if partition_of(4, "shop", n) == place), count))
+
+
+async def test_a_new_quarter_hour_is_told_once_to_each_partition_with_a_goal_that_looks(
     stage: Any,
 ) -> None:
-    await stage.feed(stage.use("g"))
+    goals = [*goals_of(1, 2), *goals_of(3, 1)]
+    await stage.feed(*map(stage.use, goals))
     alive = alive_at(TEN)
     await stage.feed(stage.row(alive), stage.row(alive))
     await stage.restart()
@@ -323,28 +332,41 @@ async def test_a_new_quarter_hour_of_the_source_is_told_to_every_partition_once(
     told = SourceAlive(
         tenant="shop", metric="gross_revenue", day=DAY, quarters=f"{1 << 40:x}", version=1
     )
-    assert await signs(stage) == [told] * 4
+    assert await places(stage) == [(1, told), (3, told)]
     assert await stage.all("facts") == []
 
 
 async def test_signs_of_life_that_no_goal_looks_at_are_told_once_one_does(stage: Any) -> None:
-    """History may tell of twenty thousand days, and each would go to every partition."""
+    """History may tell of twenty thousand days."""
     days = [TEN + 1440 * number for number in range(-2000, 30)]
     await stage.feed(stage.row(alive_at(*days)))
-    assert await signs(stage) == []
+    assert await places(stage) == []
     assert len(await stage.all("alive")) == 68  # months
     await stage.restart()
-    await stage.feed(stage.use("g", start=DAY, end=DAY + timedelta(days=6)))
-    told = await signs(stage)
-    # From the day before to the day after, for local days reach over UTC days; to all partitions.
-    days = sorted(m.day for m in told)
-    assert days == [DAY + timedelta(days=n) for n in range(-1, 8) for _ in "1234"]
-    assert {m.version for m in told} == {1}
-    await stage.feed(stage.use("h", start=DAY, end=DAY + timedelta(days=7)))
-    later = [m.day for m in await signs(stage) if m.day not in days]
-    assert later == [DAY + timedelta(days=8)] * 4
-    await stage.feed(stage.use("i", start=DAY, end=DAY + timedelta(days=7)))
-    assert len(await signs(stage)) == len(told) + 4
+    (first, second, third), (other,) = goals_of(1, 3), goals_of(2, 1)
+    await stage.feed(stage.use(first, start=DAY, end=DAY + timedelta(days=6)))
+    told = await places(stage)
+    # From the day before to the day after, for local days reach over UTC days.
+    week = [DAY + timedelta(days=n) for n in range(-1, 8)]
+    assert [(n, m.day) for n, m in told] == [(1, day) for day in week]
+    assert {m.version for _, m in told} == {1}
+    eighth = DAY + timedelta(days=7)
+    for goal in (second, third):  # the third asks for nothing new
+        await stage.feed(stage.use(goal, start=DAY, end=eighth))
+        mine = [(1, day) for day in [*week, eighth + timedelta(days=1)]]
+        assert [(n, m.day) for n, m in await places(stage)] == mine
+    # A goal in another partition has nothing of what the first were told.
+    await stage.feed(stage.use(other, start=DAY, end=DAY + timedelta(days=6)))
+    assert [(n, m.day) for n, m in await places(stage)] == [*mine, *((2, day) for day in week)]
+
+
+async def test_a_goal_that_goes_on_after_a_stop_hears_of_what_came_meanwhile(stage: Any) -> None:
+    (goal,) = goals_of(2, 1)
+    await stage.feed(stage.use(goal), stage.use(goal, goal_version=2, stopped=True))
+    await stage.feed(stage.row(alive_at(TEN)))
+    assert await places(stage) == []
+    await stage.feed(stage.use(goal, goal_version=3))
+    assert [(n, m.day) for n, m in await places(stage)] == [(2, DAY)]
 
 
 async def test_what_nobody_can_read_becomes_a_dead_letter_and_the_log_goes_on(stage: Any) -> None:

@@ -36,7 +36,7 @@ class BackFilled(Event, frozen=True, kw_only=True, tag="progress.back-filled.v1"
 
 
 class SourceAlive(Event, frozen=True, kw_only=True, tag="progress.source-alive.v1"):
-    """State per (tenant, metric, UTC day), sent to every partition.
+    """State per (tenant, metric, UTC day), sent to the partitions whose goals look at the day.
 
     ``quarters`` has bit i set when the metric's source delivered an event whose event time lies in
     the i-th quarter hour of the day; written in hexadecimal.

@@ -218,8 +218,12 @@ class ViewLog(Protocol):
 class Post(Protocol):
     """Messages that leave when the transaction commits, in the order of the calls."""
 
-    def send(self, event: Event) -> None:
-        """Send the event to where its kind belongs."""
+    def send(self, event: Event, place: int | None = None) -> None:
+        """Send the event to where its kind belongs; a sign of life to that partition."""
+        ...
+
+    def place(self, tenant: str, goal: str) -> int:
+        """Return the partition in which the goal's progress stands."""
         ...
 
 

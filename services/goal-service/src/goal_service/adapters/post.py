@@ -1,6 +1,7 @@
 """Where each event goes: topic, key and partition."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from event_contracts import topics
@@ -18,7 +19,7 @@ GOALS, FACTS, PROGRESS = topics.GOALS.name, topics.FACTS.name, topics.PROGRESS.n
 
 
 class Route(NamedTuple):
-    """``place`` returns what decides the partition; None: the event goes to every partition.
+    """``place`` returns what decides the partition; None: to every partition, or that of the call.
 
     An empty part of a key stands where another kind of progress record has a name or a day, so
     that the kinds never share a key.
@@ -62,14 +63,24 @@ class OutboxPost:
         self._outbox = outbox
         self._partitions = partitions
 
-    def send(self, event: Event) -> None:
-        """Append the event to its lane, or to the lane of every partition."""
+    def send(self, event: Event, place: int | None = None) -> None:
+        """Append the event to its lane, or where no place decides, to that of every partition."""
         route = ROUTES[type(event)]
         key, value = route.key(event).encode(), encode(event)
-        for number in self._numbers(route, event):
+        for number in self._numbers(route, event) if place is None else (place,):
             self._outbox.send(Message(Partition(route.topic, number), key, value))
+
+    def place(self, tenant: str, goal: str) -> int:
+        """Return the partition in which the goal's progress stands."""
+        return _place(self._partitions, tenant, goal)
 
     def _numbers(self, route: Route, event: Event) -> range | tuple[int]:
         if route.place is None:
             return range(self._partitions)
         return (partition_of(self._partitions, *route.place(event)),)
+
+
+# Of a metric with many goals each is asked for whenever one of them comes.
+@lru_cache(maxsize=2**16)
+def _place(partitions: int, tenant: str, goal: str) -> int:
+    return partition_of(partitions, tenant, goal)

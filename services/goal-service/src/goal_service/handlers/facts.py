@@ -1,5 +1,6 @@
 """The facts log: what batches add, and what a goal's control record brings in and takes away."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -52,8 +53,9 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
     """
     use = command.use
     metric = MetricKey(use.tenant, use.metric)
-    uses = books.uses.index(metric).by_key
-    before, told = uses.get(use.key), looked_at(uses.values())
+    place = books.post.place(use.tenant, use.goal)
+    before = books.uses.index(metric).by_key.get(use.key)
+    told = _looked_at_in(place, metric, books)
     if before is not None and before.version >= use.version:
         return
     await books.uses.put(use)
@@ -61,7 +63,7 @@ async def use_metric(command: UseMetric, books: FactBooks) -> None:
         return
     if before is None or not before.counts_like(use):
         await _back_fill(use, books)
-        await _tell_signs(metric, told, books)
+        await _tell_signs(metric, place, told, books)
     books.post.send(
         BackFilled(
             tenant=use.tenant,
@@ -91,23 +93,40 @@ async def _mark_alive(batches: Iterable[FactBatch], books: FactBooks) -> None:
         for day, quarters in quarters_of(batch.accepted).items():
             place = MetricDay(batch.tenant, batch.metric, day)
             bits[place] = bits.get(place, 0) | quarters
-    days: dict[MetricKey, Days] = {}
+    looking: dict[MetricKey, dict[int, Days]] = {}
     for place, known in (await books.alive.join(bits)).items():
         metric = MetricKey(place.tenant, place.metric)
-        if metric not in days:
-            days[metric] = looked_at(books.uses.index(metric).by_key.values())
-        if place.day in days[metric]:  # others are told when a goal begins to look at them
-            books.post.send(_sign_of_life(place, known))
+        if metric not in looking:
+            looking[metric] = _looking(metric, books)
+        for number, days in looking[metric].items():
+            if place.day in days:  # others are told when a goal of theirs begins to look at them
+                books.post.send(_sign_of_life(place, known), number)
 
 
-async def _tell_signs(metric: MetricKey, told: Days, books: FactBooks) -> None:
-    """Tell the signs of life on days that no goal has looked at so far."""
-    days = looked_at(books.uses.index(metric).by_key.values())
+async def _tell_signs(metric: MetricKey, place: int, told: Days, books: FactBooks) -> None:
+    """Tell a partition the signs of life on days that no goal of it has looked at so far."""
+    days = _looked_at_in(place, metric, books)
     if days == told:
         return
-    for place, known in (await books.alive.between(metric, days)).items():
-        if place.day not in told:
-            books.post.send(_sign_of_life(place, known))
+    for day, known in (await books.alive.between(metric, days)).items():
+        if day.day not in told:
+            books.post.send(_sign_of_life(day, known), place)
+
+
+def _looking(metric: MetricKey, books: FactBooks) -> dict[int, Days]:
+    """Return by progress partition the days on which its goals ask for the metric's source.
+
+    Most metrics have few goals: to tell all partitions would be most of what is sent.
+    """
+    uses: dict[int, list[Use]] = defaultdict(list)
+    for use in books.uses.index(metric).by_key.values():
+        uses[books.post.place(use.tenant, use.goal)].append(use)
+    return {place: looked_at(mine) for place, mine in uses.items()}
+
+
+def _looked_at_in(place: int, metric: MetricKey, books: FactBooks) -> Days:
+    uses = books.uses.index(metric).by_key.values()
+    return looked_at(use for use in uses if books.post.place(use.tenant, use.goal) == place)
 
 
 def _sign_of_life(place: MetricDay, known: Quarters) -> SourceAlive:
