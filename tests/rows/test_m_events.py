@@ -186,10 +186,11 @@ async def test_a_key_is_held_to_its_own_limit_until_that_is_raised(stage: Stage)
         async with httpx.AsyncClient() as http:
             return await http.post(url, json=events, headers=head)
 
-    assert (await send(50)).status_code == 202  # five seconds' worth, and paid for afterwards
+    # Five seconds' worth and far more, so that a crowded machine has not paid for it meanwhile.
+    assert (await send(500)).status_code == 202
     refused = await send(1)
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate-limited")
-    assert 1 <= int(refused.headers["retry-after"]) <= 6
+    assert 1 <= int(refused.headers["retry-after"]) <= 96
     path = f"/v1/keys/{made['id']}"
     await team.api.call("PUT", "metrics-ingest", path, {"events_per_second": 100_000})
     assert (await send(100)).status_code == 202
