@@ -26,7 +26,7 @@ from goal_service.domain.goals import INDIVIDUAL, GoalVersion
 from goal_service.domain.leave import Wanted
 from goal_service.domain.policies import Rules
 from service_kit import audit
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, portions
 
 GOALS = "goals"
 DEFINITIONS = "metric_definitions"
@@ -137,9 +137,11 @@ class GoalReader:
 
     async def children(self, tenant: str, parents: Collection[str]) -> list[GoalVersion]:
         """Return the goals that name one of these as their parent, in the order of their ids."""
-        query = {"tenant": tenant, "current": True, "parent": {"$in": list(parents)}}
-        found = await self._goals.find(query, sort=[("goal", 1)]).to_list(None)
-        return [_version(document) for document in found]
+        found: list[Document] = []
+        for portion in portions(parents):
+            query = {"tenant": tenant, "current": True, "parent": {"$in": portion}}
+            found += await self._goals.find(query).to_list(None)
+        return [_version(document) for document in sorted(found, key=lambda each: each["goal"])]
 
     async def definition(self, tenant: str, metric: str) -> MetricDefined | None:
         """Return the metric's definition, if it has one."""

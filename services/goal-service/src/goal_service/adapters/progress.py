@@ -24,7 +24,7 @@ from goal_service.adapters.hot_days import (
     MOST_DAYS,
     HotDay,
     Stripe,
-    stored_stripe,
+    read_stripe,
     stripe_id,
     stripe_of,
     write_stripe,
@@ -37,9 +37,12 @@ from goal_service.domain.parts import OVER, OWN, GoalPart, named, parts_of
 from goal_service.domain.progress import DayValue
 from goal_service.ports import Place
 from service_kit.records import Partition
-from service_kit.store import Document, Store, Tx
+from service_kit.store import Document, Store, Tx, find_ids, portions
 
 PROGRESS = "progress"
+Days = dict[date, DayValue]
+Spot = tuple[Partition, int]
+"""Where a stripe stands: a partition, and which of its stripes."""
 
 
 class MongoProgress:
@@ -159,32 +162,71 @@ class ProgressReader:
         self._held = held
         self._partitions = partitions
 
-    async def days(
-        self, goal: GoalChanged, parts: Iterable[GoalPart]
-    ) -> list[dict[date, DayValue]]:
+    async def days(self, goal: GoalChanged, parts: Iterable[GoalPart]) -> list[Days]:
         """Return the days of the goal's period, in order, by each of the parts."""
-        wanted = [Place(goal.tenant, goal.goal, p.metric, date.min, p.part) for p in parts]
-        stripes = [await self._stripe(place) for place in wanted]
-        query = {"tenant": goal.tenant, "goal": goal.goal}
-        months = await self._store.db[PROGRESS].find(query).to_list(None)
-        every = [_joined(months, s, place) for s, place in zip(stripes, wanted, strict=True)]
+        places = [_place(goal, part) for part in parts]
+        return (await self._days([(goal, places)], {}))[0]
+
+    async def actuals(self, goals: Iterable[GoalChanged]) -> dict[str, Actual]:
+        """Return what the own sums of a tenant's goals and their denominators have come to, by id.
+
+        They are read some at a time: of a thousand goals a year there are too many days for once.
+        """
+        found: dict[str, Actual] = {}
+        stripes: dict[Spot, Stripe] = {}
+        for portion in portions(goals):
+            wanted = [
+                (goal, [_place(goal, part) for part in parts_of(goal) if part.part in (OWN, OVER)])
+                for goal in portion
+            ]
+            for (goal, _), days in zip(wanted, await self._days(wanted, stripes), strict=True):
+                sums = [total(value.value for value in each.values()) for each in days]
+                found[goal.goal] = Actual(sums[0], sums[1] if len(sums) > 1 else None)
+        return found
+
+    async def _days(
+        self, wanted: Sequence[tuple[GoalChanged, Sequence[Place]]], stripes: dict[Spot, Stripe]
+    ) -> list[list[Days]]:
+        """Return the days by each place of each goal: of one tenant, as many as a query may name.
+
+        ``stripes`` are those read so far, and get what was not among them.
+        """
+        await self._read_stripes((place for _, places in wanted for place in places), stripes)
+        months: dict[str, list[Document]] = {goal.goal: [] for goal, _ in wanted}
+        query = {"tenant": wanted[0][0].tenant, "goal": {"$in": list(months)}}
+        for month in await self._store.db[PROGRESS].find(query).to_list(None):
+            months[month["goal"]].append(month)
         return [
-            {day: days[day] for day in sorted(days) if goal.start <= day <= goal.end}
-            for days in every
+            [
+                _within(goal, _joined(months[goal.goal], stripes[self._spot(place)], place))
+                for place in places
+            ]
+            for goal, places in wanted
         ]
 
-    async def actual(self, goal: GoalChanged) -> Actual:
-        """Return what the goal's own sum and its denominator have come to."""
-        parts = [part for part in parts_of(goal) if part.part in (OWN, OVER)]
-        sums = [total(v.value for v in days.values()) for days in await self.days(goal, parts)]
-        return Actual(sums[0], sums[1] if len(sums) > 1 else None)
+    async def _read_stripes(self, places: Iterable[Place], stripes: dict[Spot, Stripe]) -> None:
+        missing = {}
+        for spot in dict.fromkeys(map(self._spot, places)):
+            held = self._held.stripes(spot[0])
+            if held is not None:
+                stripes[spot] = held[spot[1]]
+            elif spot not in stripes:
+                missing[stripe_id(*spot)] = spot
+        stripes |= {spot: {} for spot in missing.values()}
+        for found in await find_ids(self._store.db[HOT_DAYS], missing):
+            stripes[missing[found["_id"]]] = read_stripe(found["body"])
 
-    async def _stripe(self, place: Place) -> Stripe:
-        partition = log_of(self._partitions, place.tenant, place.metric)
-        stripes, own = self._held.stripes(partition), stripe_of(place.tenant, place.goal)
-        if stripes is not None:
-            return stripes[own]
-        return await stored_stripe(self._store, partition, own)
+    def _spot(self, place: Place) -> Spot:
+        log = log_of(self._partitions, place.tenant, place.metric)
+        return log, stripe_of(place.tenant, place.goal)
+
+
+def _place(goal: GoalChanged, part: GoalPart) -> Place:
+    return Place(goal.tenant, goal.goal, part.metric, date.min, part.part)
+
+
+def _within(goal: GoalChanged, days: Days) -> Days:
+    return {day: days[day] for day in sorted(days) if goal.start <= day <= goal.end}
 
 
 def _over(stripe: dict[Place, HotDay], most: int) -> list[HotDay]:

@@ -98,7 +98,7 @@ def cascade_routes(runtime: Runtime, held: Held) -> APIRouter:
         """The goal with its parts, their parts and so on, without what is stopped or not seen."""
         root = (await seeing.current(caller, goal)).goal
         below = await _below(reader, await seeing.sight(caller), root)
-        actuals = {each.goal: await progress.actual(each) for each in below.goals}
+        actuals = await progress.actuals(below.goals)
         node = tree(root, below.children, actuals, hidden=below.hidden)
         return answer(_node(node, language(request)))
 

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import combinations, islice
+from itertools import islice
 
 from event_contracts.goals import GoalChanged
 from event_contracts.wire import plain
 from goal_service.domain.amounts import ZERO, add, divide, total
-from goal_service.domain.filters import can_meet, narrows
+from goal_service.domain.filters import narrows
 from goal_service.domain.goals import LEVELS
+from goal_service.domain.overlaps import overlapping
 from goal_service.domain.remarks import Remark
 from service_kit.errors import UserError
 
@@ -143,8 +144,7 @@ def remarks(
     """
     if whole:
         yield from _together(goal, parts)
-    twice = (pair for pair in combinations(parts, 2) if _counts_twice(*pair))
-    for one, other in islice(twice, MOST_PAIRS):
+    for one, other in islice(overlapping(parts), MOST_PAIRS):
         yield _double_counting(goal, one, other)
     for part in parts:
         inside = goal.start <= part.start and part.end <= goal.end
@@ -170,11 +170,6 @@ def _together(goal: GoalChanged, parts: Sequence[GoalChanged]) -> Iterator[Remar
         yield _over_assigned(goal, assigned)
     if goal.form == "ratio" and parts and _out_of_reach(goal, parts):
         yield _ratio_out_of_reach(goal)
-
-
-def _counts_twice(one: GoalChanged, other: GoalChanged) -> bool:
-    together = one.start <= other.end and other.start <= one.end
-    return together and can_meet(one.where, other.where)
 
 
 def _out_of_reach(goal: GoalChanged, parts: Sequence[GoalChanged]) -> bool:

@@ -1,6 +1,6 @@
 """What filters say of each other: whether one narrows another, whether two can meet."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from event_contracts.facts import Condition
@@ -48,14 +48,29 @@ class Allowed:
         return Allowed(only if self.only is None else self.only & only, self.never)
 
 
-def can_meet(one: Where, other: Where) -> bool:
+ANY = Allowed()
+Sieve = Mapping[str, Allowed]
+"""What a filter lets through, by dimension; ANY of those that are not named."""
+
+
+def sieve(where: Where) -> Sieve:
+    """Return what the filter lets through."""
+    found: dict[str, Allowed] = {}
+    for condition in where:
+        found[condition.dim] = found.get(condition.dim, ANY).narrowed(condition)
+    return found
+
+
+def can_meet(one: Sieve, other: Sieve) -> bool:
     """Whether some dimensions fulfil both filters: cells may count twice."""
-    return all(_allowed(one, dim).meets(_allowed(other, dim)) for dim in _dims((*one, *other)))
+    dims = one.keys() | other.keys()
+    return all(one.get(dim, ANY).meets(other.get(dim, ANY)) for dim in dims)
 
 
 def narrows(inner: Where, outer: Where) -> bool:
     """Whether whatever fulfils ``inner`` fulfils ``outer``."""
-    return all(_allowed(inner, dim).within(_allowed(outer, dim)) for dim in _dims(outer))
+    given = sieve(inner)
+    return all(given.get(dim, ANY).within(allowed) for dim, allowed in sieve(outer).items())
 
 
 def check_where(where: Where, definition: MetricDefined, at: str = "where") -> None:
@@ -76,15 +91,3 @@ def check_where(where: Where, definition: MetricDefined, at: str = "where") -> N
                 "a condition names values in any_of or in none_of: one of the two",
                 "条件须在 any_of 与 none_of 中二选一，并列出取值",
             )
-
-
-def _allowed(where: Where, dim: str) -> Allowed:
-    allowed = Allowed()
-    for condition in where:
-        if condition.dim == dim:
-            allowed = allowed.narrowed(condition)
-    return allowed
-
-
-def _dims(where: Iterable[Condition]) -> set[str]:
-    return {condition.dim for condition in where}
