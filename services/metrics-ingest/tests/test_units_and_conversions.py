@@ -91,9 +91,7 @@ def test_a_correction_below_the_threshold_takes_the_unit_back_and_it_may_come_ag
     assert booked_in(again) == [(9, Decimal(1), Decimal(0))]
 
 
-def test_published_on_25_june_the_50th_lead_of_20_july_counts_for_june_with_a_window_of_30_days() -> (
-    None
-):
+def test_published_on_25_june_the_50th_lead_of_20_july_counts_for_june_within_30_days() -> None:
     articles = metric(MetricKind.UNITS, threshold=Decimal(50), window_days=30)
     published = 15_150 * DAY  # 2011-06-25
     leads = [event("lead", published + 60 * n) for n in range(49)]
