@@ -131,6 +131,20 @@ async def test_a_state_that_is_told_twice_counts_as_the_newer_one(stage: Any, ma
     assert (Decimal(found["total"]["sum"]), found["needs_history"]) == (20, True)
 
 
+async def test_a_state_that_says_its_record_is_no_more_adds_nothing(stage: Any, make: Any) -> None:
+    gone = [{"field": "gross", "op": "eq", "value": 0}]
+    entity = {"kind": "entity", "types": ["order.placed"], "key": ["country"], "gone": gone}
+    source = make.shop() | {"contributions": [entity]}
+    source["doors"] = {"http": source["doors"]["http"]}
+    orders = [make.order("a", 30, country="France"), make.order("b", 0, country="France")]
+    found = await tried(
+        stage, {"name": "orders", "source": "shop"}, *map(make.cloud, orders), source=source
+    )
+    assert [event["adds"] is None for event in found["events"]] == [False, True]
+    assert [why["code"] for why in found["events"][1]["why"]] == ["record-gone"]
+    assert Decimal(found["total"]["sum"]) == 0
+
+
 async def test_a_body_of_several_events_is_taken_apart(stage: Any, make: Any) -> None:
     source = make.shop()
     mapping = make.shop_mapping("item.", "item.event_id") | {

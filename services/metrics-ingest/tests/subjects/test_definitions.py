@@ -101,3 +101,32 @@ async def test_a_conversion_looks_at_records_that_say_whose_and_what_they_are(
     )
     refused = answer.json()["error"]["where"] if answer.status_code == 422 else None
     assert refused == where, answer.text
+
+
+async def test_events_that_nothing_looked_at_may_become_states(ads: Any, stage: Any) -> None:
+    source = ads.source(contributions=[])
+    await stage.done("POST", "/v1/sources", source)
+    states = {"kind": "entity", "types": ["deal"], "key": ["deal"], "as_of": "as_of"}
+    changed = source | {"contributions": [states], "reason": "test"}
+    await stage.done("PUT", "/v1/sources/ads", changed)
+
+
+@pytest.mark.parametrize(
+    ("types", "named"), [(["click"], "events click"), ([], "all events")], ids=["named", "any"]
+)
+async def test_what_a_metric_added_as_it_came_does_not_become_a_state(
+    ads: Any, stage: Any, types: list[str], named: str
+) -> None:
+    source = ads.source(contributions=[])
+    await stage.done("POST", "/v1/sources", source)
+    await stage.done("POST", "/v1/metrics", {"name": "deals", "source": "ads", "types": types})
+    states = {"kind": "entity", "key": ["deal"], "as_of": "as_of"}
+    states |= {"types": types} if types else {}
+    changed = source | {"contributions": [states], "reason": "test"}
+    answer = await stage.call("PUT", "/v1/sources/ads", changed)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["where"]) == (422, "$.contributions")
+    assert f"{named} were added to the metric deals" in error["message"]
+    other = states | {"types": ["deal"]}  # which no metric names
+    answer = await stage.call("PUT", "/v1/sources/ads", changed | {"contributions": [other]})
+    assert answer.status_code == 200

@@ -104,6 +104,9 @@ def _one(plan: SourcePlan, door: str, body: bytes, received_ms: int) -> Tried:
     try:
         identity = plan.reader(door).id_of(decode(body), received_ms)
         event = plan.read(door, body, received_ms)
+        state = plan.diverter.plan_for(event.type)
+        if state is not None and state.is_gone(event):
+            return Tried(identity, event, None, (_gone(),))
         return Tried(identity, event, metric.amount(event), tuple(_reasons(metric, event)))
     except Unfit as unfit:
         return Tried(identity, None, None, (_unfit(unfit),))
@@ -169,6 +172,15 @@ def _unfit(unfit: Unfit) -> Why:
 
 def _why(error: UserError) -> Why:
     return Why(error.code, error.where, error.en, error.zh)
+
+
+def _gone() -> Why:
+    return Why(
+        "record-gone",
+        "$.source",
+        "it says that its record is no more: what the record added is taken back",
+        "它表示该记录已不存在：该记录之前计入的数值会被撤回",
+    )
 
 
 def _twice() -> Why:

@@ -5,7 +5,10 @@ from typing import NoReturn
 import msgspec
 
 from metrics_ingest.domain.announcing import announcement
-from metrics_ingest.domain.checks.contributions import check_contributions_kept
+from metrics_ingest.domain.checks.contributions import (
+    check_contributions_kept,
+    check_deltas_kept,
+)
 from metrics_ingest.domain.checks.definitions import (
     check_dims_kept,
     check_metric,
@@ -41,12 +44,14 @@ async def define_source(
     tenant, source = command.tenant, command.source
     before = await store.source(tenant, source.name)
     _check_presence(before is not None, command.exists, "source", source.name)
-    check_source(source, await store.metrics_of(tenant, source.name), prefix)
+    metrics = await store.metrics_of(tenant, source.name)
+    check_source(source, metrics, prefix)
     topics.check(tenant, source)
     if not registry:
         check_without_registry(source)
     if before is not None:
         check_contributions_kept(before, source)
+        check_deltas_kept(before, source, metrics)
     version = before.version if before else 0
     if before is not None and msgspec.structs.replace(source, version=version) == before:
         return before

@@ -6,6 +6,7 @@ from typing import NoReturn
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.conditions import predicate_of
 from metrics_ingest.domain.definitions import (
+    ALL_TYPES,
     Contribution,
     ContributionKind,
     Kind,
@@ -170,6 +171,45 @@ def check_contributions_kept(before: Source, after: Source) -> None:
             f"{name} 的 {each.kind} 必须保持类型、首个事件类型、key、cell、as_of 与 partial 以及"
             "相应字段的类型不变，否则已入账的数据无法比较或冲销；请另建数据源",
         )
+
+
+def check_deltas_kept(before: Source, after: Source, metrics: Iterable[Metric]) -> None:
+    """Raise UserError when what a metric has added as it came would be states from now on.
+
+    Nobody knows which record a delta told of: the next state of it would count once more.
+    """
+    for metric in metrics:
+        for name in sorted(_types_named(metric)):
+            if _kind_of(name, before) is not ContributionKind.DELTA:
+                continue
+            now = _kind_of(name, after)
+            if now is not ContributionKind.DELTA:
+                any_type = name == ALL_TYPES
+                en, zh = ("all events", "全部") if any_type else (f"events {name}", name)
+                _refuse(
+                    "$.contributions",
+                    f"{en} were added to the metric {metric.name} as they came; as {now} they "
+                    "would count once more. Make another source",
+                    f"{zh} 事件此前已逐条计入指标 {metric.name}，改为 {now} 后会重复计数；"
+                    "请另建数据源",
+                )
+
+
+def _types_named(metric: Metric) -> set[str]:
+    """Return the types that a metric looks at; ``*``: also such as no contribution names."""
+    measures = [metric.types] + ([metric.over.types] if metric.over is not None else [])
+    return {name for types in measures for name in types or (ALL_TYPES,)}
+
+
+def _kind_of(name: str, source: Source) -> ContributionKind:
+    """Return what events of a type say; ``*``: of a type that no contribution names."""
+    rest = ContributionKind.DELTA
+    for each in source.contributions:
+        if name in each.types:
+            return each.kind
+        if not each.types:
+            rest = each.kind
+    return rest
 
 
 def _naming(each: Contribution, source: Source) -> tuple[object, ...]:

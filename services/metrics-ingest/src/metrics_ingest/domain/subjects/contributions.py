@@ -165,7 +165,7 @@ class ContributionPlan:
         What a partial one leaves out stands in the state that it changes.
         """
         partial = self.contribution.partial
-        if not self._paid or (not partial and self._is_gone(event)):
+        if not self._paid or (not partial and self.is_gone(event)):
             return
         placed = self._placed(event)
         for metric, types in self._paid:
@@ -179,7 +179,7 @@ class ContributionPlan:
 
     def amount(self, metric: "MetricPlan", state: Mapped) -> Amount | None:
         """Return what a state is to a metric; None: nothing, or it is no more. Raises Unfit."""
-        if self._is_gone(state):
+        if self.is_gone(state):
             return None
         return _amount(metric, state, self._types[metric.definition.name])
 
@@ -192,7 +192,8 @@ class ContributionPlan:
         begin_ms = begins.get(booked.metric)
         return begin_ms is not None and self.minute_of(begin_ms) != booked.minute
 
-    def _is_gone(self, state: Mapped) -> bool:
+    def is_gone(self, state: Mapped) -> bool:
+        """Whether a state says that its record is no more."""
         return any(gone(state.fields) for gone in self._gone)
 
     def book(self, event: Mapped, kept: Bookings = ()) -> Bookings:
@@ -230,7 +231,7 @@ class ContributionPlan:
         lacking: dict[tuple[str, str], Unfit] | None = None,
         begins: Mapping[str, int] = NO_RUNS,
     ) -> Iterator[Booked]:
-        if self._is_gone(event):
+        if self.is_gone(event):
             return
         placed = self._placed(event)
         for metric, types in self._metrics:
