@@ -12,7 +12,9 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import AsyncMongoClient
+from typer.testing import CliRunner
 
+from paceline.main import app
 from paceline.trial.oracle import of_run
 from paceline.trial.stage import OPENING, Stage, Tenant, noon
 from paceline.trial.system import System, until
@@ -122,6 +124,15 @@ async def _kill(stage: Stage, part: str) -> None:
     await until(again, 60, f"{part} runs again")
 
 
+async def _doctor(stage: Stage, tenant: str, lang: str = "en_GB.UTF-8") -> list[str]:
+    """Return the lines of `paceline doctor` that name a tenant."""
+    options = ["doctor", "--json", str(stage.system.file)]
+    environment = {"COLUMNS": "400", "LANG": lang}
+    done = await asyncio.to_thread(CliRunner().invoke, app, options, env=environment)
+    assert "look at kafka, documents" not in done.output, done.output
+    return [line for line in done.output.splitlines() if f" {tenant} " in line]
+
+
 async def test_a_topic_that_stands_still_holds_its_own_tenant_and_nobody_else(
     stage: Stage,
 ) -> None:
@@ -150,6 +161,15 @@ async def test_a_topic_that_stands_still_holds_its_own_tenant_and_nobody_else(
     seen = await held.api.get("metrics-ingest", "/v1/sources/crm/stats")
     assert seen["held"]["topics"] == [topic]
     assert "halted" in seen["held"]["why"]
+    (line,) = await _doctor(stage, held.name)
+    since = datetime.fromisoformat(line.partition("held since ")[2].partition(": ")[0])
+    assert noon(monday) <= since <= noon(tuesday)
+    assert f"topic {topic}, which is halted" in line
+    assert "mend its position" in line
+    (chinese,) = await _doctor(stage, held.name, "zh_CN.UTF-8")
+    assert f"租户 {held.name}" in chinese
+    assert f"topic {topic}（已停住）" in chinese
+    assert await _doctor(stage, other.name) == []
     theirs = await other.api.get("metrics-ingest", "/v1/sources/crm/stats")
     assert theirs["held"] is None
 
@@ -170,6 +190,7 @@ async def test_a_topic_that_stands_still_holds_its_own_tenant_and_nobody_else(
     assert (judged["light"], judged["actual"]) == ("green", "100")
     assert (await held.judged(goals[0], wednesday))["actual"] == "0"
     await held.settled()
+    assert await _doctor(stage, held.name) == []
     told = [(deed["span"]["start"], deed["light"]) for deed in of_run(await held.deeds(goals[0]))]
     assert [start for start, _ in told] == [str(monday), str(wednesday)]  # green again is no news
 
@@ -201,6 +222,9 @@ async def test_a_topic_that_is_deleted_holds_its_tenant_and_ends_no_process(stag
     light = await held.light(goals[0], monday)
     assert light is None or light["provisional"]
     assert stage.system.facts()["pids"]["metrics-ingest"] == pid
+    (line,) = await _doctor(stage, held.name)
+    assert f"topic {topic}, which is gone, or not to be read" in line
+    assert "take the door out of source crm" in line
 
     source = await held.api.get("metrics-ingest", "/v1/sources/crm")
     body = {key: source[key] for key in ("name", "zone", "records", "doors")}
@@ -208,3 +232,4 @@ async def test_a_topic_that_is_deleted_holds_its_tenant_and_ends_no_process(stag
     await held.api.call("PUT", "metrics-ingest", "/v1/sources/crm", body | {"reason": "gone"})
     assert (await held.judged(goals[0], monday))["actual"] == "60"
     assert await why() == ""
+    assert await _doctor(stage, held.name) == []

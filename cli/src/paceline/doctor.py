@@ -18,6 +18,7 @@ from rich.text import Text
 
 from paceline import connection, guest, running
 from paceline.finding import Finding
+from paceline.held import HeldTenant, held_findings, held_tenants
 from paceline.positions import REMEDIES, Positions, positions
 from paceline.show import console, fail
 from paceline.words import either
@@ -124,17 +125,25 @@ def _services(found: running.Running) -> Iterator[Finding]:
 
 def _positions(found: running.Running) -> Iterator[Finding]:
     try:
-        all_of_them = asyncio.run(positions(found))
+        all_of_them, held = asyncio.run(_looked_up(found))
     except Exception as error:
         yield Finding("positions", f"{type(error).__name__}: {error}", "look at kafka, documents")
         return
     for each in all_of_them:
         yield _position(each)
+    for tenant in held:
+        yield from held_findings(tenant, all_of_them)
+
+
+async def _looked_up(found: running.Running) -> tuple[list[Positions], list[HeldTenant]]:
+    return await positions(found), await held_tenants(found)
 
 
 def _position(each: Positions) -> Finding:
     what = f"{each.group} {each.partition}"
     state = f"next {each.next}, end {each.end}, lag {each.lag}"
+    if each.unseen:
+        state = either(f"next {each.next}; no end is told", f"next {each.next}；broker 未给出末尾")
     if each.halted:
         reason = each.halted["reason"]
         return Finding(what, f"{state}; halted: {each.halted['detail']}", REMEDIES[reason])
