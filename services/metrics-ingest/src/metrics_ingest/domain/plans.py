@@ -84,8 +84,12 @@ class MetricPlan:
 
     def fields(self) -> frozenset[str]:
         """Return the fields that tell what an event adds, and where."""
+        return self.counted_by() | frozenset(self.dims)
+
+    def counted_by(self) -> frozenset[str]:
+        """Return the fields that tell what an event adds."""
         over = self.over.fields() if self.over is not None else _ANY
-        return self.own.fields() | over | frozenset(self.dims)
+        return self.own.fields() | over
 
     def _types(self) -> frozenset[str]:
         """Return the types that the metric looks at; empty: every type."""

@@ -185,12 +185,12 @@ def check_deltas_kept(before: Source, after: Source, metrics: Iterable[Metric]) 
             now = _kind_of(name, after)
             if now is not ContributionKind.DELTA:
                 any_type = name == ALL_TYPES
-                en, zh = ("all events", "全部") if any_type else (f"events {name}", name)
+                en, zh = ("all events", "全部") if any_type else (f"events {name}", f"{name} ")
                 _refuse(
                     "$.contributions",
                     f"{en} were added to the metric {metric.name} as they came; as {now} they "
                     "would count once more. Make another source",
-                    f"{zh} 事件此前已逐条计入指标 {metric.name}，改为 {now} 后会重复计数；"
+                    f"{zh}事件此前已逐条计入指标 {metric.name}，改为 {now} 后会重复计数；"
                     "请另建数据源",
                 )
 

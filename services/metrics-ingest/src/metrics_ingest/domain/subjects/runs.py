@@ -14,6 +14,7 @@ import msgspec
 from event_contracts.subjects import SubjectEvent
 from metrics_ingest.domain.causes import Unfit
 from metrics_ingest.domain.mapping import Mapped
+from metrics_ingest.domain.money.exchange import EFFECT, EFFECT_SUFFIX
 from metrics_ingest.domain.subjects.subject import MINUTE_MS
 from metrics_ingest.domain.subjects.versions import (
     MOST_VERSIONS,
@@ -78,11 +79,22 @@ class RunsPlan(VersionPlan):
     def __init__(
         self, contribution: "ContributionPlan", metrics: Iterable["MetricPlan"], source: int
     ) -> None:
-        """``source`` is the version of the source."""
-        self._metrics = {metric.definition.name: metric for metric in metrics}
+        """``source`` is the version of the source. A rate effect counts what its metric counts."""
+        every = {metric.definition.name: metric for metric in metrics}
+        self._effects = {
+            name: base
+            for name, metric in every.items()
+            if metric.definition.rates == EFFECT
+            and (base := name.removesuffix(EFFECT_SUFFIX)) in every
+        }
+        self._metrics = {n: metric for n, metric in every.items() if n not in self._effects}
         self._by = {n: (source, m.definition.version) for n, m in self._metrics.items()}
-        self._fields = {n: m.fields() | contribution.gone_fields for n, m in self._metrics.items()}
-        super().__init__(contribution, frozenset().union(*self._fields.values()))
+        # Dimensions tell where a metric counts a version, not whether.
+        self._fields = {
+            n: m.counted_by() | contribution.gone_fields for n, m in self._metrics.items()
+        }
+        dims = frozenset(name for metric in every.values() for name in metric.dims)
+        super().__init__(contribution, dims.union(*self._fields.values()))
 
     def history(self, state: "EntityState", events: Sequence[SubjectEvent]) -> History:
         """Return the record's history with the versions that the events tell."""
@@ -94,8 +106,9 @@ class RunsPlan(VersionPlan):
     def begins(self, history: History) -> dict[str, int]:
         """Return when the runs began in which the record stands, by metric."""
         versions = history.versions
-        found = ((name, run.begin_ms(versions)) for name, run in history.runs.items())
-        return {name: begin for name, begin in found if begin is not None}
+        found = {name: run.begin_ms(versions) for name, run in history.runs.items()}
+        found |= {name: found.get(base) for name, base in self._effects.items()}
+        return {name: begin for name, begin in found.items() if begin is not None}
 
     def newest(self, history: History) -> Mapped:
         """Return what the record is, as far as it is noted."""
@@ -114,7 +127,8 @@ class RunsPlan(VersionPlan):
     def _defined_anew(self, history: History, state: "EntityState") -> History:
         """Let each metric that is new or another one look at the versions.
 
-        Where they were noted without a field of it, a record told whole counts where it is booked.
+        Where they were noted without a field of it, what is booked stays on its day; what is not
+        counts with the next version, of changes since the newest value of that field was told.
         """
         versions, noted = history.versions, set(history.noted)
         if self._partial:
@@ -127,7 +141,8 @@ class RunsPlan(VersionPlan):
             run, since_ms = history.runs.get(name), booked.get(name)
             stands = OUT if since_ms is None else IN
             if run is None or run.by != by:
-                if not self._partial and not self._fields[name] <= noted:
+                unknown = not self._fields[name] <= noted
+                if unknown and (since_ms is not None or not self._partial):
                     run = Run(by, stands * len(versions), since_ms)
                 else:
                     base = (run or Run(by, stands, since_ms)) if history.together else Run(by)
@@ -135,7 +150,7 @@ class RunsPlan(VersionPlan):
                     counts = self._counts(name, versions, states[first:], first)
                     run = Run(by, base.counts[:first] + counts, base.since_ms)
             runs[name] = run
-        kept = self._wanted & noted if versions and not self._partial else self._wanted
+        kept = self._wanted & noted if versions else self._wanted
         return History(versions, tuple(sorted(kept)), history.together, runs)
 
     def _add(self, history: History, told: Version) -> History:
