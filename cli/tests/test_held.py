@@ -29,7 +29,7 @@ def at(next: int, end: int, halted: dict[str, object] | None = None) -> list[Pos
 def test_a_held_tenant_is_named_with_its_topic_since_when_and_what_to_do(
     positions: list[Positions], state: str, do: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LANG", "en_GB.UTF-8")
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
     (found,) = held_findings(HELD, positions)
     wanted = "held since 2026-03-03T10:00:00+00:00: its lights wait for topic crm.deals, which "
     assert (found.what, found.state) == ("tenant acme", wanted + state)
@@ -37,7 +37,7 @@ def test_a_held_tenant_is_named_with_its_topic_since_when_and_what_to_do(
 
 
 def test_it_is_said_in_chinese_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     (found,) = held_findings(HELD, at(1, 9))
     assert found.what == "租户 acme"
     assert found.state == "自 2026-03-03T10:00:00+00:00 起等待：灯在等 topic crm.deals（积压 8 条）"

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import AsyncMongoClient
 from typer.testing import CliRunner
 
+from paceline import connection
 from paceline.main import app
 from paceline.trial.oracle import of_run
 from paceline.trial.stage import OPENING, Stage, Tenant, noon
@@ -129,6 +130,7 @@ async def _doctor(stage: Stage, tenant: str, lang: str = "en_GB.UTF-8") -> list[
     options = ["doctor", "--json", str(stage.system.file)]
     environment = {"COLUMNS": "400", "LANG": lang}
     done = await asyncio.to_thread(CliRunner().invoke, app, options, env=environment)
+    connection.close()
     assert "look at kafka, documents" not in done.output, done.output
     return [line for line in done.output.splitlines() if f" {tenant} " in line]
 
