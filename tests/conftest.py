@@ -23,7 +23,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-SHOWN_MS = 30_000  # what a page shows at once is looked for so long; a click waits as long, too
+SHOWN_MS = 60_000  # only a failure, or a crowded machine, lets a page or a click wait as long
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -107,6 +107,7 @@ def visiting(browser: Browser) -> Iterator[Visiting]:
     def visit(place: Place, person: str, language: str = "en-GB", width: int = 1440) -> Visitor:
         size: ViewportSize = {"width": width, "height": 900}
         contexts.append(browser.new_context(viewport=size, locale=language))
+        contexts[-1].set_default_timeout(SHOWN_MS)
         visitors.append(Visitor(place, contexts[-1], person))
         return visitors[-1]
 
