@@ -216,7 +216,7 @@ async def test_room_is_given_back_however_a_request_ends(stage: Any, door: Any, 
 async def test_whoever_waits_is_let_in_in_its_turn(
     stage: Any, door: Any, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "WAIT_SECONDS", PATIENCE)
+    monkeypatch.setattr(room, "WAIT_SECONDS", PATIENCE)
     monkeypatch.setattr(gate, "AT_ONCE", 10_000)
     limited = door()
     stage.log.slow = asyncio.Event()
@@ -231,7 +231,7 @@ async def test_whoever_waits_is_let_in_in_its_turn(
 async def test_a_body_larger_than_what_is_served_at_once_goes_alone(
     door: Any, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "WAIT_SECONDS", PATIENCE)
+    monkeypatch.setattr(room, "WAIT_SECONDS", PATIENCE)
     monkeypatch.setattr(gate, "AT_ONCE", 10_000)
     limited = door()
     large = [limited.send(event(make, f"{n}", "x" * 60_000)) for n in range(3)]
