@@ -111,22 +111,54 @@ async def test_events_that_nothing_looked_at_may_become_states(ads: Any, stage: 
     await stage.done("PUT", "/v1/sources/ads", changed)
 
 
+DEALS = {"kind": "entity", "key": ["deal"], "as_of": "as_of"}
+
+
 @pytest.mark.parametrize(
-    ("types", "named"), [(["click"], "events click"), ([], "all events")], ids=["named", "any"]
+    ("looked_at", "before", "after", "said"),
+    [
+        (
+            ["lead"],
+            [],
+            [DEALS | {"types": ["lead"]}],
+            "events lead count for the metric m as delta",
+        ),
+        ([], [], [DEALS | {"types": ["lead"]}], "events lead count for the metric m as delta"),
+        ([], [], [DEALS], "all events count for the metric m as delta"),
+        (
+            ["lead"],
+            [DEALS | {"types": ["deal", "lead"]}],
+            [DEALS | {"types": ["deal"]}],
+            "events lead count for the metric m as entity",
+        ),
+        (
+            [],
+            [DEALS | {"types": ["deal", "lead"]}],
+            [DEALS | {"types": ["deal"]}],
+            "events lead count for the metric m as entity",
+        ),
+        (["click"], [], [DEALS | {"types": ["lead"]}], None),
+        (["click"], [DEALS | {"types": ["deal", "lead"]}], [DEALS | {"types": ["deal"]}], None),
+    ],
 )
-async def test_what_a_metric_added_as_it_came_does_not_become_a_state(
-    ads: Any, stage: Any, types: list[str], named: str
+async def test_what_a_metric_counts_neither_becomes_a_state_nor_ceases_to_be_one(
+    ads: Any, stage: Any, looked_at: list[str], before: Any, after: Any, said: str | None
 ) -> None:
-    source = ads.source(contributions=[])
+    source = ads.source(contributions=before)
     await stage.done("POST", "/v1/sources", source)
-    await stage.done("POST", "/v1/metrics", {"name": "deals", "source": "ads", "types": types})
-    states = {"kind": "entity", "key": ["deal"], "as_of": "as_of"}
-    states |= {"types": types} if types else {}
-    changed = source | {"contributions": [states], "reason": "test"}
+    metric = {"name": "m", "source": "ads", "types": looked_at, "value": "spend", "unit": "GBP"}
+    await stage.done("POST", "/v1/metrics", metric)
+    lead = ads.event("e1", "lead", deal="7", as_of=1, at="2011-05-03T12:00:00", spend=100)
+    await ads.send(stage, lead)
+    changed = source | {"contributions": after, "reason": "test"}
     answer = await stage.call("PUT", "/v1/sources/ads", changed)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["where"]) == (422, "$.contributions")
-    assert f"{named} were added to the metric deals" in error["message"]
-    other = states | {"types": ["deal"]}  # which no metric names
-    answer = await stage.call("PUT", "/v1/sources/ads", changed | {"contributions": [other]})
-    assert answer.status_code == 200
+    if said is None:
+        assert answer.status_code == 200
+    else:
+        error = answer.json()["error"]
+        assert (answer.status_code, error["where"]) == (422, "$.contributions")
+        assert said in error["message"]
+    again = ads.event("e2", "lead", deal="7", as_of=2, at="2011-05-03T12:00:00", spend=100)
+    await ads.send(stage, again)
+    counted = sum(cell.sum for batch in await stage.facts() for cell in batch.cells)
+    assert counted == (100 if before else 200) * ("click" not in looked_at)

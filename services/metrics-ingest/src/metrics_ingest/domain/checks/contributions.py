@@ -174,31 +174,36 @@ def check_contributions_kept(before: Source, after: Source) -> None:
 
 
 def check_deltas_kept(before: Source, after: Source, metrics: Iterable[Metric]) -> None:
-    """Raise UserError when what a metric has added as it came would be states from now on.
+    """Raise UserError when what a metric has added as it came would be states, or the reverse.
 
-    Nobody knows which record a delta told of: the next state of it would count once more.
+    Nobody knows which record a delta told of: the next state of it would count once more, and so
+    would what tells of a record that is booked as a state.
     """
     for metric in metrics:
-        for name in sorted(_types_named(metric)):
-            if _kind_of(name, before) is not ContributionKind.DELTA:
+        for name in sorted(_looked_at(metric, (*before.contributions, *after.contributions))):
+            was, now = _kind_of(name, before), _kind_of(name, after)
+            if (was is ContributionKind.DELTA) is (now is ContributionKind.DELTA):
                 continue
-            now = _kind_of(name, after)
-            if now is not ContributionKind.DELTA:
-                any_type = name == ALL_TYPES
-                en, zh = ("all events", "全部") if any_type else (f"events {name}", f"{name} ")
-                _refuse(
-                    "$.contributions",
-                    f"{en} were added to the metric {metric.name} as they came; as {now} they "
-                    "would count once more. Make another source",
-                    f"{zh}事件此前已逐条计入指标 {metric.name}，改为 {now} 后会重复计数；"
-                    "请另建数据源",
-                )
+            what, zh = (
+                ("all events", "全部") if name == ALL_TYPES else (f"events {name}", f"{name} ")
+            )
+            _refuse(
+                "$.contributions",
+                f"{what} count for the metric {metric.name} as {was}; as {now} what is booked "
+                "would count once more. Leave them what they are, or make another source",
+                f"{zh}事件此前以 {was} 方式计入指标 {metric.name}，改为 {now} 后会重复计数；"
+                "请保持不变，或另建数据源",
+            )
 
 
-def _types_named(metric: Metric) -> set[str]:
-    """Return the types that a metric looks at; ``*``: also such as no contribution names."""
+def _looked_at(metric: Metric, contributions: Iterable[Contribution]) -> set[str]:
+    """Return the types that a metric looks at; of one that names none, those of contributions.
+
+    ``*`` stands for such as no contribution names.
+    """
     measures = [metric.types] + ([metric.over.types] if metric.over is not None else [])
-    return {name for types in measures for name in types or (ALL_TYPES,)}
+    every = {ALL_TYPES}.union(*(each.types for each in contributions))
+    return {name for types in measures for name in types or every}
 
 
 def _kind_of(name: str, source: Source) -> ContributionKind:

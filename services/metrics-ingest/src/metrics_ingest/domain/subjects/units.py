@@ -78,12 +78,12 @@ def _key(minute: int, dims: dict[str, str]) -> tuple[int, frozenset[tuple[str, s
 
 def _book(metric: MetricPlan, first: int | None, entries: Sequence[Entry]) -> Bookings:
     definition = metric.definition
-    begin = None if definition.window_days is None else first
-    last = None if begin is None else begin + (definition.window_days or 0) * MINUTES_A_DAY
+    days = definition.window_days
+    last = None if days is None or first is None else first + days * MINUTES_A_DAY
     found = crossing(entries, definition.threshold or _ZERO, last)
     if found is None:
         return ()
-    minute = found.minute if begin is None else begin
+    minute = found.minute if days is None or first is None else first
     name, version = definition.name, definition.version
     return (Booked(name, version, minute, found.dims, Decimal(1), _ZERO, 1),)
 
